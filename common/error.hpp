@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// An error at start-up or at the end of a run: what happened, where, and what to do about it. Never thrown on a hot path.
+// An error at start-up or at the end of a run: what happened, where, and what to do about it. Never thrown on a hot
+// path.
 #pragma once
 
 #include <cerrno>
@@ -25,6 +26,8 @@ public:
 };
 
 /// The text of an errno value ("No such file or directory"), in any thread.
-[[nodiscard]] inline std::string errno_text(int error = errno) { return std::generic_category().message(error); }
+[[nodiscard]] inline std::string errno_text(int error = errno) {
+  return std::generic_category().message(error);
+}
 
 } // namespace orbweaver

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What every record has, in a ring or in a file: a header of 8 bytes, then the record, padded to 8 bytes.
+// Integers are in the machine's byte order: rings never leave it, and a file's magic tells when one did.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace orbweaver {
+
+/// Tells the records of a stream apart. Values are part of the file format.
+enum class RecordKind : std::uint16_t {
+  padding = 0, ///< fills a ring's area up to its end; carries nothing
+  packet = 1,  ///< PacketRecord
+  tick = 2,    ///< TickRecord
+  loss = 3,    ///< LossRecord
+  flow = 4,    ///< FlowRecord
+  job = 5,     ///< a job record of the spider
+  end = 6,     ///< EndRecord: nothing comes after it
+};
+
+/// Opens every record.
+struct RecordHeader {
+  std::uint32_t length; ///< of the whole record with this header, in octets, without the padding to 8
+  RecordKind kind;
+  std::uint16_t reserved; ///< 0
+};
+static_assert(sizeof(RecordHeader) == 8);
+
+/// Records start at multiples of this.
+inline constexpr std::uint32_t record_alignment = 8;
+
+/// What a record of `length` octets takes up.
+[[nodiscard]] constexpr std::uint64_t record_stride(std::uint64_t length) noexcept {
+  return (length + record_alignment - 1) & ~std::uint64_t{record_alignment - 1};
+}
+
+/// The packet clock stepped: every second up to `second` has begun (seconds since the epoch, rounded up).
+struct TickRecord {
+  RecordHeader header;
+  std::uint64_t second;
+};
+static_assert(sizeof(TickRecord) == 16);
+
+/// Packets for this ring were lost between the record before and the record after, because the ring was full.
+struct LossRecord {
+  RecordHeader header;
+  std::uint64_t packets;
+};
+static_assert(sizeof(LossRecord) == 16);
+
+/// How a stream came to its end.
+enum class EndCause : std::uint64_t {
+  complete = 0,    ///< the input was read to its end
+  interrupted = 1, ///< somebody asked the producer to stop; what it had is all here
+  failed = 2,      ///< the input could not be read further; what came before is all here
+};
+
+/// The last record of a stream. A recorded file without it was cut off.
+struct EndRecord {
+  RecordHeader header;
+  EndCause cause;
+};
+static_assert(sizeof(EndRecord) == 16);
+
+} // namespace orbweaver
