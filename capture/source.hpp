@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where frames come from: a capture file, a pipe, a live interface, or whatever libtrace reads. Owned and read by the
+// capture stage's one thread; frames come in batches, since this is its hottest path.
+#pragma once
+
+#include "capture/link_type.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace orbweaver {
+
+/// One frame as captured. Its octets stay valid until the next read of the source it came from.
+struct Frame {
+  const std::uint8_t* data;      ///< `captured_length` octets, at any alignment
+  std::uint64_t time_ns;         ///< since 1970-01-01 00:00 UTC; clamped to what 64 bits hold
+  std::uint32_t captured_length; ///< octets at `data`
+  std::uint32_t wire_length;     ///< octets on the wire without frame check sequence, as the capture says; unchecked
+  LinkType link;
+};
+
+/// As many frames as one read is meant to be asked for.
+inline constexpr std::size_t frame_batch = 64;
+
+class Source {
+public:
+  enum class Status : std::uint8_t {
+    frames, ///< one or more frames were given
+    idle,   ///< none came within about 100 ms; read again
+    end,    ///< none is left
+    failed, ///< none is left that can be read; error() says what was wrong
+  };
+  struct Result {
+    Status status;
+    std::size_t count; ///< frames written to the front of `out`; 0 unless `status` is `frames`
+  };
+
+  Source() = default;
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+  virtual ~Source() = default;
+
+  /// Gives the next frames, at most `out.size()` of them (at least 1 must be asked for). Waits no longer than about
+  /// 100 ms where the source can be waited for. After `end` or `failed` it gives the same again. All frames before a
+  /// fault are given before `failed` is.
+  [[nodiscard]] virtual Result read(std::span<Frame> out) noexcept = 0;
+
+  /// Whether packets are lost when they are not read in time. A pipe is not live: it waits.
+  [[nodiscard]] virtual bool live() const noexcept { return false; }
+
+  /// Packets that the kernel or the interface dropped, as far as the source can tell.
+  [[nodiscard]] virtual std::uint64_t dropped() const noexcept { return 0; }
+
+  /// Packets that were passed over because their pcapng interface has an unsupported link type; warning() names it.
+  [[nodiscard]] virtual std::uint64_t skipped() const noexcept { return 0; }
+
+  /// Octets of the file read so far, and its size; the size is 0 where it is not known.
+  [[nodiscard]] virtual std::uint64_t position_octets() const noexcept { return 0; }
+  [[nodiscard]] virtual std::uint64_t size_octets() const noexcept { return 0; }
+
+  /// After `failed`: the source, the offset in it, and what was wrong there.
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+
+  /// What the user should know of a run that did not fail; empty where there is nothing.
+  [[nodiscard]] virtual std::string warning() const { return {}; }
+
+protected:
+  Result fail(std::string text) noexcept {
+    error_ = std::move(text);
+    return {Status::failed, 0};
+  }
+
+private:
+  std::string error_;
+};
+
+} // namespace orbweaver
