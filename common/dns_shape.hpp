@@ -3,6 +3,7 @@
 // Capture and the dns chain ask the same question, so what capture leaves out is what ldns would refuse.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 

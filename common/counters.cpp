@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/counters.hpp"
+
+#include <array>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::array<CounterInfo, CaptureCounter::count> capture_counters{{
+    {"packets_read", "packets that the source gave"},
+    {"octets_read", "octets of those packets on the wire"},
+    {"non_ip", "packets that carry no IP datagram"},
+    {"unknown_link", "of those, packets of a link type that is not known"},
+    {"short", "packets too short or too damaged to have a flow key"},
+    {"short_link_header", "of those, cut in or before the link header"},
+    {"short_ip_header", "of those, cut in the IP header or its extensions"},
+    {"short_transport_header", "of those, cut before the ports"},
+    {"bad_ip_header", "of those, with an IP version or header length that cannot be"},
+    {"filtered", "packets that the filter left out"},
+    {"delivered", "packets given to the observers"},
+    {"dropped_ring", "packets lost because an observer's ring was full or its observer gone"},
+    {"dropped_source", "packets that the kernel or the card lost before they were read"},
+    {"fragments", "packets that are fragments"},
+    {"fragments_held", "fragments that wait for the first of their datagram", true},
+    {"fragments_unmatched", "later fragments given on without ports, their first never came"},
+    {"fragments_displaced", "of those, pushed out because the buffer was full"},
+    {"icmp_errors", "ICMP errors that belong to the flow that they quote"},
+    {"clock_second", "the packet clock, seconds since the epoch", true},
+    {"position_octets", "octets of the capture file read", true},
+    {"size_octets", "octets of the capture file, 0 where unknown", true},
+}};
+
+constexpr std::array<CounterInfo, ObserverCounter::count> observer_counters{{
+    {"packets_received", "packets read from the ring"},
+    {"packets_counted", "packets counted in flows"},
+    {"packets_ignored", "packets of flows that a chain vetoed"},
+    {"packets_lost", "packets that the ring lost on their way here"},
+    {"icmp_errors", "ICMP errors among the packets received"},
+    {"flows_opened", "flows opened"},
+    {"flows_emitted", "flows given to the merger"},
+    {"flows_open", "flows in the table", true},
+    {"flows_dropped", "flows that the merger was no longer there to take"},
+    {"flows_vetoed", "flows that a chain vetoed"},
+    {"ended_idle", "flows ended by the idle timeout"},
+    {"ended_active", "flows ended by the active timeout"},
+    {"ended_complete", "flows ended because a chain saw their end"},
+    {"ended_forced", "flows ended with the input"},
+    {"ended_resources", "flows ended to make room for others"},
+    {"table_octets", "memory of the flow table", true},
+    {"clock_second", "the packet clock, seconds since the epoch", true},
+}};
+
+constexpr std::array<CounterInfo, MergerCounter::count> merger_counters{{
+    {"flows_received", "flows read from the observers"},
+    {"flows_written", "flows written to the output"},
+    {"flows_dropped", "flows that could not be written"},
+    {"octets_written", "octets written to the output"},
+    {"digest_low", "low half of the digest of the flows written, 0 where not asked for", true},
+    {"digest_high", "high half of it", true},
+}};
+
+} // namespace
+
+std::string_view to_string(StageKind kind) noexcept {
+  switch (kind) {
+  case StageKind::capture:
+    return "capture";
+  case StageKind::observer:
+    return "observer";
+  case StageKind::spider:
+    return "spider";
+  case StageKind::merger:
+    return "merger";
+  }
+  return "stage";
+}
+
+std::span<const CounterInfo> counters_of(StageKind kind) noexcept {
+  switch (kind) {
+  case StageKind::capture:
+    return capture_counters;
+  case StageKind::observer:
+    return observer_counters;
+  case StageKind::merger:
+    return merger_counters;
+  case StageKind::spider:
+    break;
+  }
+  return {};
+}
+
+} // namespace orbweaver

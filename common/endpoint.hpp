@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where a stage reads or writes records: `ring:NAME`, a ring in shared memory, or `file:PATH`, a recorded stream.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace orbweaver {
+
+struct Endpoint {
+  enum class Kind { ring, file };
+  Kind kind = Kind::file;
+  std::string name; ///< a ring's name, or a file's path
+
+  /// Reads `ring:NAME` (letters, digits, dot, dash, underscore; at most 96) or `file:PATH`; a UsageError says what is
+  /// wrong with anything else.
+  static Endpoint parse(const std::string& text);
+
+  [[nodiscard]] std::string text() const { return (kind == Kind::ring ? "ring:" : "file:") + name; }
+  /// The shared memory segment of a ring.
+  [[nodiscard]] std::string segment_name() const;
+};
+
+/// How a stage opens its endpoints.
+struct EndpointOptions {
+  std::uint64_t ring_bytes = std::uint64_t{8} << 20; ///< of a ring that the producer makes because there is none
+  bool huge_pages = false;
+  bool busy_poll = false;
+  unsigned attach_timeout_s = 10; ///< how long a consumer waits for its ring to appear, and for its producer
+};
+
+} // namespace orbweaver

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/record_reader.hpp"
+
+#include "common/error.hpp"
+
+#include <boost/interprocess/file_mapping.hpp>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+namespace bip = boost::interprocess;
+
+bool stop_requested(const std::atomic<bool>* stop) {
+  return stop && stop->load(std::memory_order_relaxed);
+}
+
+/// A ring somebody produces into, or produced into and left drained by nobody; nothing while there is none.
+std::optional<Ring> attach_live(const std::string& segment) {
+  if (!Segment::exists(segment))
+    return std::nullopt;
+  Ring ring;
+  try {
+    ring = Ring::attach(segment);
+  } catch (const Error&) {
+    return std::nullopt; // being made, or not a ring: the caller's time-out tells
+  }
+  // Pairs with the release store in RecordWriter::open.
+  if (ring.header().producer.state.load(std::memory_order_acquire) == EndState::absent)
+    return std::nullopt;
+  return ring;
+}
+
+bip::mapped_region map_file(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status))
+    throw Error("cannot read " + path + ": " + errno_text(ENOENT));
+  if (!std::filesystem::is_regular_file(status))
+    throw Error("cannot read " + path + ": not a regular file");
+  if (std::filesystem::file_size(path, error) < sizeof(StreamHeader))
+    throw Error(path + ": not an Orbweaver stream (shorter than a stream's header)");
+  try {
+    bip::mapped_region region(bip::file_mapping(path.c_str(), bip::read_only), bip::read_only);
+    region.advise(bip::mapped_region::advice_sequential);
+    return region;
+  } catch (const bip::interprocess_exception& failure) {
+    throw Error("cannot read " + path + ": " + failure.what());
+  }
+}
+
+} // namespace
+
+RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const EndpointOptions& options,
+                                const std::atomic<bool>* stop) {
+  RecordReader reader;
+  reader.name_ = endpoint.text();
+  reader.busy_poll_ = options.busy_poll;
+  reader.stream_ = std::make_unique<StreamHeader>();
+  const auto check = [&] {
+    if (const auto why = check_stream_header(*reader.stream_, kind); !why.empty())
+      throw Error(endpoint.name + ": " + why);
+  };
+  if (endpoint.kind == Endpoint::Kind::file) {
+    reader.file_ = map_file(endpoint.name);
+    const auto* data = static_cast<const std::byte*>(reader.file_.get_address());
+    std::memcpy(reader.stream_.get(), data, sizeof(StreamHeader));
+    check();
+    reader.area_ = data;
+    reader.mask_ = std::numeric_limits<std::uint64_t>::max();
+    reader.cursor_ = reader.released_ = sizeof(StreamHeader);
+    reader.seen_ = reader.file_.get_size();
+    reader.release_batch_ = std::numeric_limits<std::uint64_t>::max();
+    return reader;
+  }
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(options.attach_timeout_s);
+  std::optional<Ring> ring;
+  while (!(ring = attach_live(endpoint.segment_name()))) {
+    if (stop_requested(stop))
+      throw Error(endpoint.text() + ": stopped before its producer came");
+    if (std::chrono::steady_clock::now() > give_up)
+      throw Error(endpoint.text() + ": no producer came within " + std::to_string(options.attach_timeout_s) +
+                  " s; start the stage that writes it first, or check the name");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  reader.ring_ = std::move(*ring);
+  auto& header = reader.ring_.header();
+  if (header.consumer.state.load(std::memory_order_acquire) == EndState::attached && !end_is_dead(header.consumer))
+    throw UsageError(endpoint.text() + " already has a consumer, process " +
+                     std::to_string(header.consumer.pid.load()));
+  std::memcpy(reader.stream_.get(), &header.stream, sizeof(StreamHeader));
+  check();
+  reader.area_ = reader.ring_.area();
+  reader.mask_ = header.capacity_bytes - 1;
+  reader.cursor_ = reader.released_ = reader.seen_ = header.consumer.index.load(std::memory_order_relaxed);
+  reader.release_batch_ = header.capacity_bytes / 8;
+  header.consumer.pid.store(getpid(), std::memory_order_relaxed);
+  header.consumer.state.store(EndState::attached, std::memory_order_release);
+  return reader;
+}
+
+RecordReader::RecordReader(RecordReader&& other) noexcept
+    : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
+      release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_),
+      busy_poll_(other.busy_poll_), ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)),
+      stream_(std::move(other.stream_)), name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
+
+RecordReader::~RecordReader() {
+  close();
+}
+
+bool RecordReader::look() noexcept {
+  if (!ring_ || ended_ || !damage_.empty())
+    return false;
+  // Pairs with the release store in RecordWriter::publish.
+  const auto index = ring_.header().producer.index.load(std::memory_order_acquire);
+  if (index == seen_)
+    return false;
+  if (index - released_ > mask_ + 1 || index % record_alignment != 0) {
+    mark_damaged("the producer's index " + std::to_string(index) + " is out of range");
+    return false;
+  }
+  seen_ = index;
+  return true;
+}
+
+void RecordReader::release_now() noexcept {
+  released_ = cursor_;
+  if (!ring_)
+    return;
+  auto& header = ring_.header();
+  // Pairs with the acquire load in RecordWriter::has_room: the records before this index are no longer read.
+  header.consumer.index.store(cursor_, std::memory_order_release);
+  wake_peer(header.producer.waiting);
+}
+
+Wait RecordReader::wait(const std::atomic<bool>& stop) noexcept {
+  if (ended_)
+    return Wait::ended;
+  if (!damage_.empty())
+    return Wait::damaged;
+  if (!ring_)
+    return Wait::cut_off;
+  if (released_ != cursor_)
+    release_now();
+  auto& header = ring_.header();
+  if (wait_round(header.consumer.waiting, busy_poll_, [&] { return look() || !damage_.empty(); }))
+    return damage_.empty() ? Wait::readable : Wait::damaged;
+  housekeep(monotonic_ns());
+  const auto state = header.producer.state.load(std::memory_order_acquire);
+  if (state == EndState::finished || end_is_dead(header.producer))
+    return look() ? Wait::readable : Wait::cut_off; // what it published before it went may have come since
+  return stop.load(std::memory_order_relaxed) ? Wait::stopped : Wait::quiet;
+}
+
+void RecordReader::mark_damaged(const std::string& why) noexcept {
+  if (damage_.empty())
+    damage_ = name_.substr(name_.find(':') + 1) + ": damaged at offset " + std::to_string(cursor_) + ": " + why;
+  cursor_ = seen_;
+}
+
+void RecordReader::mark_damaged_at(const RecordHeader* record, const std::string& why) noexcept {
+  const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(record) - area_);
+  cursor_ -= (cursor_ - offset) & mask_;
+  mark_damaged(why);
+}
+
+void RecordReader::housekeep(std::uint64_t now_ns) noexcept {
+  if (!ring_)
+    return;
+  auto& end = ring_.header().consumer;
+  end.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
+  end.records.store(records_, std::memory_order_relaxed);
+}
+
+void RecordReader::close() noexcept {
+  if (!ring_)
+    return;
+  auto& header = ring_.header();
+  release_now();
+  housekeep(monotonic_ns());
+  header.consumer.state.store(EndState::finished, std::memory_order_release);
+  wake_peer(header.producer.waiting);
+  // Whoever made the ring removes it; where that process is gone, the last one out does.
+  if (!process_exists(header.creator_pid.load(std::memory_order_relaxed)))
+    Segment::remove(ring_.name());
+  ring_ = Ring();
+}
+
+} // namespace orbweaver

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The reading end of a stream of records: the consumer of a ring, or a recorded file. One thread uses it.
+//
+//   while ((n = reader.peek(batch)) > 0 || reader.wait(stop) == Wait::readable) { handle batch[0..n); reader.release();
+//   }
+//
+// It trusts nothing that it reads: a record that does not fit ends the stream, and damage() says where and why.
+#pragma once
+
+#include "common/endpoint.hpp"
+#include "common/record.hpp"
+#include "common/ring.hpp"
+#include "common/wait.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace orbweaver {
+
+/// What wait came back with.
+enum class Wait {
+  readable, ///< peek() gives records now
+  quiet,    ///< nothing came for about 20 ms: time for housekeeping, then wait again
+  ended,    ///< the end record was read: nothing more comes
+  cut_off,  ///< the producer died, or the file stops without an end record: all that there was has been read
+  damaged,  ///< damage() says what
+  stopped,  ///< the stop flag was set and nothing is left to read
+};
+
+class RecordReader {
+public:
+  /// Opens an endpoint for reading. Waits until the ring and its producer are there, at most as long as the options
+  /// say. Throws Error for what cannot be read as a stream of that kind.
+  static RecordReader open(const Endpoint& endpoint, StreamKind kind, const EndpointOptions& options = {},
+                           const std::atomic<bool>* stop = nullptr);
+
+  RecordReader(RecordReader&&) noexcept;
+  RecordReader& operator=(RecordReader&&) = delete;
+  ~RecordReader();
+
+  [[nodiscard]] const StreamHeader& stream() const noexcept { return *stream_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  /// The next records, oldest first, at most as many as `out` holds; 0 when there is none now. They stay valid until
+  /// release(). Padding is left out; an end record is given out like any other. Each record lies within the stream
+  /// and has at least its header; what else its kind promises is for the caller to check.
+  std::size_t peek(std::span<const RecordHeader*> out) noexcept {
+    std::size_t count = 0;
+    while (count < out.size()) {
+      if (cursor_ == seen_ && !look()) [[unlikely]]
+        break;
+      const std::byte* place = area_ + (cursor_ & mask_);
+      const std::uint64_t there = contiguous();
+      RecordHeader header{};
+      if (there >= sizeof header) [[likely]]
+        __builtin_memcpy(&header, place, sizeof header);
+      const std::uint64_t stride = record_stride(header.length);
+      if (header.length < sizeof header || stride > there) [[unlikely]] {
+        mark_damaged("a record of " + std::to_string(header.length) + " octets does not fit, " + std::to_string(there) +
+                     " are there");
+        break;
+      }
+      cursor_ += stride;
+      if (header.kind == RecordKind::padding) [[unlikely]]
+        continue;
+      out[count++] = reinterpret_cast<const RecordHeader*>(place);
+      if (header.kind == RecordKind::end) [[unlikely]] {
+        ended_ = true;
+        seen_ = cursor_;
+        break;
+      }
+    }
+    records_ += count;
+    return count;
+  }
+
+  /// Gives back all that peek() gave out, so that the producer can use the room. Batched: what is small waits.
+  void release() noexcept {
+    if (cursor_ - released_ >= release_batch_)
+      release_now();
+  }
+
+  /// Waits for records, one round: call it when peek() gave none. Gives back everything first.
+  Wait wait(const std::atomic<bool>& stop) noexcept;
+
+  /// Declares what peek() gave out to be bad; the stream ends there. Offsets count from the start of the file, or of
+  /// the ring's life.
+  void mark_damaged(const std::string& why) noexcept;
+  void mark_damaged_at(const RecordHeader* record, const std::string& why) noexcept;
+
+  /// Where the stream is damaged and why (name, offset), or empty.
+  [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
+
+  /// Once in a while: heartbeat and counters for those who watch.
+  void housekeep(std::uint64_t now_ns) noexcept;
+
+  /// Leaves the stream; a producer that waits is told. Also done by the destructor.
+  void close() noexcept;
+
+private:
+  RecordReader() = default;
+  bool look() noexcept;
+  void release_now() noexcept;
+  [[nodiscard]] std::uint64_t contiguous() const noexcept {
+    const std::uint64_t to_end =
+        mask_ - (cursor_ & mask_) + 1; // 0 where the mask is all ones: a file has no end to wrap at
+    const std::uint64_t there = seen_ - cursor_;
+    return to_end != 0 && to_end < there ? to_end : there;
+  }
+
+  const std::byte* area_ = nullptr;
+  std::uint64_t mask_ = 0;
+  std::uint64_t cursor_ = 0;   ///< next octet to read
+  std::uint64_t seen_ = 0;     ///< the producer's index as last loaded
+  std::uint64_t released_ = 0; ///< what the producer was told
+  std::uint64_t release_batch_ = 0;
+  std::uint64_t records_ = 0;
+  bool ended_ = false;
+  bool busy_poll_ = false;
+  Ring ring_;
+  boost::interprocess::mapped_region file_;
+  std::unique_ptr<StreamHeader> stream_;
+  std::string name_;
+  std::string damage_;
+};
+
+} // namespace orbweaver

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/record_writer.hpp"
+
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::uint64_t file_buffer_bytes = 1 << 20;
+
+bool write_all(int fd, const std::byte* data, std::size_t size) noexcept {
+  while (size > 0) {
+    const auto written = ::write(fd, data, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      return false;
+    data += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+/// Attaches the ring of that name, or makes it where there is none that anybody lives in.
+Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, bool& created) {
+  const auto segment = endpoint.segment_name();
+  if (Segment::exists(segment)) {
+    try {
+      Ring ring = Ring::attach(segment);
+      auto& header = ring.header();
+      const auto state = header.producer.state.load(std::memory_order_acquire);
+      const bool creator_lives = process_exists(header.creator_pid.load(std::memory_order_relaxed));
+      if (state == EndState::attached && !end_is_dead(header.producer))
+        throw UsageError("ring:" + endpoint.name + " already has a producer, process " +
+                         std::to_string(header.producer.pid.load()) + "; give this one another name");
+      if (state == EndState::absent && creator_lives)
+        return ring;
+    } catch (const UsageError&) {
+      throw;
+    } catch (const Error&) {
+      // Whatever it is, nobody can attach it: replaced below.
+    }
+    Segment::remove(segment);
+  }
+  created = true;
+  return Ring::create(segment, options.ring_bytes, options.huge_pages);
+}
+
+} // namespace
+
+RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& stream, const EndpointOptions& options) {
+  RecordWriter writer;
+  writer.name_ = endpoint.text();
+  writer.busy_poll_ = options.busy_poll;
+  if (endpoint.kind == Endpoint::Kind::file) {
+    writer.fd_ = ::open(endpoint.name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (writer.fd_ < 0)
+      throw Error("cannot write " + endpoint.name + ": " + errno_text());
+    if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&stream), sizeof stream))
+      throw Error("cannot write " + endpoint.name + ": " + errno_text());
+    writer.buffer_ = std::make_unique<std::byte[]>(file_buffer_bytes);
+    writer.area_ = writer.buffer_.get();
+    writer.mask_ = file_buffer_bytes - 1;
+    writer.limit_ = file_buffer_bytes;
+    writer.max_record_bytes_ = file_buffer_bytes / 4;
+    return writer;
+  }
+  writer.ring_ = attach_or_create(endpoint, options, writer.owns_ring_);
+  auto& header = writer.ring_.header();
+  header.stream = stream;
+  writer.area_ = writer.ring_.area();
+  writer.mask_ = header.capacity_bytes - 1;
+  writer.position_ = writer.published_ = header.producer.index.load(std::memory_order_relaxed);
+  writer.limit_ = header.consumer.index.load(std::memory_order_acquire) + header.capacity_bytes;
+  writer.max_record_bytes_ = writer.ring_.max_record_bytes();
+  header.producer.pid.store(getpid(), std::memory_order_relaxed);
+  // Pairs with the acquire load in RecordReader::open: who sees `attached` sees the stream header.
+  header.producer.state.store(EndState::attached, std::memory_order_release);
+  wake_peer(header.consumer.waiting);
+  return writer;
+}
+
+RecordWriter::RecordWriter(RecordWriter&& other) noexcept
+    : area_(other.area_), mask_(other.mask_), position_(other.position_), limit_(other.limit_),
+      published_(other.published_), records_(other.records_), max_record_bytes_(other.max_record_bytes_),
+      ring_(std::move(other.ring_)), buffer_(std::move(other.buffer_)), fd_(std::exchange(other.fd_, -1)),
+      error_(other.error_), owns_ring_(std::exchange(other.owns_ring_, false)), busy_poll_(other.busy_poll_),
+      finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)) {}
+
+RecordWriter::~RecordWriter() {
+  if (!finished_ && (ring_ || fd_ >= 0)) {
+    const std::atomic<bool> stop{true};
+    finish(EndCause::interrupted, stop);
+  }
+  if (fd_ >= 0)
+    close(fd_);
+}
+
+bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
+  // Pairs with the release store in RecordReader::release: the consumer has done with what it gave back.
+  limit_ = ring_.header().consumer.index.load(std::memory_order_acquire) + mask_ + 1;
+  return position_ + wanted <= limit_;
+}
+
+std::byte* RecordWriter::claim_slowly(std::uint64_t stride) noexcept {
+  if (fd_ >= 0)
+    return flush_file() && stride <= mask_ + 1 ? area_ : nullptr;
+  const std::uint64_t offset = position_ & mask_;
+  const std::uint64_t to_end = mask_ + 1 - offset;
+  const std::uint64_t padding = stride > to_end ? to_end : 0;
+  if (position_ + padding + stride > limit_ && !has_room(padding + stride))
+    return nullptr;
+  if (padding > 0) {
+    const RecordHeader header{static_cast<std::uint32_t>(padding), RecordKind::padding, 0};
+    __builtin_memcpy(area_ + offset, &header, sizeof header);
+    position_ += padding;
+  }
+  return area_ + (position_ & mask_);
+}
+
+bool RecordWriter::flush_file() noexcept {
+  if (error_ != 0)
+    return false;
+  if (!write_all(fd_, area_, position_)) {
+    error_ = errno;
+    limit_ = 0;
+    return false;
+  }
+  position_ = published_ = 0;
+  return true;
+}
+
+void RecordWriter::publish() noexcept {
+  if (fd_ >= 0) {
+    published_ = position_;
+    return;
+  }
+  if (published_ == position_)
+    return;
+  published_ = position_;
+  auto& header = ring_.header();
+  // Pairs with the acquire load in RecordReader::peek: who sees the index sees the records before it.
+  header.producer.index.store(position_, std::memory_order_release);
+  wake_peer(header.consumer.waiting);
+}
+
+Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept {
+  if (fd_ >= 0)
+    return flush_file() ? Room::available : Room::failed;
+  publish();
+  auto& header = ring_.header();
+  // A padding record may be needed too; some room beyond that, so that a full ring is not filled record by record.
+  const std::uint64_t wanted = std::max(2 * record_stride(length), (mask_ + 1) / 8);
+  for (;;) {
+    if (wait_round(header.producer.waiting, busy_poll_, [&] { return has_room(wanted); }))
+      return Room::available;
+    const auto state = header.consumer.state.load(std::memory_order_acquire);
+    if (state == EndState::finished || end_is_dead(header.consumer))
+      return Room::reader_gone;
+    if (stop.load(std::memory_order_relaxed))
+      return Room::stopped;
+    housekeep(monotonic_ns());
+  }
+}
+
+void RecordWriter::count_dropped(std::uint64_t packets) noexcept {
+  if (ring_)
+    ring_.header().producer.dropped.fetch_add(packets, std::memory_order_relaxed);
+}
+
+void RecordWriter::housekeep(std::uint64_t now_ns) noexcept {
+  if (!ring_)
+    return;
+  auto& end = ring_.header().producer;
+  end.heartbeat_ns.store(now_ns, std::memory_order_relaxed);
+  end.records.store(records_, std::memory_order_relaxed);
+}
+
+bool RecordWriter::finish(EndCause cause, const std::atomic<bool>& stop) noexcept {
+  if (std::exchange(finished_, true))
+    return error_ == 0;
+  const EndRecord end{{}, cause};
+  bool complete = write(&end, sizeof end, RecordKind::end);
+  // The end must reach a reader that is there, stop or not: readers drain their rings.
+  const std::atomic<bool> never{false};
+  const bool unread = ring_ && ring_.header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
+  if (!complete && wait_for_room(sizeof end, unread ? stop : never) == Room::available)
+    complete = write(&end, sizeof end, RecordKind::end);
+  publish();
+  if (fd_ >= 0) {
+    complete = complete && flush_file();
+    if (close(std::exchange(fd_, -1)) != 0 && error_ == 0)
+      error_ = errno;
+    return complete && error_ == 0;
+  }
+  auto& header = ring_.header();
+  housekeep(monotonic_ns());
+  header.producer.state.store(EndState::finished, std::memory_order_release);
+  wake_peer(header.consumer.waiting);
+  if (!owns_ring_)
+    return complete;
+  const auto drained = [&] {
+    return header.consumer.state.load(std::memory_order_acquire) == EndState::finished || end_is_dead(header.consumer);
+  };
+  while (!drained() && !stop.load(std::memory_order_relaxed))
+    wait_round(header.producer.waiting, false, drained);
+  Segment::remove(ring_.name());
+  return complete;
+}
+
+std::string RecordWriter::failure() const {
+  return error_ == 0 ? std::string() : "cannot write " + name_.substr(name_.find(':') + 1) + ": " + errno_text(error_);
+}
+
+} // namespace orbweaver

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The writing end of a stream of records: the producer of a ring, or a recorded file. One thread uses it.
+//
+//   if (auto* place = writer.claim(length)) { fill length octets after the header; writer.commit(length, kind); }
+//
+// Committed records reach the reader with publish(), which commit() calls by itself each `publish_batch_bytes`.
+#pragma once
+
+#include "common/endpoint.hpp"
+#include "common/record.hpp"
+#include "common/ring.hpp"
+#include "common/wait.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace orbweaver {
+
+/// What wait_for_room came back with.
+enum class Room {
+  available,   ///< claim() succeeds now
+  reader_gone, ///< nobody will read this stream any more (the consumer died or has left)
+  stopped,     ///< the stop flag was set
+  failed,      ///< the file cannot be written: failure() says why
+};
+
+class RecordWriter {
+public:
+  /// Opens an endpoint for writing. A ring that does not exist, or that a dead process left, is made, and then this
+  /// writer removes it when it is closed; a file is replaced. Throws Error.
+  static RecordWriter open(const Endpoint& endpoint, const StreamHeader& stream, const EndpointOptions& options = {});
+
+  RecordWriter(RecordWriter&&) noexcept;
+  RecordWriter& operator=(RecordWriter&&) = delete;
+  /// Closes as if interrupted, if nobody called finish().
+  ~RecordWriter();
+
+  /// Place for a record of `length` octets, header included, 8-aligned; nullptr when there is no room now.
+  /// At most max_record_bytes(). A claim not committed is undone by the next claim: aborting takes no call.
+  [[nodiscard]] std::byte* claim(std::uint32_t length) noexcept {
+    const std::uint64_t offset = position_ & mask_;
+    const std::uint64_t stride = record_stride(length);
+    if (position_ + stride <= limit_ && offset + stride <= mask_ + 1) [[likely]]
+      return area_ + offset;
+    return claim_slowly(stride);
+  }
+
+  /// Ends the record claimed last: writes its header and counts it. `length` may be less than what was claimed.
+  void commit(std::uint32_t length, RecordKind kind) noexcept {
+    const RecordHeader header{length, kind, 0};
+    __builtin_memcpy(area_ + (position_ & mask_), &header, sizeof header);
+    position_ += record_stride(length);
+    ++records_;
+    if (position_ - published_ >= publish_batch_bytes)
+      publish();
+  }
+
+  /// Claims, copies and commits a whole record that begins with its header; false when there is no room.
+  bool write(const void* record, std::uint32_t length, RecordKind kind) noexcept {
+    std::byte* place = claim(length);
+    if (!place)
+      return false;
+    __builtin_memcpy(place, record, length);
+    commit(length, kind);
+    return true;
+  }
+
+  /// Lets the reader see all that is committed. A file is written when its buffer is full and at finish().
+  void publish() noexcept;
+
+  /// Waits until a record of `length` octets fits. Publishes first.
+  Room wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept;
+
+  /// Counts packets that were lost because there was no room.
+  void count_dropped(std::uint64_t packets) noexcept;
+
+  /// Once in a while: heartbeat and counters for those who watch.
+  void housekeep(std::uint64_t now_ns) noexcept;
+
+  /// Writes the end record, publishes, and leaves; waits for room as long as somebody reads. The owner of a ring of its
+  /// own waits until it is drained, or `stop` is set, and removes it. False where the stream could not be completed.
+  bool finish(EndCause cause, const std::atomic<bool>& stop) noexcept;
+
+  [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return max_record_bytes_; }
+  [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Why writing failed (file, errno text), or empty.
+  [[nodiscard]] std::string failure() const;
+
+  static constexpr std::uint64_t publish_batch_bytes = 32 << 10;
+
+private:
+  RecordWriter() = default;
+  std::byte* claim_slowly(std::uint64_t stride) noexcept;
+  bool has_room(std::uint64_t wanted) noexcept;
+  bool flush_file() noexcept;
+
+  std::byte* area_ = nullptr;
+  std::uint64_t mask_ = 0;      ///< capacity - 1
+  std::uint64_t position_ = 0;  ///< next octet to write
+  std::uint64_t limit_ = 0;     ///< position that must not be passed: the cached consumer index plus the capacity
+  std::uint64_t published_ = 0; ///< what the reader was told
+  std::uint64_t records_ = 0;
+  std::uint64_t max_record_bytes_ = 0;
+  Ring ring_;
+  std::unique_ptr<std::byte[]> buffer_; ///< of a file
+  int fd_ = -1;
+  int error_ = 0; ///< errno of the write that failed
+  bool owns_ring_ = false;
+  bool busy_poll_ = false;
+  bool finished_ = false;
+  std::string name_;
+};
+
+} // namespace orbweaver

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/ring.hpp"
+
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <new>
+#include <unistd.h>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::size_t area_offset = (sizeof(RingHeader) + 4095) & ~std::size_t{4095};
+
+} // namespace
+
+Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages) {
+  const auto capacity = std::bit_ceil(std::clamp(capacity_bytes, min_ring_bytes, max_ring_bytes));
+  Ring ring;
+  ring.segment_ = Segment::create(segment_name, area_offset + capacity, huge_pages);
+  ring.name_ = segment_name;
+  auto* header = new (ring.segment_.data()) RingHeader{};
+  header->version = ring_version;
+  header->capacity_bytes = capacity;
+  header->area_offset = area_offset;
+  header->creator_pid.store(getpid(), std::memory_order_relaxed);
+  // Pairs with the acquire load in attach: who sees the magic sees all of the header.
+  header->magic.store(ring_magic, std::memory_order_release);
+  return ring;
+}
+
+Ring Ring::attach(const std::string& segment_name, bool writable) {
+  Ring ring;
+  ring.segment_ = Segment::attach(segment_name, writable);
+  ring.name_ = segment_name;
+  const auto refuse = [&](const std::string& why) { throw Error("ring " + segment_name + ": " + why); };
+  if (ring.segment_.size() < area_offset + min_ring_bytes)
+    refuse("too small to be a ring");
+  const auto& header = ring.header();
+  // Pairs with the release store in create.
+  if (header.magic.load(std::memory_order_acquire) != ring_magic)
+    refuse("not a ring, or not yet complete");
+  if (header.version != ring_version)
+    refuse("ring version " + std::to_string(header.version) + ", this program has version " +
+           std::to_string(ring_version) + ": start all stages from one build");
+  if (header.area_offset != area_offset || !std::has_single_bit(header.capacity_bytes) ||
+      header.capacity_bytes > ring.segment_.size() - area_offset)
+    refuse("damaged: its header does not fit its size");
+  return ring;
+}
+
+std::uint64_t Ring::fill_bytes() const noexcept {
+  const auto given_back = header().consumer.index.load(std::memory_order_relaxed);
+  const auto published = header().producer.index.load(std::memory_order_relaxed);
+  return published > given_back ? std::min(published - given_back, header().capacity_bytes) : 0;
+}
+
+bool process_exists(pid_t pid) noexcept {
+  return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+bool end_is_dead(const RingEnd& end) noexcept {
+  switch (end.state.load(std::memory_order_acquire)) {
+  case EndState::dead:
+    return true;
+  case EndState::attached:
+    return !process_exists(end.pid.load(std::memory_order_relaxed));
+  case EndState::absent:
+  case EndState::finished:
+    break;
+  }
+  return false;
+}
+
+} // namespace orbweaver

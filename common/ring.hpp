@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A ring as it lies in shared memory: one producer, one consumer, records of any length in a power-of-two area.
+// Two indices count octets for ever; an index modulo the capacity is a place in the area. A record never wraps: where
+// it would, a padding record fills the area up to its end. Offsets only, so that every process maps it where it likes.
+#pragma once
+
+#include "common/shared_memory.hpp"
+#include "common/stream_header.hpp"
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+
+namespace orbweaver {
+
+inline constexpr std::size_t cache_line = 64;
+
+/// The life of one end of a ring.
+enum class EndState : std::uint32_t {
+  absent = 0,   ///< nobody has attached yet
+  attached = 1, ///< at work
+  finished = 2, ///< came to its end in order
+  dead = 3,     ///< its process died; set by whoever noticed
+};
+
+/// One end of a ring. Written by that end alone, but for `state` = dead and the clearing of `waiting`.
+struct RingEnd {
+  /// Octets published (producer) or given back (consumer) since the ring was made; a line of its own.
+  alignas(cache_line) std::atomic<std::uint64_t> index;
+  /// Futex word: 1 while this end sleeps; the other end sets 0 and wakes it.
+  alignas(cache_line) std::atomic<std::uint32_t> waiting;
+  std::atomic<EndState> state;
+  std::atomic<pid_t> pid;
+  std::uint32_t reserved;
+  std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC when it last did its housekeeping
+  std::atomic<std::uint64_t> records;      ///< written or read, ticks and the like included
+  std::atomic<std::uint64_t> dropped;      ///< producer: packets lost because the ring was full
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<EndState>::is_always_lock_free);
+
+/// At offset 0 of the segment. The creator fills it and stores `magic` last (release); whoever attaches loads it first
+/// (acquire) and then trusts version, capacity and layout.
+struct RingHeader {
+  std::atomic<std::uint64_t> magic;
+  std::uint32_t version;
+  std::uint32_t reserved;
+  std::uint64_t capacity_bytes; ///< of the area, a power of two
+  std::uint64_t area_offset;    ///< of the area in the segment
+  std::atomic<pid_t> creator_pid;
+  RingEnd producer;
+  RingEnd consumer;
+  StreamHeader stream; ///< filled by the producer before its state is `attached` (release)
+};
+
+inline constexpr std::uint64_t ring_magic =
+    std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'R', 'I', 'N', 'G', '\n'});
+inline constexpr std::uint32_t ring_version = 1;
+inline constexpr std::uint64_t min_ring_bytes = 4096;
+inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
+
+/// A mapped ring.
+class Ring {
+public:
+  Ring() = default;
+
+  /// Makes a ring; `capacity_bytes` is rounded up to a power of two within min_ring_bytes and max_ring_bytes.
+  static Ring create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages = false);
+
+  /// Attaches one, after checking magic, version and sizes; the error names what does not fit.
+  static Ring attach(const std::string& segment_name, bool writable = true);
+
+  [[nodiscard]] RingHeader& header() const noexcept { return *reinterpret_cast<RingHeader*>(segment_.data()); }
+  [[nodiscard]] std::byte* area() const noexcept { return segment_.data() + header().area_offset; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(segment_); }
+
+  /// Octets between both ends now; may be stale by the time it is read.
+  [[nodiscard]] std::uint64_t fill_bytes() const noexcept;
+
+  /// The most octets that one record may have, so that it always fits at last.
+  [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return header().capacity_bytes / 4; }
+
+private:
+  Segment segment_;
+  std::string name_;
+};
+
+/// Whether that end's process is gone without having finished. Looks at the process table: for slow paths.
+[[nodiscard]] bool end_is_dead(const RingEnd& end) noexcept;
+
+/// Whether a process of that id runs (or is a zombie). False for 0.
+[[nodiscard]] bool process_exists(pid_t pid) noexcept;
+
+} // namespace orbweaver

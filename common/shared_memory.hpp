@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Shared memory segments by name: created with mode 0600, attached, removed. In /dev/shm, or on a hugetlbfs mount.
+#pragma once
+
+#include <boost/interprocess/mapped_region.hpp>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace orbweaver {
+
+/// A mapped segment. Unmapped when destroyed, never removed by that.
+class Segment {
+public:
+  Segment() = default;
+
+  /// Makes a segment of that many octets, all zero; one of the same name must not exist.
+  /// With `huge_pages`, on the hugetlbfs mount; where there is none, or too few pages are free, the error says how to
+  /// provide them.
+  static Segment create(const std::string& name, std::size_t bytes, bool huge_pages = false);
+
+  /// Maps the whole of an existing segment. Read-only where only counters are looked at.
+  static Segment attach(const std::string& name, bool writable = true);
+
+  /// Removes the name; those who have it mapped keep it. False where there was none.
+  static bool remove(const std::string& name) noexcept;
+
+  [[nodiscard]] static bool exists(const std::string& name) noexcept;
+
+  /// The names of all segments that begin with `prefix`, sorted.
+  [[nodiscard]] static std::vector<std::string> list(std::string_view prefix);
+
+  [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
+  [[nodiscard]] std::size_t size() const noexcept { return region_.get_size(); }
+  [[nodiscard]] explicit operator bool() const noexcept { return region_.get_size() > 0; }
+
+private:
+  boost::interprocess::mapped_region region_;
+};
+
+/// All of the project's segments begin with this.
+inline constexpr std::string_view segment_prefix = "orbweaver.";
+
+} // namespace orbweaver

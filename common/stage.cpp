@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/stage.hpp"
+
+#include "common/error.hpp"
+#include "common/ring.hpp"
+#include "common/wait.hpp"
+#include "config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <filesystem>
+#include <sched.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+namespace orbweaver {
+
+namespace {
+
+std::atomic<bool> stop_flag{false};
+
+extern "C" void on_stop_signal(int signal) {
+  if (stop_flag.exchange(true, std::memory_order_relaxed)) {
+    // The second time: at once, by the signal's own default.
+    std::signal(signal, SIG_DFL);
+    raise(signal);
+  }
+}
+
+void handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, nullptr); // no SA_RESTART: a blocking call returns, and the stop flag is seen
+}
+
+} // namespace
+
+void add_stage_options(CLI::App& app, StageOptions& options) {
+  app.add_option("--cpu", options.cpu, "Run on this core only")->type_name("N")->check(CLI::NonNegativeNumber);
+  app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for a core of its own");
+  app.add_flag("--huge-pages", options.huge_pages, "Put the rings that this makes on huge pages");
+  app.add_option("--attach-timeout", options.attach_timeout_s, "Seconds to wait for the other end of a ring")
+      ->type_name("S")
+      ->capture_default_str();
+  app.add_option("--session", options.session)->group("");
+  app.add_option("--slot", options.slot)->group("");
+}
+
+EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib) {
+  return {std::uint64_t{ring_mib} << 20, options.huge_pages, options.busy_poll, options.attach_timeout_s};
+}
+
+Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.session.empty()) {
+  if (options.cpu >= 0)
+    pin_to_cpu(options.cpu);
+  if (alone_) {
+    session_ = Session::create({}, std::string(to_string(kind)));
+    block_ = &session_.add_stage(kind, 0);
+  } else {
+    session_ = Session::attach(options.session);
+    if (options.slot >= session_.stages().size())
+      throw Error("session '" + options.session + "' has no stage " + std::to_string(options.slot));
+    block_ = &session_.stages()[options.slot];
+    // The front command decides about Ctrl-C; when it dies, the stage comes to its end.
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+  }
+  handle(SIGTERM, on_stop_signal);
+  handle(SIGINT, alone_ ? on_stop_signal : SIG_IGN);
+  handle(SIGPIPE, SIG_IGN);
+  block_->pid.store(getpid(), std::memory_order_relaxed);
+  block_->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
+  block_->state.store(StageState::running, std::memory_order_release);
+  if (!alone_ && !process_exists(session_.control().creator_pid.load(std::memory_order_relaxed)))
+    stop_flag.store(true, std::memory_order_relaxed); // it died before prctl was called
+}
+
+Stage::~Stage() {
+  block_->state.store(end_, std::memory_order_release);
+  if (alone_) {
+    Session::remove(session_.name());
+    return;
+  }
+  // Where the front command was killed, the last stage out removes what it left.
+  if (process_exists(session_.control().creator_pid.load(std::memory_order_relaxed)))
+    return;
+  for (const auto& stage : session_.stages())
+    if (stage.state.load(std::memory_order_acquire) == StageState::running &&
+        process_exists(stage.pid.load(std::memory_order_relaxed)))
+      return;
+  Session::remove(session_.name());
+}
+
+const std::atomic<bool>& Stage::stop() const noexcept {
+  return stop_flag;
+}
+
+void set_up_log(const std::string& program) {
+  auto logger = spdlog::stderr_logger_st(program);
+  logger->set_pattern("%n: %l: %v");
+  spdlog::set_default_logger(logger);
+}
+
+int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run) {
+  set_up_log(app.get_name());
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success); // --help, --version
+  } catch (const CLI::ParseError& error) {
+    spdlog::error("{} (see {} --help)", error.what(), app.get_name());
+    return exit_usage;
+  }
+  try {
+    return run();
+  } catch (const UsageError& error) {
+    spdlog::error("{}", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    return exit_failed;
+  }
+}
+
+void pin_to_cpu(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (cpu < CPU_SETSIZE)
+    CPU_SET(static_cast<unsigned>(cpu), &set);
+  if (cpu >= CPU_SETSIZE || sched_setaffinity(0, sizeof set, &set) != 0)
+    throw UsageError("cannot run on core " + std::to_string(cpu) + ": this machine has cores 0 to " +
+                     std::to_string(sysconf(_SC_NPROCESSORS_ONLN) - 1));
+}
+
+std::string find_program(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const auto here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto stage = name.substr(name.find('-') + 1);
+  // In a build tree each program lies in its stage's folder; installed ones lie side by side.
+  for (const auto& path : {here / name, here.parent_path() / stage / name, here.parent_path() / "tools" / name,
+                           fs::path(ORBWEAVER_BINDIR) / name})
+    if (access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, ignored))
+      return path.string();
+  throw Error("cannot find the program " + name + " beside " + here.string() + " or in " ORBWEAVER_BINDIR);
+}
+
+} // namespace orbweaver

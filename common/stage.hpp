@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What every stage's program does in the same way: common options, signals, pinning to a core, its block of counters,
+// and how errors become an exit status.
+#pragma once
+
+#include "common/endpoint.hpp"
+#include "common/session.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace CLI {
+class App;
+}
+
+namespace orbweaver {
+
+/// Exit statuses of every program.
+inline constexpr int exit_done = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_usage = 2;
+
+/// The options that all stages share.
+struct StageOptions {
+  int cpu = -1; ///< core to run on, -1: any
+  bool busy_poll = false;
+  bool huge_pages = false;
+  std::string session; ///< of the front command; empty: a session of its own
+  unsigned slot = 0;   ///< this stage's place in it
+  unsigned attach_timeout_s = 10;
+};
+
+/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
+void add_stage_options(CLI::App& app, StageOptions& options);
+
+/// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
+[[nodiscard]] EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib);
+
+/// The bounds of --packet-ring-mib and --flow-ring-mib.
+inline constexpr unsigned min_ring_mib = 1;
+inline constexpr unsigned max_ring_mib = 32768;
+inline constexpr unsigned default_packet_ring_mib = 8;
+inline constexpr unsigned default_flow_ring_mib = 4;
+
+/// A running stage. There is one in a process.
+class Stage {
+public:
+  /// Pins the process, sets its signals (SIGTERM asks to stop; SIGINT too, where the stage runs alone; the second one
+  /// ends the process at once; SIGPIPE is ignored), and takes its block of counters. Throws Error.
+  Stage(StageKind kind, const StageOptions& options);
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+  ~Stage();
+
+  /// Set when somebody asked to stop.
+  [[nodiscard]] const std::atomic<bool>& stop() const noexcept;
+
+  /// Stores local counters where others see them, with a heartbeat.
+  void publish(std::span<const std::uint64_t> counters, std::uint64_t now_ns) noexcept {
+    block_->publish(counters, now_ns);
+  }
+
+  /// How the stage ends; StageState::failed if nobody says.
+  void finish(StageState state) noexcept { end_ = state; }
+
+private:
+  Session session_;
+  StageBlock* block_ = nullptr;
+  bool alone_;
+  StageState end_ = StageState::failed;
+};
+
+/// Parses the command line and runs a program: `run` returns the exit status. Errors become one line on stderr,
+/// `program: error: what`, and an exit status.
+int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);
+
+/// Sets up logging on stderr as `program: level: text`; done by run_program.
+void set_up_log(const std::string& program);
+
+/// Pins the process to a core; the error says which cores there are.
+void pin_to_cpu(int cpu);
+
+/// The path of another of the project's programs: beside this one in a build tree, or where they are installed.
+[[nodiscard]] std::string find_program(const std::string& name);
+
+} // namespace orbweaver
