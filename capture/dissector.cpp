@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/dissector.hpp"
+
+namespace orbweaver::dissection {
+namespace {
+
+constexpr std::uint8_t icmpv4 = 1, icmpv6 = 58, sctp = 132, udp_lite = 136;
+
+/// Whether a fragment of that protocol needs its datagram's first fragment: for the ports, or for the protocol itself
+/// where more extension headers follow in the first one only.
+constexpr bool needs_first_fragment(std::uint8_t protocol, std::uint8_t version) noexcept {
+  return protocol_has_ports(protocol) || (version == 6 && is_extension_header(protocol));
+}
+
+void note_fragment(PacketDraft& draft, FragmentPart part, std::uint32_t id, std::uint8_t protocol) noexcept {
+  draft.fragment_part = part;
+  draft.fragment_id = id;
+  draft.fragment_protocol = protocol;
+}
+
+/// What an ICMP error quotes, as far as the quotation goes.
+struct Quoted {
+  const std::uint8_t* source;
+  const std::uint8_t* destination;
+  std::uint32_t headers; ///< octets of IP headers
+  std::uint8_t protocol;
+  bool later_fragment;
+  bool cut; ///< the quotation ends within the IP headers
+};
+
+/// Whether an ICMP message of that type quotes the packet it is about (RFC 792; RFC 4443, section 3).
+template <std::uint8_t version> constexpr bool is_icmp_error(std::uint8_t type) noexcept {
+  if constexpr (version == 4)
+    return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+  else
+    return type >= 1 && type <= 4;
+}
+
+/// Reads the quoted IP header and notes a quoted later fragment in the draft. Returns whether there is an IP header of
+/// the right version.
+template <std::uint8_t version>
+bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted, PacketDraft& draft) noexcept {
+  constexpr std::uint32_t fixed_octets = version == 4 ? 20 : 40;
+  if (length < fixed_octets || ip[0] >> 4 != version)
+    return false;
+  if constexpr (version == 4) {
+    quoted = {ip + 12, ip + 16, (ip[0] & 0x0fu) * 4, ip[9], (be16(ip + 6) & 0x1fff) != 0, false};
+    if (quoted.headers < fixed_octets)
+      return false;
+    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version))
+      note_fragment(draft, FragmentPart::quoted, be16(ip + 4), quoted.protocol);
+  } else {
+    const ExtensionWalk walk = walk_extension_headers(ip, length);
+    quoted = {ip + 8,        ip + 24, walk.headers, walk.protocol, walk.is_later_fragment(),
+              walk.end != ExtensionWalk::End::transport};
+    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version))
+      note_fragment(draft, FragmentPart::quoted, walk.fragment_id, 0);
+  }
+  return true;
+}
+
+/// Gives the packet the quoted packet's key, as if sent by the quoted packet's receiver. Returns false, leaving the key
+/// alone, where the quotation does not hold an IP header.
+template <std::uint8_t version>
+bool follow_quotation(const std::uint8_t* quotation, std::uint32_t length, PacketDraft& draft) noexcept {
+  Quoted quoted;
+  if (!read_quotation<version>(quotation, length, quoted, draft))
+    return false;
+  PacketRecord& record = draft.record;
+  record.key.protocol = quoted.protocol;
+  record.bits |= PacketBits::icmp_error;
+  const bool ports = protocol_has_ports(quoted.protocol) && !quoted.later_fragment && !quoted.cut &&
+                     left_after(length, quoted.headers) >= 4;
+  record.key.has_ports = ports;
+  const std::uint8_t* at = quotation + (ports ? quoted.headers : 0);
+  set_endpoints<version>(draft, quoted.destination, quoted.source, ports ? be16(at + 2) : 0, ports ? be16(at) : 0,
+                         true);
+  return true;
+}
+
+template <std::uint8_t version>
+void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  constexpr std::uint32_t checked_octets = 4, header = 8;
+  PacketRecord& record = draft.record;
+  record.payload_length = left_after(datagram.transport_length(), header);
+  if (datagram.transport_captured() >= checked_octets) {
+    const std::uint8_t* message = datagram.transport();
+    record.icmp_type = message[0];
+    record.icmp_code = message[1];
+    record.bits |= PacketBits::transport;
+    const std::uint32_t quotation = left_after(datagram.transport_available(), header);
+    if (is_icmp_error<version>(message[0]) && follow_quotation<version>(message + header, quotation, draft)) {
+      if (wanted & RawBytes::icmp_quotation)
+        carry(draft, message + header, quotation);
+      return;
+    }
+  }
+  set_endpoints<version>(draft, datagram.source, datagram.destination, 0, 0);
+}
+
+} // namespace
+
+bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept {
+  const bool later = be16(ip + 6) & 0x1fff;
+  draft.record.bits |= PacketBits::fragment;
+  if (needs_first_fragment(ip[9], 4))
+    note_fragment(draft, later ? FragmentPart::later : FragmentPart::first, be16(ip + 4), ip[9]);
+  return later;
+}
+
+bool note_ipv6_fragment(const ExtensionWalk& walk, PacketDraft& draft) noexcept {
+  draft.record.bits |= PacketBits::fragment;
+  const bool atomic = !walk.is_later_fragment() && !walk.is_first_fragment(); // RFC 6946
+  if (!atomic && needs_first_fragment(walk.fragment_protocol, 6))
+    note_fragment(draft, walk.is_later_fragment() ? FragmentPart::later : FragmentPart::first, walk.fragment_id, 0);
+  return walk.is_later_fragment();
+}
+
+template <std::uint8_t version>
+Outcome other_transport(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  PacketRecord& record = draft.record;
+  const std::uint8_t protocol = record.key.protocol;
+  if (protocol == (version == 4 ? icmpv4 : icmpv6)) {
+    icmp<version>(datagram, wanted, draft);
+    return Outcome::packet;
+  }
+  if (!protocol_has_ports(protocol)) {
+    record.payload_length = datagram.transport_length();
+    set_endpoints<version>(draft, datagram.source, datagram.destination, 0, 0);
+    return Outcome::packet;
+  }
+  static_assert(protocol_has_ports(sctp) && protocol_has_ports(udp_lite));
+  if (datagram.transport_captured() < 4)
+    return Outcome::short_transport;
+  const std::uint32_t header = protocol == sctp ? 12 : 8; // RFC 9260, 3.1; RFC 3828, 3.1
+  const std::uint8_t* at = datagram.transport();
+  record.payload_length = left_after(datagram.transport_length(), header);
+  record.key.has_ports = 1;
+  set_endpoints<version>(draft, datagram.source, datagram.destination, be16(at), be16(at + 2));
+  return Outcome::packet;
+}
+
+template Outcome other_transport<4>(const Datagram&, std::uint32_t, PacketDraft&) noexcept;
+template Outcome other_transport<6>(const Datagram&, std::uint32_t, PacketDraft&) noexcept;
+
+} // namespace orbweaver::dissection

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The dissector: from a frame to a packet record. Pure and stateless; runs on the capture thread for every packet, so
+// that the usual case (Ethernet, IP, TCP or UDP, no fragment) is inline here and everything else is in dissector.cpp.
+//
+// Headers are read as far as they were captured. Payload ends with the datagram, so that link padding is never taken
+// for it. Where a later fragment needs the ports of its first one, the draft says so (fragment_part).
+#pragma once
+
+#include "capture/extension_headers.hpp"
+#include "capture/link_layers.hpp"
+#include "capture/packet_draft.hpp"
+#include "capture/source.hpp"
+#include "common/dns_shape.hpp"
+#include "common/tcp.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace orbweaver {
+
+/// What a frame turned out to be. All but the first two count as short, each under its own name.
+enum class Outcome : std::uint8_t {
+  packet,
+  non_ip,
+  short_link,      ///< cut within the link headers
+  short_ip,        ///< cut within the IP header or its extensions
+  short_transport, ///< cut before the ports
+  bad_ip_header,   ///< wrong version, a header length below 5, or too many extension headers
+};
+inline constexpr std::size_t outcome_count = 6;
+
+namespace dissection {
+
+/// An IP datagram as found in a frame.
+struct Datagram {
+  const std::uint8_t* ip;      ///< its first octet
+  const std::uint8_t* source;  ///< address, of `version`'s length
+  const std::uint8_t* destination;
+  std::uint32_t captured; ///< octets captured from `ip` on
+  std::uint32_t length;   ///< of the datagram, by its length field
+  std::uint32_t headers;  ///< octets of IP headers; may be above `captured`
+
+  [[nodiscard]] std::uint32_t transport_captured() const noexcept { return left_after(captured, headers); }
+  [[nodiscard]] std::uint32_t transport_length() const noexcept { return left_after(length, headers); }
+  /// Octets captured from the transport header on that belong to the datagram.
+  [[nodiscard]] std::uint32_t transport_available() const noexcept {
+    return std::min(transport_captured(), transport_length());
+  }
+  [[nodiscard]] const std::uint8_t* transport() const noexcept { return ip + headers; }
+};
+
+
+/// The outcome where no IP header was found.
+[[nodiscard]] constexpr Outcome without_ip(Network kind) noexcept {
+  return kind == Network::other         ? Outcome::non_ip
+         : kind == Network::bad_version ? Outcome::bad_ip_header
+                                        : Outcome::short_link;
+}
+
+/// Every protocol other than TCP and UDP.
+template <std::uint8_t version>
+Outcome other_transport(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept;
+
+/// Notes an IPv4 fragment in the draft. Returns whether it is a later one, whose data has no transport header.
+bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept;
+/// The same for IPv6.
+bool note_ipv6_fragment(const ExtensionWalk& walk, PacketDraft& draft) noexcept;
+
+/// Carries `length` octets from `raw` on with the packet, or as many as a record's field can tell.
+inline void carry(PacketDraft& draft, const std::uint8_t* raw, std::uint32_t length) noexcept {
+  draft.raw = raw;
+  draft.record.raw_length = static_cast<std::uint16_t>(std::min(length, 65'535u));
+}
+
+template <std::uint8_t version>
+Outcome tcp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  constexpr std::uint32_t fixed_octets = 20;
+  const std::uint32_t captured = datagram.transport_captured();
+  if (captured < 4) [[unlikely]]
+    return Outcome::short_transport;
+  const std::uint8_t* segment = datagram.transport();
+  PacketRecord& record = draft.record;
+  std::uint32_t header = fixed_octets;
+  if (captured >= fixed_octets) [[likely]] {
+    record.sequence = be32(segment + 4);
+    record.acknowledgement = be32(segment + 8);
+    record.tcp_flags = segment[13];
+    record.bits |= PacketBits::transport;
+    header = std::max((segment[12] >> 4) * 4u, fixed_octets);
+    const std::uint32_t available = datagram.transport_available();
+    if ((segment[13] & TCP_SYN) && (wanted & RawBytes::tcp_options)) {
+      draft.options = segment + fixed_octets;
+      record.options_length = static_cast<std::uint8_t>(left_after(std::min(header, available), fixed_octets));
+    }
+    if ((wanted & RawBytes::dns_payload) && available > header &&
+        may_be_dns_response(dns_over_tcp({segment + header, available - header}))) [[unlikely]]
+      carry(draft, segment + header, available - header);
+  }
+  record.payload_length = left_after(datagram.transport_length(), header);
+  record.key.has_ports = 1;
+  set_endpoints<version>(draft, datagram.source, datagram.destination, be16(segment), be16(segment + 2));
+  return Outcome::packet;
+}
+
+template <std::uint8_t version>
+Outcome udp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  constexpr std::uint32_t header = 8;
+  const std::uint32_t captured = datagram.transport_captured();
+  if (captured < 4) [[unlikely]]
+    return Outcome::short_transport;
+  const std::uint8_t* message = datagram.transport();
+  PacketRecord& record = draft.record;
+  std::uint32_t length = datagram.transport_length();
+  if (captured >= header) [[likely]] {
+    record.bits = static_cast<std::uint8_t>(record.bits | PacketBits::transport |
+                                            (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
+    // A first fragment's length field tells of the whole datagram, and offloaded segments have 0 there.
+    if (const std::uint32_t own_length = be16(message + 4); own_length >= header && own_length < length)
+      length = own_length;
+    const std::uint32_t available = std::min(captured, length);
+    if ((wanted & RawBytes::dns_payload) && available > header &&
+        may_be_dns_response({message + header, available - header}))
+      carry(draft, message + header, available - header);
+  }
+  record.payload_length = left_after(length, header);
+  record.key.has_ports = 1;
+  set_endpoints<version>(draft, datagram.source, datagram.destination, be16(message), be16(message + 2));
+  return Outcome::packet;
+}
+
+/// `later`: the datagram is a later fragment, all of it data.
+template <std::uint8_t version>
+Outcome transport(const Datagram& datagram, bool later, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  draft.record.ip_length = datagram.length;
+  if (later) [[unlikely]] {
+    draft.record.payload_length = datagram.transport_length();
+    set_endpoints<version>(draft, datagram.source, datagram.destination, 0, 0);
+    return Outcome::packet;
+  }
+  if (draft.record.key.protocol == 6) [[likely]]
+    return tcp<version>(datagram, wanted, draft);
+  if (draft.record.key.protocol == 17) [[likely]]
+    return udp<version>(datagram, wanted, draft);
+  return other_transport<version>(datagram, wanted, draft);
+}
+
+/// `wire`: octets on the wire from `ip` on, for a datagram that does not tell its length.
+inline Outcome ipv4(const std::uint8_t* ip, std::uint32_t captured, std::uint32_t wire, std::uint32_t wanted,
+                    PacketDraft& draft) noexcept {
+  constexpr std::uint32_t fixed_octets = 20;
+  if (captured < fixed_octets) [[unlikely]]
+    return Outcome::short_ip;
+  const std::uint32_t headers = (ip[0] & 0x0fu) * 4;
+  if (ip[0] >> 4 != 4 || headers < fixed_octets) [[unlikely]]
+    return Outcome::bad_ip_header;
+  if (captured < headers) [[unlikely]]
+    return Outcome::short_ip;
+  const std::uint32_t total_length = be16(ip + 2);
+  draft.record.traffic_class = ip[1];
+  draft.record.ttl = ip[8];
+  draft.record.key.protocol = ip[9];
+  draft.record.bits = ip[6] & 0x80 ? PacketBits::evil : 0;
+  const bool fragment = be16(ip + 6) & 0x3fff;
+  const bool later = fragment && note_ipv4_fragment(ip, draft);
+  return transport<4>({ip, ip + 12, ip + 16, captured, total_length ? total_length : wire, headers}, later, wanted,
+                      draft);
+}
+
+inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_t wire, std::uint32_t wanted,
+                    PacketDraft& draft) noexcept {
+  constexpr std::uint32_t fixed_octets = 40;
+  constexpr std::uint8_t no_next_header = 59;
+  if (captured < fixed_octets) [[unlikely]]
+    return Outcome::short_ip;
+  if (ip[0] >> 4 != 6) [[unlikely]]
+    return Outcome::bad_ip_header;
+  const std::uint32_t payload_length = be16(ip + 4);
+  draft.record.traffic_class = static_cast<std::uint8_t>(be16(ip) >> 4);
+  draft.record.ttl = ip[7];
+  draft.record.key.protocol = ip[6];
+  Datagram datagram{ip, ip + 8, ip + 24, captured, fixed_octets + payload_length, fixed_octets};
+  if (payload_length == 0 && ip[6] != no_next_header)
+    datagram.length = wire;
+  bool later = false;
+  if (is_extension_header(ip[6])) [[unlikely]] {
+    const ExtensionWalk walk = walk_extension_headers(ip, captured);
+    if (walk.end != ExtensionWalk::End::transport)
+      return walk.end == ExtensionWalk::End::cut ? Outcome::short_ip : Outcome::bad_ip_header;
+    datagram.headers = walk.headers;
+    if (payload_length == 0 && walk.jumbo_length > 65'535 && walk.jumbo_length <= 0xffff'ffff - fixed_octets)
+      datagram.length = fixed_octets + walk.jumbo_length;
+    draft.record.key.protocol = walk.protocol;
+    later = walk.has_fragment_header && note_ipv6_fragment(walk, draft);
+  }
+  return transport<6>(datagram, later, wanted, draft);
+}
+
+} // namespace dissection
+
+/// Dissects one frame into `draft`, carrying the raw octets that `wanted` (RawBytes) names. Unless the outcome is
+/// `packet`, the draft says nothing. The flow hash is left 0: it waits for the ports of a fragment.
+[[nodiscard]] inline Outcome dissect(const Frame& frame, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  draft.record = PacketRecord{};
+  draft.record.time_ns = frame.time_ns;
+  draft.record.header.kind = RecordKind::packet;
+  draft.fragment_part = FragmentPart::none;
+
+  const NetworkLayer network = find_network(frame.link, frame.data, frame.captured_length);
+  Outcome outcome;
+  if (network.kind == Network::ipv4) [[likely]]
+    outcome = dissection::ipv4(frame.data + network.offset, frame.captured_length - network.offset,
+                               left_after(frame.wire_length, network.offset), wanted, draft);
+  else if (network.kind == Network::ipv6)
+    outcome = dissection::ipv6(frame.data + network.offset, frame.captured_length - network.offset,
+                               left_after(frame.wire_length, network.offset), wanted, draft);
+  else
+    return dissection::without_ip(network.kind);
+  draft.record.header.length = packet_record_length(draft.record);
+  return outcome;
+}
+
+} // namespace orbweaver

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// From the first octet of a frame to its IP header: Ethernet with any stack of VLAN tags, MPLS labels, PPPoE sessions
+// and LLC/SNAP; Linux cooked captures, null/loopback, PPP, and bare IP.
+#pragma once
+
+#include "capture/link_type.hpp"
+#include "capture/octets.hpp"
+
+#include <cstdint>
+
+namespace orbweaver {
+
+/// What lies behind the link headers.
+enum class Network : std::uint8_t {
+  ipv4,
+  ipv6,
+  bad_version, ///< IP, of no version known
+  other,       ///< anything else
+  cut,         ///< the captured octets end within the link headers
+};
+
+struct NetworkLayer {
+  Network kind;
+  std::uint32_t offset; ///< octets of link headers; for ipv4 and ipv6 not above the octets captured
+};
+
+/// Follows link headers of any supported kind. Reads `captured` octets at most.
+[[nodiscard]] NetworkLayer walk_link_layers(LinkType link, const std::uint8_t* frame, std::uint32_t captured) noexcept;
+
+/// The same, with the usual case inline: IP directly in an Ethernet frame.
+[[nodiscard]] inline NetworkLayer find_network(LinkType link, const std::uint8_t* frame,
+                                               std::uint32_t captured) noexcept {
+  constexpr std::uint32_t ethernet_octets = 14;
+  if (link == LinkType::ethernet && captured >= ethernet_octets) [[likely]] {
+    const std::uint16_t ethertype = be16(frame + 12);
+    if (ethertype == 0x0800) [[likely]]
+      return {Network::ipv4, ethernet_octets};
+    if (ethertype == 0x86dd)
+      return {Network::ipv6, ethernet_octets};
+  }
+  return walk_link_layers(link, frame, captured);
+}
+
+} // namespace orbweaver

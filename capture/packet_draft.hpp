@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A packet record while it is made: the dissector fills it, the fragment cache may complete its key, and the run loop
+// hashes it and copies it into a ring. Lives on the capture thread; its raw octets lie in the frame.
+#pragma once
+
+#include "capture/octets.hpp"
+#include "common/packet_record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+namespace orbweaver {
+
+/// What the fragment cache has to do with a packet.
+enum class FragmentPart : std::uint8_t {
+  none,   ///< nothing: not a fragment, or one whose key needs no ports
+  first,  ///< carries the ports of its datagram: later fragments will need them
+  later,  ///< needs the ports of its datagram's first fragment
+  quoted, ///< an ICMP error that quotes a later fragment
+};
+
+/// IP protocols whose flow key has ports: TCP, UDP, SCTP, UDP-Lite.
+[[nodiscard]] constexpr bool protocol_has_ports(std::uint8_t protocol) noexcept {
+  return protocol == 6 || protocol == 17 || protocol == 132 || protocol == 136;
+}
+
+struct PacketDraft {
+  PacketRecord record;
+  std::uint8_t addresses[32];  ///< directly behind the record, as in a ring; 8 or 32 octets are in use
+  const std::uint8_t* options; ///< record.options_length octets in the frame
+  const std::uint8_t* raw;     ///< record.raw_length octets in the frame
+  std::uint32_t fragment_id;   ///< the datagram's identification, where fragment_part is not none
+  std::uint8_t fragment_protocol; ///< IPv4: its protocol field; IPv6: 0 (RFC 8200, 4.5: it may differ by fragment)
+  FragmentPart fragment_part;
+
+  /// Writes the finished record, `record.header.length` octets, to `out`.
+  void copy_to(void* out) const noexcept;
+};
+static_assert(offsetof(PacketDraft, addresses) == sizeof(PacketRecord));
+
+inline void PacketDraft::copy_to(void* out) const noexcept {
+  constexpr std::uint32_t plain_ipv4 = sizeof(PacketRecord) + addresses_length(4);
+  auto* to = static_cast<std::uint8_t*>(out);
+  const auto* from = reinterpret_cast<const std::uint8_t*>(this);
+  if (record.header.length == plain_ipv4) {
+    std::memcpy(to, from, plain_ipv4);
+    return;
+  }
+  const std::uint32_t fixed = static_cast<std::uint32_t>(sizeof(PacketRecord)) + addresses_length(record.key.version);
+  std::memcpy(to, from, fixed);
+  if (record.options_length)
+    std::memcpy(to + fixed, options, record.options_length);
+  if (record.raw_length)
+    std::memcpy(to + fixed + record.options_length, raw, record.raw_length);
+}
+
+/// Gives the draft its canonical key: the lower endpoint (address, then port) first, and `from_high` accordingly.
+/// `version` is that of the addresses. Where both endpoints are equal, `from_high` becomes `tie_is_high`.
+template <std::uint8_t version>
+inline void set_endpoints(PacketDraft& draft, const std::uint8_t* source, const std::uint8_t* destination,
+                          std::uint16_t source_port, std::uint16_t destination_port,
+                          bool tie_is_high = false) noexcept {
+  bool from_high;
+  if constexpr (version == 4) {
+    std::uint64_t low = std::uint64_t{be32(source)} << 16 | source_port;
+    std::uint64_t high = std::uint64_t{be32(destination)} << 16 | destination_port;
+    from_high = low + tie_is_high > high;
+    if (from_high)
+      std::swap(low, high);
+    put_be32(draft.addresses, static_cast<std::uint32_t>(low >> 16));
+    put_be32(draft.addresses + 4, static_cast<std::uint32_t>(high >> 16));
+    draft.record.key.ports[0] = static_cast<std::uint16_t>(low);
+    draft.record.key.ports[1] = static_cast<std::uint16_t>(high);
+  } else {
+    const std::uint64_t source_top = be64(source), destination_top = be64(destination);
+    const std::uint64_t source_rest = be64(source + 8), destination_rest = be64(destination + 8);
+    from_high = source_top != destination_top     ? source_top > destination_top
+                : source_rest != destination_rest ? source_rest > destination_rest
+                                                  : source_port + tie_is_high > destination_port;
+    std::memcpy(draft.addresses, from_high ? destination : source, 16);
+    std::memcpy(draft.addresses + 16, from_high ? source : destination, 16);
+    draft.record.key.ports[0] = from_high ? destination_port : source_port;
+    draft.record.key.ports[1] = from_high ? source_port : destination_port;
+  }
+  draft.record.key.version = version;
+  draft.record.bits = static_cast<std::uint8_t>((draft.record.bits & ~PacketBits::from_high) |
+                                                (from_high ? PacketBits::from_high : 0));
+}
+
+} // namespace orbweaver
