@@ -160,13 +160,19 @@ Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& 
   for (;;) {
     if (wait_round(header.producer.waiting, busy_poll_, [&] { return has_room(wanted); }))
       return Room::available;
-    const auto state = header.consumer.state.load(std::memory_order_acquire);
-    if (state == EndState::finished || end_is_dead(header.consumer))
+    if (reader_gone())
       return Room::reader_gone;
     if (stop.load(std::memory_order_relaxed))
       return Room::stopped;
     housekeep(monotonic_ns());
   }
+}
+
+bool RecordWriter::reader_gone() const noexcept {
+  if (!ring_)
+    return false;
+  const auto& consumer = ring_.header().consumer;
+  return consumer.state.load(std::memory_order_acquire) == EndState::finished || end_is_dead(consumer);
 }
 
 void RecordWriter::count_dropped(std::uint64_t packets) noexcept {

@@ -74,6 +74,9 @@ public:
   /// Waits until a record of `length` octets fits. Publishes first.
   Room wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept;
 
+  /// Whether a ring's reader died or has left. Looks at the process table: for slow paths.
+  [[nodiscard]] bool reader_gone() const noexcept;
+
   /// Counts packets that were lost because there was no room.
   void count_dropped(std::uint64_t packets) noexcept;
 
