@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/capture_reader.hpp"
+
+#include "capture/pcap_reader.hpp"
+#include "capture/pcapng_reader.hpp"
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+namespace orbweaver {
+namespace {
+
+using namespace std::string_view_literals;
+
+bool starts(Input::Octets octets, std::string_view magic) noexcept {
+  return octets.size() >= magic.size() && std::memcmp(octets.data(), magic.data(), magic.size()) == 0;
+}
+
+/// Formats that people try, which no reader of ours takes.
+struct KnownStart {
+  std::string_view magic;
+  const char* advice;
+};
+constexpr std::array known_starts = {
+    KnownStart{"\x28\xb5\x2f\xfd"sv, "is compressed by zstd, which libtrace cannot read: give it through a pipe, "
+                                     "zstd -dc FILE | … -i -"},
+    KnownStart{"\x04\x22\x4d\x18"sv, "is compressed by lz4, which libtrace cannot read: give it through a pipe, "
+                                     "lz4 -dc FILE | … -i -"},
+    KnownStart{"\x89LZO"sv, "is compressed by lzop, which libtrace cannot read: give it through a pipe, "
+                            "lzop -dc FILE | … -i -"},
+    KnownStart{"snoop\0"sv, "is a snoop capture: convert it with editcap"},
+    KnownStart{"GMBU"sv, "is a Network Monitor capture: convert it with editcap"},
+    KnownStart{"RTSS"sv, "is a Network Monitor capture: convert it with editcap"},
+};
+
+} // namespace
+
+CaptureReader::CaptureReader(std::unique_ptr<Input> input, std::uint32_t snap_length)
+    : cursor_(input->window().data()), end_(cursor_ + input->window().size()),
+      snap_length_(snap_length == 0 ? max_record_octets : snap_length), input_(std::move(input)), window_(cursor_) {}
+
+Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
+  while (finished_ == Status::frames) {
+    needed_ = 0;
+    if (const std::size_t count = take(out); count != 0)
+      return {Status::frames, count};
+    if (!fault_.empty())
+      return finish(Status::failed, fault_);
+
+    const std::uint64_t offset = position_octets();
+    const Input::More more = input_->advance(cursor_);
+    window_ = cursor_ = input_->window().data();
+    end_ = cursor_ + input_->window().size();
+    window_offset_ = offset;
+    switch (more) {
+    case Input::More::more:
+      break;
+    case Input::More::idle:
+      return {Status::idle, 0};
+    case Input::More::failed:
+      return finish(Status::failed, named("offset " + std::to_string(offset) + ": " + input_->error()));
+    case Input::More::end:
+      if (octets_left() != 0)
+        return finish(Status::failed, named("cut off in the middle of a packet: the record at offset " +
+                                            std::to_string(offset) + " has " + std::to_string(needed_) +
+                                            " octets or more, and " + std::to_string(octets_left()) + " are there"));
+      const std::string text = objection();
+      return text.empty() ? finish(Status::end) : finish(Status::failed, named(text));
+    }
+  }
+  return {finished_, 0};
+}
+
+void CaptureReader::fault(std::string what) noexcept {
+  fault_ = named("offset " + std::to_string(position_octets()) + ": " + what);
+}
+
+Source::Result CaptureReader::finish(Status status, std::string text) noexcept {
+  finished_ = status;
+  return status == Status::failed ? fail(std::move(text)) : Result{status, 0};
+}
+
+FileKind file_kind(Input::Octets start) noexcept {
+  if (starts(start, "\x0a\x0d\x0d\x0a"sv))
+    return FileKind::pcapng;
+  if (starts(start, "\x1f\x8b"sv))
+    return FileKind::gzip;
+  if (starts(start, "BZh"sv))
+    return FileKind::bzip2;
+  if (starts(start, "\xfd"
+                    "7zXZ\0"sv))
+    return FileKind::xz;
+  return is_pcap_magic(start) ? FileKind::pcap : FileKind::other;
+}
+
+std::string describe_unreadable(Input::Octets start) {
+  for (const KnownStart& known : known_starts)
+    if (starts(start, known.magic))
+      return known.advice;
+  std::string octets;
+  for (const std::uint8_t octet : start.first(std::min<std::size_t>(start.size(), 4))) {
+    char text[4];
+    std::snprintf(text, sizeof text, " %02x", octet);
+    octets += text;
+  }
+  return "is neither pcap nor pcapng (it starts with" + octets +
+         "): when it is one of libtrace's formats, name that, as in erf:FILE";
+}
+
+std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::uint32_t snap_length) {
+  while (input->window().size() < file_start_octets) {
+    const Input::More more = input->advance(input->window().data());
+    if (more == Input::More::failed)
+      throw Error(input->name() + ": " + input->error());
+    if (more == Input::More::end)
+      break;
+  }
+  const Input::Octets start = input->window();
+  if (start.empty())
+    throw Error(input->name() + ": is empty");
+  switch (file_kind(start)) {
+  case FileKind::pcap:
+    return std::make_unique<PcapReader>(std::move(input), snap_length);
+  case FileKind::pcapng:
+    return std::make_unique<PcapngReader>(std::move(input), snap_length);
+  case FileKind::gzip:
+  case FileKind::bzip2:
+  case FileKind::xz:
+    throw Error(input->name() + ": is compressed: decompress it first, as in xz -dc FILE | … -i -");
+  case FileKind::other:
+    break;
+  }
+  throw Error(input->name() + ": " + describe_unreadable(start));
+}
+
+} // namespace orbweaver

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The octets of a capture, as a window that moves forward: over a mapped file without a copy, or over a buffer that a
+// pipe or a decompressor fills. Owned by one reader, in its thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace orbweaver {
+
+class Input {
+public:
+  using Octets = std::span<const std::uint8_t>;
+
+  enum class More : std::uint8_t {
+    more,   ///< the window has grown
+    idle,   ///< nothing came within 100 ms
+    end,    ///< there is nothing behind the window
+    failed, ///< reading failed; error() says how
+  };
+
+  explicit Input(std::string name) : name_(std::move(name)) {}
+  Input(const Input&) = delete;
+  Input& operator=(const Input&) = delete;
+  virtual ~Input() = default;
+
+  /// What messages call it: a path, or "standard input".
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+  /// The octets at hand.
+  [[nodiscard]] Octets window() const noexcept { return window_; }
+
+  /// Moves the front of the window to `from`, a pointer into it or its end, and asks for more octets at its back.
+  /// Pointers into the window are void after it, even where nothing came.
+  [[nodiscard]] virtual More advance(const std::uint8_t* from) noexcept = 0;
+
+  /// Octets in all; 0 where that is not known.
+  [[nodiscard]] virtual std::uint64_t size_octets() const noexcept { return 0; }
+
+  [[nodiscard]] const std::string& error() const noexcept { return error_; }
+
+protected:
+  void set_window(Octets window) noexcept { window_ = window; }
+  More fail(std::string text) noexcept {
+    error_ = std::move(text);
+    return More::failed;
+  }
+
+private:
+  std::string name_;
+  std::string error_;
+  Octets window_;
+};
+
+/// Octets that are in memory already; they must outlive it.
+class MemoryInput final : public Input {
+public:
+  MemoryInput(std::string name, Octets octets) : Input(std::move(name)), size_(octets.size()) { set_window(octets); }
+
+  More advance(const std::uint8_t* from) noexcept override {
+    set_window({from, window().data() + window().size()});
+    return More::end;
+  }
+  std::uint64_t size_octets() const noexcept override { return size_; }
+
+private:
+  std::uint64_t size_;
+};
+
+/// An Input that copies: keeps what the reader has not used yet and lets `fill` add behind it.
+class BufferedInput : public Input {
+public:
+  More advance(const std::uint8_t* from) noexcept final;
+
+protected:
+  explicit BufferedInput(std::string name);
+
+  /// Writes at most `room` octets to `at` and says in `filled` how many: at least 1 when it returns `more`.
+  [[nodiscard]] virtual More fill(std::uint8_t* at, std::size_t room, std::size_t& filled) noexcept = 0;
+
+private:
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t capacity_;
+};
+
+/// The regular file at `path`, mapped. It is read as long as it was when it was opened; a file that is cut shorter
+/// meanwhile is a failure, as far as that can be seen before the octets are used. Throws Error.
+[[nodiscard]] std::unique_ptr<Input> open_mapped_input(const std::string& path);
+
+/// What arrives at a file descriptor (a pipe, a socket, a terminal); closes it in the end.
+[[nodiscard]] std::unique_ptr<Input> open_pipe_input(int descriptor, std::string name);
+
+/// The decompressed octets of a file, by libtrace's libwandio: gzip, bzip2, xz. Throws Error.
+[[nodiscard]] std::unique_ptr<Input> open_compressed_input(const std::string& path);
+
+} // namespace orbweaver
