@@ -123,7 +123,8 @@ bool RecordReader::look() noexcept {
   const auto index = ring_.header().producer.index.load(std::memory_order_acquire);
   if (index == seen_)
     return false;
-  if (index - released_ > mask_ + 1 || index % record_alignment != 0) {
+  // Counted from what was seen, so that an index that goes back is out of range too.
+  if (index - seen_ > mask_ + 1 - (seen_ - released_) || index % record_alignment != 0) {
     mark_damaged("the producer's index " + std::to_string(index) + " is out of range");
     return false;
   }
@@ -141,17 +142,18 @@ void RecordReader::release_now() noexcept {
   wake_peer(header.producer.waiting);
 }
 
-Wait RecordReader::wait(const std::atomic<bool>& stop) noexcept {
-  if (ended_)
-    return Wait::ended;
+Wait RecordReader::wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep) noexcept {
   if (!damage_.empty())
     return Wait::damaged;
+  if (ended_)
+    return Wait::ended;
   if (!ring_)
     return Wait::cut_off;
   if (released_ != cursor_)
     release_now();
   auto& header = ring_.header();
-  if (wait_round(header.consumer.waiting, busy_poll_, [&] { return look() || !damage_.empty(); }))
+  const auto ready = [&] { return look() || !damage_.empty(); };
+  if (wait_round(header.consumer.waiting, busy_poll_, ready, sleep))
     return damage_.empty() ? Wait::readable : Wait::damaged;
   housekeep(monotonic_ns());
   const auto state = header.producer.state.load(std::memory_order_acquire);

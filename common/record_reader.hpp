@@ -13,6 +13,7 @@
 #include "common/wait.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -24,7 +25,7 @@ namespace orbweaver {
 /// What wait came back with.
 enum class Wait {
   readable, ///< peek() gives records now
-  quiet,    ///< nothing came for about 20 ms: time for housekeeping, then wait again
+  quiet,    ///< nothing came for the time of a sleep: time for housekeeping, then wait again
   ended,    ///< the end record was read: nothing more comes
   cut_off,  ///< the producer died, or the file stops without an end record: all that there was has been read
   damaged,  ///< damage() says what
@@ -84,8 +85,9 @@ public:
       release_now();
   }
 
-  /// Waits for records, one round: call it when peek() gave none. Gives back everything first.
-  Wait wait(const std::atomic<bool>& stop) noexcept;
+  /// Waits for records, one round: call it when peek() gave none. Gives back everything first. Who reads several
+  /// streams gives a short `sleep`, so that one that is quiet does not hold up the others.
+  Wait wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep = longest_sleep) noexcept;
 
   /// Declares what peek() gave out to be bad; the stream ends there. Offsets count from the start of the file, or of
   /// the ring's life.

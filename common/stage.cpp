@@ -20,6 +20,7 @@ namespace orbweaver {
 namespace {
 
 std::atomic<bool> stop_flag{false};
+const std::atomic<bool> never{false};
 
 extern "C" void on_stop_signal(int signal) {
   if (stop_flag.exchange(true, std::memory_order_relaxed)) {
@@ -96,6 +97,8 @@ Stage::~Stage() {
 const std::atomic<bool>& Stage::stop() const noexcept {
   return stop_flag;
 }
+
+const std::atomic<bool>& Stage::stop_reading() const noexcept { return alone_ ? stop_flag : never; }
 
 void set_up_log(const std::string& program) {
   auto logger = spdlog::stderr_logger_st(program);

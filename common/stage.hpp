@@ -59,6 +59,10 @@ public:
   /// Set when somebody asked to stop.
   [[nodiscard]] const std::atomic<bool>& stop() const noexcept;
 
+  /// Set when a stage that reads a stream must end before the stream does: only where it runs alone. In a session the
+  /// stages end one after another, each when its input has ended, so that nothing is lost on the way.
+  [[nodiscard]] const std::atomic<bool>& stop_reading() const noexcept;
+
   /// Stores local counters where others see them, with a heartbeat.
   void publish(std::span<const std::uint64_t> counters, std::uint64_t now_ns) noexcept {
     block_->publish(counters, now_ns);

@@ -32,11 +32,13 @@ void futex_wake(std::atomic<std::uint32_t>& word) noexcept;
 /// Sleeps at most this long at a time, so that a stop request or a dead peer is noticed.
 inline constexpr std::chrono::milliseconds longest_sleep{20};
 
-/// Waits until `ready()` for one round (spin, yield, then at most one sleep); returns what `ready()` said last.
+/// Waits until `ready()` for one round (spin, yield, then at most one sleep of `sleep`); returns what `ready()` said
+/// last.
 /// `word` is the waiter's own futex word. The sleeper's store of 1 and its second look are ordered by a full fence that
 /// pairs with the one in wake_peer: either the waiter sees the change, or the other end sees the 1.
 template <typename Ready>
-bool wait_round(std::atomic<std::uint32_t>& word, bool busy_poll, Ready&& ready) noexcept {
+bool wait_round(std::atomic<std::uint32_t>& word, bool busy_poll, Ready&& ready,
+                std::chrono::nanoseconds sleep = longest_sleep) noexcept {
   constexpr int spins = 64, yields = 4;
   for (int i = 0; i < (busy_poll ? 4096 : spins); ++i) {
     if (ready())
@@ -53,7 +55,7 @@ bool wait_round(std::atomic<std::uint32_t>& word, bool busy_poll, Ready&& ready)
   word.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with the fence in wake_peer
   if (!ready())
-    futex_wait(word, 1, longest_sleep);
+    futex_wait(word, 1, sleep);
   word.store(0, std::memory_order_relaxed);
   return ready();
 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether a DNS response came back (RFC 1035, 4), over UDP or in one TCP segment, on any port. Parsed by ldns.
+#pragma once
+
+#include "observer/chain.hpp"
+
+#include <array>
+
+namespace orbweaver {
+
+struct DnsChain {
+  static constexpr std::string_view name = "dns";
+  static constexpr std::string_view summary = "a valid DNS response came back";
+  static constexpr std::uint32_t raw_bytes = RawBytes::dns_payload;
+
+  struct State {
+    bool response_valid = false;
+  };
+
+  inline static const auto fields = std::array{field("dns_response_valid", &State::response_valid)};
+
+  static bool udp(State& state, PacketView packet, bool rev) noexcept {
+    if (rev && packet->raw_length > 0 && !state.response_valid)
+      state.response_valid = is_response(packet.raw());
+    return !state.response_valid;
+  }
+
+  static bool tcp(State& state, PacketView packet, bool rev) noexcept {
+    if (rev && packet->raw_length > 0 && !state.response_valid)
+      state.response_valid = is_response_over_tcp(packet.raw());
+    return !state.response_valid;
+  }
+
+  /// Whether these octets parse as a DNS message that is a response. Allocates: ldns builds the message.
+  static bool is_response(std::span<const std::uint8_t> message) noexcept;
+  static bool is_response_over_tcp(std::span<const std::uint8_t> payload) noexcept;
+};
+
+} // namespace orbweaver

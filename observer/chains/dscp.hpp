@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Differentiated services code points by direction (RFC 2474, 3): of the first SYN, and of the first packet with data.
+#pragma once
+
+#include "observer/chain.hpp"
+#include "observer/marks.hpp"
+
+#include <array>
+
+namespace orbweaver {
+
+struct DscpChain {
+  static constexpr std::string_view name = "dscp";
+  static constexpr std::string_view summary = "code points of the first SYN and the first data";
+  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+
+  struct State {
+    Nullable<std::uint8_t> syn[2]; // [fwd, rev]
+    Nullable<std::uint8_t> data[2];
+  };
+
+  inline static const auto fields = std::array{
+      field("dscp_mark_syn_fwd", &State::syn, 0),
+      field("dscp_mark_syn_rev", &State::syn, 1),
+      field("dscp_mark_data_fwd", &State::data, 0),
+      field("dscp_mark_data_rev", &State::data, 1),
+  };
+
+  static bool ip(State& state, PacketView packet, bool rev) noexcept {
+    const auto code_point = static_cast<std::uint8_t>(packet->traffic_class >> 2);
+    if (is_syn(packet))
+      state.syn[rev].set_first(code_point);
+    else if (is_data(packet))
+      state.data[rev].set_first(code_point);
+    return true;
+  }
+};
+
+} // namespace orbweaver

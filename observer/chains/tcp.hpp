@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How a TCP connection opened and closed (RFC 9293, 3.3.2): SYN flags, FIN, RST, and whether the handshake completed.
+#pragma once
+
+#include "common/tcp.hpp"
+#include "observer/chain.hpp"
+
+#include <array>
+
+namespace orbweaver {
+
+struct TcpChain {
+  static constexpr std::string_view name = "tcp";
+  static constexpr std::string_view summary = "SYN flags, FIN, RST, completed handshake";
+  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+
+  struct State {
+    Nullable<std::uint8_t> syn_flags[2]; // of the first SYN, [fwd, rev]
+    bool fin[2]{};
+    bool rst[2]{};
+    bool connected = false;
+  };
+
+  inline static const auto fields = std::array{
+      field("tcp_synflags_fwd", &State::syn_flags, 0),
+      field("tcp_synflags_rev", &State::syn_flags, 1),
+      field("tcp_fin_fwd", &State::fin, 0),
+      field("tcp_fin_rev", &State::fin, 1),
+      field("tcp_rst_fwd", &State::rst, 0),
+      field("tcp_rst_rev", &State::rst, 1),
+      field("tcp_connected", &State::connected),
+  };
+
+  static bool tcp(State& state, PacketView packet, bool rev) noexcept {
+    const std::uint8_t flags = packet->tcp_flags;
+    if (flags & TCP_SYN)
+      state.syn_flags[rev].set_first(flags);
+    if (!rev && (flags & TCP_ACK) && !state.connected)
+      state.connected = !state.syn_flags[0].is_null() && !state.syn_flags[1].is_null() &&
+                        (state.syn_flags[1].value() & TCP_SA) == TCP_SA;
+    state.fin[rev] |= (flags & TCP_FIN) != 0;
+    state.rst[rev] |= (flags & TCP_RST) != 0;
+    return !((state.fin[0] && state.fin[1]) || state.rst[0] || state.rst[1]);
+  }
+};
+
+} // namespace orbweaver

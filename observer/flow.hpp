@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One flow in the table. What a packet looks at first lies in the first cache line; the chains' states follow.
+#pragma once
+
+#include "common/flow_record.hpp"
+#include "common/packet_record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace orbweaver {
+
+/// Where a flow is in its life.
+enum class FlowState : std::uint8_t {
+  free,     ///< the slot is not in use
+  active,   ///< waits for packets
+  expiring, ///< ended for the reason it has; leaves in a few seconds, counts packets until then
+  vetoed,   ///< a chain did not want it: its packets are ignored
+};
+
+struct Flow {
+  FlowKeyHead key;
+  std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
+  std::uint64_t last_ns;      ///< of the packet handled last
+  std::uint64_t idle_second;  ///< the flow is idle when the clock comes to this second; never moves back
+  std::uint32_t hash;
+  std::uint16_t generation; ///< of the slot
+  FlowState state;
+  std::uint8_t bits; ///< FlowBits
+
+  std::uint64_t first_ns;
+  union {
+    std::uint64_t losses_before; ///< packets that the ring had lost when the flow opened
+    std::uint32_t next_free;     ///< in a free slot
+  };
+  // The chains' states follow here, in the second cache line and on.
+
+  [[nodiscard]] std::byte* states() noexcept { return reinterpret_cast<std::byte*>(this) + states_offset; }
+
+  [[nodiscard]] bool has_key_of(PacketView packet) const noexcept {
+    if (std::memcmp(&key, &packet->key, sizeof key) != 0)
+      return false;
+    return key.version == 4 ? std::memcmp(addresses, packet.addresses(), 8) == 0
+                            : std::memcmp(addresses, packet.addresses(), 32) == 0;
+  }
+
+  static constexpr std::uint32_t states_offset = 80;
+};
+static_assert(offsetof(Flow, first_ns) == 64, "the first line holds what every packet touches");
+static_assert(offsetof(Flow, losses_before) + 8 == Flow::states_offset);
+
+namespace FlowBits {
+inline constexpr std::uint8_t forward_from_high = 0x01; ///< the forward direction is from the key's second endpoint
+inline constexpr std::uint8_t scheduled = 0x02;         ///< a timer will look at the flow
+inline constexpr std::uint8_t reason_shift = 4;         ///< EndReason of an expiring flow in the upper four bits
+} // namespace FlowBits
+
+} // namespace orbweaver

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The heart of an observer: packets in, flows out. Finds or opens the flow of each packet, runs the chains, and lets
+// flows expire by the packet clock. One thread; knows nothing of rings.
+//
+// The clock, exactly: ticks give seconds in order. An active flow is idle at second ceil(last packet + idle timeout),
+// which never moves back, and then expiring; a flow that a chain completes is expiring from the clock's second; an
+// expiring flow leaves the complete timeout later. A second that has begun does not begin again: a flow whose idle
+// second has passed when it opens (its packets are older than the clock) is idle only after a later packet moves that
+// second.
+#pragma once
+
+#include "common/flow_record.hpp"
+#include "common/packet_record.hpp"
+#include "observer/chain_set.hpp"
+#include "observer/flow_table.hpp"
+#include "observer/timer_wheel.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace orbweaver {
+
+struct FlowMeterOptions {
+  std::uint64_t idle_timeout_s = 30;
+  std::uint64_t complete_timeout_s = 5;
+  std::uint64_t active_timeout_s = 0; ///< 0: none
+  std::uint64_t max_flows = 1 << 20;
+};
+
+/// The longest timeout that can be asked for: a day.
+inline constexpr std::uint64_t max_timeout_s = 86'400;
+
+struct FlowMeterCounters {
+  std::uint64_t packets_counted = 0;
+  std::uint64_t packets_ignored = 0;
+  std::uint64_t packets_lost = 0;
+  std::uint64_t icmp_errors = 0;
+  std::uint64_t flows_opened = 0;
+  std::uint64_t flows_vetoed = 0;
+  std::array<std::uint64_t, 6> ended{}; ///< by EndReason
+};
+
+/// Takes the flows that leave. `states` is what describe() of the chain set says follows a FlowRecord.
+class FlowSink {
+public:
+  virtual ~FlowSink() = default;
+  virtual void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept = 0;
+};
+
+class FlowMeter {
+public:
+  /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
+  FlowMeter(const ChainSet& chains, const FlowMeterOptions& options, FlowSink& sink);
+
+  /// Handles packets in order. Up to max_batch are prefetched together.
+  void packets(std::span<const PacketRecord* const> batch) noexcept;
+  static constexpr std::size_t max_batch = 64;
+
+  /// The clock comes to this second; nothing where it is there already.
+  void tick(std::uint64_t second) noexcept;
+
+  /// The ring lost packets just now.
+  void lost(std::uint64_t packets) noexcept { counters_.packets_lost += packets; }
+
+  /// The input has ended: all flows leave.
+  void flush() noexcept;
+
+  [[nodiscard]] const FlowMeterCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t open_flows() const noexcept { return table_.size() - vetoed_; }
+  [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
+  [[nodiscard]] std::uint64_t clock() const noexcept { return clock_; }
+
+private:
+  using Entry = TimerWheel::Entry;
+
+  void packet(PacketView packet) noexcept;
+  std::uint32_t open(std::uint32_t hash, PacketView packet) noexcept;
+  void move_idle_second(Flow& flow, std::uint32_t slot) noexcept;
+  void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
+  void leave(std::uint32_t slot, EndReason reason) noexcept;
+  void idle_entries(std::uint64_t second) noexcept;
+  void leaving_entries(std::uint64_t second) noexcept;
+  void schedule(Flow& flow, std::uint32_t slot) noexcept;
+  [[nodiscard]] std::uint64_t active_second(const Flow& flow) const noexcept;
+  void make_room() noexcept;
+  void find_victims() noexcept;
+  void return_victims() noexcept;
+  Flow* current(Entry entry) noexcept;
+  template <typename Visit>
+  void prefetched(std::span<const Entry> entries, Visit&& visit) noexcept;
+
+  /// A flow that may have to make room, and when it was idle since.
+  struct Victim {
+    std::uint64_t last_ns;
+    Entry entry;
+    bool from_wheel; ///< taken out of the idle wheel: must go back there
+  };
+
+  const ChainSet& chains_;
+  FlowSink& sink_;
+  FlowTable table_;
+  TimerWheel idle_;
+  TimerWheel leaving_;
+  std::vector<Entry> due_;      ///< entries of the second at hand
+  std::vector<Victim> victims_; ///< the longest idle last
+  std::uint64_t idle_timeout_ns_;
+  std::uint64_t complete_timeout_s_;
+  std::uint64_t active_timeout_s_;
+  std::uint64_t clock_ = 0;
+  std::uint64_t vetoed_ = 0;
+  FlowMeterCounters counters_;
+};
+
+} // namespace orbweaver

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// orbweaver-observer: packets in, flows out.
+#include "common/error.hpp"
+#include "common/stage.hpp"
+#include "config.hpp"
+#include "observer/chain_set.hpp"
+#include "observer/observer.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <spdlog/spdlog.h>
+
+namespace {
+
+using namespace orbweaver;
+
+/// A JSON array of the library's chains, for programs. Names and summaries need no escaping.
+void describe_library() {
+  std::string text = "[";
+  for (const ChainInfo& chain : ChainSet::library()) {
+    text += text.size() > 1 ? ",\n" : "\n";
+    text += R"({"name":")" + std::string(chain.name) + R"(","summary":")" + std::string(chain.summary) +
+            R"(","raw_bytes":)" + std::to_string(chain.raw_bytes) + R"(,"fields":[)";
+    for (const ChainField& field : chain.fields)
+      text += (&field == chain.fields.data() ? "\"" : ",\"") + std::string(field.name) + "\"";
+    text += "]}";
+  }
+  std::puts((text + "\n]").c_str());
+}
+
+struct Options {
+  StageOptions stage;
+  FlowMeterOptions meter;
+  std::string in, out;
+  std::vector<std::string> chains;
+  unsigned ring_mib = default_flow_ring_mib;
+  unsigned observers = 1;
+  bool describe = false;
+};
+
+int run(Options& options) {
+  if (options.describe) {
+    describe_library();
+    return exit_done;
+  }
+  if (options.in.empty() || options.out.empty())
+    throw UsageError("give --in and --out (see orbweaver-observer --help)");
+  const ChainSet chains = ChainSet::choose(options.chains);
+  const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
+  if (options.meter.max_flows == 0)
+    options.meter.max_flows = flows_that_fit(chains.state_bytes(), options.observers);
+
+  Stage stage(StageKind::observer, options.stage);
+  const EndpointOptions endpoints = endpoint_options(options.stage, options.ring_mib);
+  RecordWriter writer = RecordWriter::open(out, chains.describe(), endpoints);
+  RecordReader reader = RecordReader::open(in, StreamKind::packets, endpoints, &stage.stop());
+  if (const std::uint32_t missing = chains.raw_bytes() & ~reader.stream().raw_bytes)
+    spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
+                 in.name,
+                 missing & RawBytes::tcp_options   ? "TCP options"
+                 : missing & RawBytes::dns_payload ? "DNS payloads"
+                                                   : "ICMP quotations");
+  const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
+  if (!result.complete) {
+    spdlog::error("{}", result.problem);
+    return exit_failed;
+  }
+  stage.finish(StageState::finished);
+  return exit_done;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.meter.max_flows = 0;
+  CLI::App app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
+               "orbweaver-observer");
+  app.set_version_flag("--version", "orbweaver-observer " ORBWEAVER_VERSION);
+  app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
+  app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");
+  app.add_option("CHAIN", options.chains, "Flow analysis chains (see orbweaver observe --list-chains)");
+  const CLI::Range timeout(std::uint64_t{1}, max_timeout_s);
+  app.add_option("--idle-timeout", options.meter.idle_timeout_s, "Seconds without a packet after which a flow ends")
+      ->type_name("S")
+      ->check(timeout)
+      ->capture_default_str();
+  app.add_option("--complete-timeout", options.meter.complete_timeout_s,
+                 "Seconds that an ended flow waits for late packets")
+      ->type_name("S")
+      ->check(CLI::Range(std::uint64_t{0}, max_timeout_s))
+      ->capture_default_str();
+  app.add_option("--active-timeout", options.meter.active_timeout_s, "Seconds after which a long flow is cut (none)")
+      ->type_name("S")
+      ->check(timeout);
+  app.add_option("--max-flows", options.meter.max_flows,
+                 "Most flows at once; the longest idle makes room (half of the free memory)")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{0xFFFFFFF0}));
+  app.add_option("--observers", options.observers, "Observers that share this machine's memory")
+      ->type_name("N")
+      ->check(CLI::Range(1U, static_cast<unsigned>(max_observers)));
+  app.add_option("--flow-ring-mib", options.ring_mib, "Size of the flow ring, where this makes it")
+      ->type_name("MIB")
+      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->capture_default_str();
+  app.add_flag("--describe-chains", options.describe, "Print the chains as JSON and exit");
+  add_stage_options(app, options.stage);
+  return run_program(app, argc, argv, [&] { return run(options); });
+}

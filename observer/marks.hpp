@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The two places where chains look for marks of the IP header: a SYN, and what carries data.
+#pragma once
+
+#include "common/packet_record.hpp"
+#include "common/tcp.hpp"
+
+namespace orbweaver {
+
+/// A TCP segment whose header was captured.
+[[nodiscard]] inline bool is_tcp_segment(PacketView packet) noexcept {
+  return packet->key.protocol == 6 && packet.has_transport();
+}
+
+/// A TCP segment with SYN, whatever else it has.
+[[nodiscard]] inline bool is_syn(PacketView packet) noexcept {
+  return is_tcp_segment(packet) && (packet->tcp_flags & TCP_SYN);
+}
+
+/// A TCP segment with payload but no SYN, or any packet that is no TCP segment.
+[[nodiscard]] inline bool is_data(PacketView packet) noexcept {
+  return !is_tcp_segment(packet) || (!(packet->tcp_flags & TCP_SYN) && packet->payload_length > 0);
+}
+
+} // namespace orbweaver

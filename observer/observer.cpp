@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "observer/observer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fstream>
+
+namespace orbweaver {
+
+namespace {
+
+/// Writes flows as records; waits while the ring is full, and counts what nobody is there to take.
+class RecordSink final : public FlowSink {
+public:
+  RecordSink(RecordWriter& writer, std::uint32_t state_bytes) noexcept
+      : writer_(writer), length_(static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes) {}
+
+  void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
+    std::byte* place = writer_.claim(length_);
+    while (!place) {
+      if (gone_ || writer_.wait_for_room(length_, never_) != Room::available) {
+        gone_ = true;
+        ++dropped_;
+        return;
+      }
+      place = writer_.claim(length_);
+    }
+    std::memcpy(place, &flow, sizeof flow);
+    std::memcpy(place + sizeof flow, states.data(), states.size());
+    writer_.commit(length_, RecordKind::flow);
+    ++emitted_;
+  }
+
+  [[nodiscard]] std::uint64_t emitted() const noexcept { return emitted_; }
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+
+private:
+  RecordWriter& writer_;
+  std::uint32_t length_;
+  bool gone_ = false; ///< the reader left: not waited for again
+  std::uint64_t emitted_ = 0;
+  std::uint64_t dropped_ = 0;
+  const std::atomic<bool> never_{false};
+};
+
+class Observer {
+public:
+  Observer(RecordReader& reader, RecordWriter& writer, const ChainSet& chains, const FlowMeterOptions& options,
+           Stage& stage)
+      : reader_(reader), writer_(writer), stage_(stage), sink_(writer, chains.state_bytes()),
+        meter_(chains, options, sink_) {}
+
+  ObserverResult run(const std::atomic<bool>& stop) {
+    ObserverResult result;
+    std::array<const RecordHeader*, FlowMeter::max_batch> batch{};
+    for (bool going = true; going;) {
+      const std::size_t count = reader_.peek(batch);
+      if (count > 0) {
+        handle({batch.data(), count});
+        reader_.release();
+        if (++batches_ % 256 == 0)
+          housekeep();
+        if (!stop.load(std::memory_order_relaxed))
+          continue;
+      }
+      writer_.publish();
+      housekeep();
+      going = count > 0 ? false : wait(stop, result);
+    }
+    meter_.flush();
+    housekeep();
+    const EndCause cause = !result.complete ? EndCause::failed : ended_ ? cause_ : EndCause::interrupted;
+    if (!writer_.finish(cause, stop) && result.complete) {
+      result.complete = false;
+      result.problem = writer_.failure();
+    }
+    housekeep();
+    return result;
+  }
+
+private:
+  void handle(std::span<const RecordHeader* const> records) noexcept {
+    std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
+    std::size_t count = 0;
+    const auto flush = [&] {
+      meter_.packets({packets.data(), count});
+      received_ += std::exchange(count, 0);
+    };
+    for (const RecordHeader* const record : records) {
+      if (record->kind == RecordKind::packet && packet_record_valid(record)) [[likely]] {
+        packets[count++] = reinterpret_cast<const PacketRecord*>(record);
+        continue;
+      }
+      flush();
+      if (!handle_other(*record))
+        return;
+    }
+    flush();
+  }
+
+  /// A record that is no packet; false where it is nothing that belongs here.
+  bool handle_other(const RecordHeader& record) noexcept {
+    if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
+      meter_.tick(reinterpret_cast<const TickRecord&>(record).second);
+    } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
+      meter_.lost(reinterpret_cast<const LossRecord&>(record).packets);
+    } else if (record.kind == RecordKind::end && record.length == sizeof(EndRecord)) {
+      cause_ = reinterpret_cast<const EndRecord&>(record).cause;
+      ended_ = true;
+    } else {
+      reader_.mark_damaged_at(&record, "a record of kind " + std::to_string(static_cast<unsigned>(record.kind)) +
+                                           " and length " + std::to_string(record.length) +
+                                           " is none that an observer reads");
+      return false;
+    }
+    return true;
+  }
+
+  /// Waits for records; false where none will come.
+  bool wait(const std::atomic<bool>& stop, ObserverResult& result) {
+    switch (reader_.wait(stop)) {
+    case Wait::readable:
+    case Wait::quiet:
+      return true;
+    case Wait::cut_off:
+      result = {false, reader_.name() + " was cut off: its producer ended without saying so; the packets until there "
+                                        "are counted"};
+      return false;
+    case Wait::damaged:
+      result = {false, reader_.damage()};
+      return false;
+    case Wait::ended:
+    case Wait::stopped:
+      break;
+    }
+    return false;
+  }
+
+  void housekeep() noexcept {
+    const std::uint64_t now = monotonic_ns();
+    reader_.housekeep(now);
+    writer_.housekeep(now);
+    namespace C = ObserverCounter;
+    const FlowMeterCounters& meter = meter_.counters();
+    const auto ended = [&](EndReason reason) { return meter.ended[static_cast<std::size_t>(reason)]; };
+    std::array<std::uint64_t, C::count> counters{};
+    counters[C::packets_received] = received_;
+    counters[C::packets_counted] = meter.packets_counted;
+    counters[C::packets_ignored] = meter.packets_ignored;
+    counters[C::packets_lost] = meter.packets_lost;
+    counters[C::icmp_errors] = meter.icmp_errors;
+    counters[C::flows_opened] = meter.flows_opened;
+    counters[C::flows_emitted] = sink_.emitted();
+    counters[C::flows_open] = meter_.open_flows();
+    counters[C::flows_dropped] = sink_.dropped();
+    counters[C::flows_vetoed] = meter.flows_vetoed;
+    counters[C::ended_idle] = ended(EndReason::idle_timeout);
+    counters[C::ended_active] = ended(EndReason::active_timeout);
+    counters[C::ended_complete] = ended(EndReason::end_of_flow);
+    counters[C::ended_forced] = ended(EndReason::forced_end);
+    counters[C::ended_resources] = ended(EndReason::lack_of_resources);
+    counters[C::table_octets] = meter_.memory_bytes();
+    counters[C::clock_second] = meter_.clock();
+    stage_.publish(counters, now);
+  }
+
+  RecordReader& reader_;
+  RecordWriter& writer_;
+  Stage& stage_;
+  RecordSink sink_;
+  FlowMeter meter_;
+  std::uint64_t received_ = 0;
+  std::uint64_t batches_ = 0;
+  EndCause cause_ = EndCause::complete;
+  bool ended_ = false;
+};
+
+} // namespace
+
+ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
+                       const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage) {
+  return Observer(reader, writer, chains, options, stage).run(stop);
+}
+
+std::uint64_t flows_that_fit(std::uint32_t state_bytes, unsigned observers) {
+  constexpr std::uint64_t index_bytes = 32; // of a flow, right after the index has grown, with the old one still there
+  std::uint64_t available_kib = std::uint64_t{1} << 20;
+  std::ifstream meminfo("/proc/meminfo");
+  for (std::string line; std::getline(meminfo, line);)
+    if (line.starts_with("MemAvailable:"))
+      available_kib = std::stoull(line.substr(13));
+  const std::uint64_t flow_bytes = (Flow::states_offset + state_bytes + 63) / 64 * 64 + index_bytes;
+  return std::max<std::uint64_t>(available_kib * 1024 / 2 / std::max(observers, 1U) / flow_bytes, 1);
+}
+
+} // namespace orbweaver
