@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// orbweaver-merger: reads flow streams and writes every flow as a line of NDJSON.
+#include "common/endpoint.hpp"
+#include "common/stage.hpp"
+#include "config.hpp"
+#include "merger/merger.hpp"
+#include "merger/output.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <spdlog/spdlog.h>
+#include <string>
+#include <vector>
+
+using namespace orbweaver;
+
+namespace {
+
+struct Options {
+  std::vector<std::string> flows;
+  std::string output;
+  bool digest = false;
+  StageOptions stage;
+};
+
+int run(const Options& options) {
+  std::vector<Endpoint> endpoints;
+  for (const auto& text : options.flows)
+    endpoints.push_back(Endpoint::parse(text));
+  Stage stage(StageKind::merger, options.stage);
+  Output output(options.output);
+  std::vector<RecordReader> streams;
+  const auto endpoint_opts = endpoint_options(options.stage, default_flow_ring_mib);
+  for (const auto& endpoint : endpoints)
+    streams.push_back(RecordReader::open(endpoint, StreamKind::flows, endpoint_opts, &stage.stop()));
+
+  Merger merger(std::move(streams), output, options.digest,
+                [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
+  // In a session the stages before this one end first: their streams' ends say when it is over.
+  const bool alone = options.stage.session.empty();
+  const std::atomic<bool> never{false};
+  const bool complete = merger.run(alone ? stage.stop() : never);
+  for (const auto& problem : merger.problems())
+    spdlog::error("{}", problem);
+  if (options.digest && alone && !output.failed())
+    std::fprintf(stderr, "digest: %s\n", merger.digest().text().c_str());
+  stage.finish(complete ? StageState::finished : StageState::failed);
+  return complete ? exit_done : exit_failed;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Reads streams of flows and writes every flow as a line of NDJSON.", "orbweaver-merger");
+  app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
+  app.add_option("--flows", options.flows, "A stream of flows: ring:NAME or file:PATH; may be given several times")
+      ->type_name("ENDPOINT")
+      ->allow_extra_args(false)
+      ->required();
+  app.add_option("--output", options.output, "Write to this file, which appears when it is complete [standard output]")
+      ->type_name("FILE");
+  app.add_flag("--digest", options.digest, "Also print a hash of all flows that does not depend on their order");
+  add_stage_options(app, options.stage);
+  return run_program(app, argc, argv, [&] { return run(options); });
+}

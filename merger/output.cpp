@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/output.hpp"
+
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <filesystem>
+#include <poll.h>
+#include <unistd.h>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+/// Whether a write that failed may be tried again: interrupted, or a pipe that somebody set not to block is full.
+bool may_retry(int fd) noexcept {
+  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    pollfd ready{fd, POLLOUT, 0};
+    poll(&ready, 1, -1);
+    return true;
+  }
+  return errno == EINTR;
+}
+
+} // namespace
+
+Output::Output(const std::string& path) : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)) {
+  namespace fs = std::filesystem;
+  if (path.empty() || path == "-") {
+    fd_ = STDOUT_FILENO;
+    return;
+  }
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (fs::is_directory(status))
+    throw Error("cannot write " + path + ": " + errno_text(EISDIR));
+  path_ = path;
+  auto opened = path;
+  if (fs::exists(status))
+    opened = path_ = fs::canonical(path, error).string(); // a link's target is replaced, not the link
+  renames_ = !fs::exists(status) || fs::is_regular_file(status);
+  if (renames_)
+    opened = temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
+  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) {
+    const auto why = errno_text();
+    temporary_.clear();
+    throw Error("cannot write " + opened + ": " + why);
+  }
+}
+
+Output::~Output() {
+  if (fd_ >= 0 && !path_.empty())
+    close(fd_);
+  if (!temporary_.empty())
+    unlink(temporary_.c_str());
+}
+
+void Output::fail(int error) noexcept {
+  if (error_ == 0)
+    error_ = error;
+}
+
+bool Output::flush() noexcept {
+  std::size_t done = 0;
+  while (done < fill_ && !failed()) {
+    const auto written = ::write(fd_, buffer_.get() + done, fill_ - done);
+    if (written > 0)
+      done += static_cast<std::size_t>(written);
+    else if (written == 0)
+      fail(EIO);
+    else if (!may_retry(fd_))
+      fail(errno);
+  }
+  octets_written_ += done;
+  if (failed())
+    flows_written_ += static_cast<std::uint64_t>(std::count(buffer_.get(), buffer_.get() + done, '\n'));
+  else
+    flows_written_ = flows_taken_;
+  fill_ = 0;
+  return !failed();
+}
+
+bool Output::finish() noexcept {
+  flush();
+  if (!path_.empty() && fd_ >= 0 && close(std::exchange(fd_, -1)) != 0)
+    fail(errno);
+  if (temporary_.empty())
+    return !failed();
+  if (!failed() && rename(temporary_.c_str(), path_.c_str()) != 0)
+    fail(errno);
+  if (failed())
+    unlink(temporary_.c_str());
+  temporary_.clear();
+  return !failed();
+}
+
+std::string Output::failure() const {
+  if (!failed())
+    return {};
+  return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
+         std::to_string(flows_written_) + " flows written" +
+         (renames_ ? " to its temporary file, which was removed" : "");
+}
+
+} // namespace orbweaver
