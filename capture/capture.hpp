@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The capture stage's run loop: frames of a source in, packet records out to the observers' streams. One thread does
+// it all; once a batch it does its housekeeping, with one look at the clock.
+//
+// Every frame read is accounted for, at the end exactly: read = non-IP + short + filtered + Σ (delivered + dropped).
+#pragma once
+
+#include "capture/dissector.hpp"
+#include "capture/filter.hpp"
+#include "capture/fragments.hpp"
+#include "capture/packet_clock.hpp"
+#include "capture/packet_output.hpp"
+#include "capture/source.hpp"
+#include "common/counters.hpp"
+#include "common/record.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+struct CaptureOptions {
+  std::uint32_t raw_bytes = RawBytes::all; ///< what the packet records carry
+  /// Stop after so many packets that pass the filter.
+  std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t seed = 0; ///< of the flow hash: random for each session
+  const BpfFilter* filter = nullptr;
+  FragmentCache::Limits fragments{};
+};
+
+/// How a run ended.
+struct CaptureResult {
+  EndCause cause;
+  std::string error; ///< what failed; empty where nothing did
+};
+
+class Capture {
+public:
+  /// Called about ten times a second and at the end, with all counters (CaptureCounter).
+  using Publish = std::function<void(std::span<const std::uint64_t> counters, std::uint64_t now_ns)>;
+
+  /// One writer an observer, 1 to max_observers of them. Source and filter stay the caller's. A source that is not live
+  /// is read without loss. Throws Error where a stream is too small.
+  Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
+          const std::atomic<bool>& stop);
+
+  /// Reads the source to its end, to `count`, to a fault, or until `stop` is set; then ends the streams.
+  CaptureResult run(const Publish& publish);
+
+  [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept { return counters_[place]; }
+
+private:
+  static constexpr std::uint64_t housekeeping_ns = 100'000'000;
+
+  CaptureResult read_all(const Publish& publish);
+  CaptureResult finish(CaptureResult result);
+  void handle(const Frame& frame) noexcept;
+  void handle_marked() noexcept;
+  void deliver(PacketDraft& draft) noexcept;
+  void deliver_released() noexcept;
+  void step_clock() noexcept;
+  void housekeep(std::uint64_t now_ns, const Publish& publish);
+  void gather_counters() noexcept;
+  [[nodiscard]] bool all_closed() const noexcept;
+
+  Source& source_;
+  const CaptureOptions options_;
+  const std::atomic<bool>& stop_;
+  std::vector<PacketOutput> outputs_;
+  PacketClock clock_;
+  FragmentCache fragments_;
+  PacketDraft draft_{};
+  std::array<Frame, frame_batch> frames_{};
+  std::array<std::uint64_t, outcome_count> outcomes_{};
+  std::array<std::uint64_t, CaptureCounter::total> counters_{};
+  std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
+  std::uint64_t next_housekeeping_ns_ = 0;
+};
+
+} // namespace orbweaver

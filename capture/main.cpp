@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// orbweaver-capture: reads packets, dissects them, and deals them out to the observers.
+#include "capture/capture.hpp"
+#include "capture/filter.hpp"
+#include "capture/open_source.hpp"
+#include "common/chain_list.hpp"
+#include "common/error.hpp"
+#include "common/stage.hpp"
+#include "config.hpp"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <random>
+#include <spdlog/spdlog.h>
+
+namespace {
+
+using namespace orbweaver;
+
+struct Options {
+  StageOptions stage;
+  SourceOptions source;
+  std::vector<std::string> outputs;
+  std::vector<std::string> chains;
+  std::string filter;
+  std::uint64_t count = 0;
+  unsigned ring_mib = default_packet_ring_mib;
+};
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("-i,--input", options.source.name,
+                 "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or any libtrace URI")
+      ->type_name("SOURCE")
+      ->required();
+  app.add_option("--out", options.outputs,
+                 "Where packet records go: ring:NAME or file:PATH; given several times, flows are dealt out to them")
+      ->type_name("ENDPOINT")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--reader", options.source.reader,
+                 "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
+      ->type_name("auto|mapped|libtrace")
+      ->transform(CLI::Transformer(std::map<std::string, SourceOptions::Reader>{
+          {"auto", SourceOptions::Reader::automatic},
+          {"mapped", SourceOptions::Reader::mapped},
+          {"libtrace", SourceOptions::Reader::libtrace},
+      }));
+  app.add_option("--filter", options.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
+  app.add_option("--snaplen", options.source.snap_length, "Octets of each packet to look at; 0: all")->type_name("N");
+  app.add_option("--count", options.count, "Stop after N packets that pass the filter; 0: never")->type_name("N");
+  app.add_flag("--promiscuous", options.source.promiscuous, "On an interface, take packets for other hosts too");
+  app.add_option("--packet-ring-mib", options.ring_mib, "Size of a ring that does not exist yet")
+      ->type_name("MIB")
+      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->capture_default_str();
+  app.add_option("chains", options.chains,
+                 "The chains that will observe: only the octets that they need go along; none named: all octets")
+      ->type_name("CHAIN");
+  add_stage_options(app, options.stage);
+}
+
+std::uint64_t random_seed() {
+  std::random_device device; // the kernel's random numbers
+  return std::uint64_t{device()} << 32 | device();
+}
+
+std::vector<RecordWriter> open_outputs(const Options& options, std::uint32_t raw_bytes) {
+  if (options.outputs.size() > max_observers)
+    throw UsageError("--out was given " + std::to_string(options.outputs.size()) + " times; at most " +
+                     std::to_string(max_observers) + " observers can share a capture");
+  StreamHeader stream = make_stream_header(StreamKind::packets);
+  stream.raw_bytes = raw_bytes;
+  std::vector<RecordWriter> writers;
+  writers.reserve(options.outputs.size());
+  for (const auto& output : options.outputs)
+    writers.push_back(
+        RecordWriter::open(Endpoint::parse(output), stream, endpoint_options(options.stage, options.ring_mib)));
+  return writers;
+}
+
+int run(const Options& options) {
+  CaptureOptions capture_options;
+  if (!options.chains.empty())
+    capture_options.raw_bytes = raw_bytes_of(options.chains, describe_chains());
+  if (options.count > 0)
+    capture_options.count = options.count;
+  capture_options.seed = random_seed();
+  std::optional<BpfFilter> filter;
+  if (!options.filter.empty())
+    capture_options.filter = &filter.emplace(options.filter);
+  const std::unique_ptr<Source> source = open_source(options.source);
+
+  Stage stage(StageKind::capture, options.stage);
+  Capture capture(*source, open_outputs(options, capture_options.raw_bytes), capture_options, stage.stop());
+  const CaptureResult result =
+      capture.run([&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
+
+  if (const std::string warning = source->warning(); !warning.empty())
+    spdlog::warn("{}", warning);
+  if (result.cause == EndCause::failed) {
+    spdlog::error("{}", result.error);
+    return exit_failed;
+  }
+  stage.finish(StageState::finished);
+  return exit_done;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
+               "orbweaver-capture");
+  app.set_version_flag("--version", "orbweaver-capture " ORBWEAVER_VERSION);
+  Options options;
+  add_options(app, options);
+  return run_program(app, argc, argv, [&] { return run(options); });
+}

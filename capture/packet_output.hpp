@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One observer's packet stream as capture writes it: packets, the ticks of the packet clock, and what to do when there
+// is no room. Reading a file, it waits and loses nothing; live, it counts the loss and tells it to the observer before
+// the next packet that fits. Owned by a Capture and used on its thread.
+#pragma once
+
+#include "capture/packet_draft.hpp"
+#include "common/record_writer.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace orbweaver {
+
+class PacketOutput {
+public:
+  /// `lossless`: wait for room. Throws Error where the stream is too small for the largest packet record.
+  PacketOutput(RecordWriter writer, bool lossless, const std::atomic<bool>& stop);
+
+  /// Writes a packet, or counts it as dropped.
+  void deliver(const PacketDraft& draft) noexcept {
+    if (owes_ && !settle()) [[unlikely]]
+      return drop();
+    const std::uint32_t length = draft.record.header.length;
+    std::byte* place = writer_.claim(length);
+    if (!place && !(place = make_room(length))) [[unlikely]]
+      return drop();
+    draft.copy_to(place);
+    writer_.commit(length, RecordKind::packet);
+    ++delivered_;
+  }
+
+  /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
+  void tick(std::uint64_t second) noexcept;
+
+  void publish() noexcept { writer_.publish(); }
+
+  /// Once in a while: heartbeat, and a look at whether anybody still reads.
+  void housekeep(std::uint64_t now_ns) noexcept;
+
+  /// Ends the stream. False where it could not be completed; failure() may say why.
+  bool finish(EndCause cause) noexcept;
+
+  [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  /// Nothing more can be written: the reader is gone, or the file is full.
+  [[nodiscard]] bool closed() const noexcept { return closed_; }
+  /// Why, where closed(): one line that names the endpoint.
+  [[nodiscard]] std::string failure() const;
+
+private:
+  /// How long a reader has to make room once somebody asked to stop.
+  static constexpr std::uint64_t patience_ns = 2'000'000'000;
+
+  void drop() noexcept;
+  bool settle() noexcept;
+  std::byte* make_room(std::uint32_t length) noexcept;
+
+  RecordWriter writer_;
+  const std::atomic<bool>& stop_;
+  bool lossless_;
+  bool closed_ = false;
+  bool owes_ = false; ///< a loss or a tick has to go out before the next packet
+  bool tick_due_ = false;
+  std::uint64_t second_ = 0;
+  std::uint64_t lost_ = 0; ///< packets dropped that the observer has not been told of
+  std::uint64_t delivered_ = 0;
+  std::uint64_t dropped_ = 0;
+};
+
+} // namespace orbweaver

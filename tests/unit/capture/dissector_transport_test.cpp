@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/unit/capture/dissect_support.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+using craft::ethernet, craft::ipv4, craft::ipv6, craft::tcp, craft::udp;
+
+namespace {
+
+const auto ip4 = ethernet() / ipv4("10.0.0.1", "10.0.0.2");
+const auto ip6 = ethernet() / ipv6("fd00::1", "fd00::2");
+constexpr std::size_t ip4_octets = 14 + 20;
+
+} // namespace
+
+TEST_CASE("TCP's flags and numbers reach the record") {
+  const Dissected packet(ip4 / tcp(1234, 80).seq(0x01020304).ack(0xf0000001).fin().psh() / craft::zeros(10));
+  CHECK(packet.has(PacketBits::transport));
+  CHECK(packet->sequence == 0x01020304);
+  CHECK(packet->acknowledgement == 0xf0000001);
+  CHECK(packet->tcp_flags == (TCP_ACK | TCP_FIN | TCP_PSH));
+  CHECK(packet->payload_length == 10);
+}
+
+TEST_CASE("a TCP header cut after the ports still gives the key, and nothing else") {
+  const craft::Bytes frame = ip4 / tcp(1234, 80).syn().mss(1460);
+  for (const std::size_t captured : {4, 12, 14, 19}) {
+    const Dissected packet(frame, {.snap_length = ip4_octets + captured});
+    REQUIRE(packet.outcome == Outcome::packet);
+    CHECK(packet.source_port() == 1234);
+    CHECK_FALSE(packet.has(PacketBits::transport));
+    CHECK(packet->options_length == 0);
+  }
+  CHECK(Dissected(frame, {.snap_length = ip4_octets + 20}).has(PacketBits::transport));
+  CHECK(Dissected(frame, {.snap_length = ip4_octets + 3}).outcome == Outcome::short_transport);
+}
+
+TEST_CASE("TCP options travel on segments with SYN, where they are asked for") {
+  const auto syn = ip4 / tcp(1, 2).syn().mss(1460).nop().nop().sack_permitted();
+  CHECK(Dissected(syn).options() == craft::Bytes{2, 4, 0x05, 0xb4, 1, 1, 4, 2});
+  CHECK(Dissected(syn, {}, RawBytes::all & ~RawBytes::tcp_options)->options_length == 0);
+  CHECK(Dissected(ip4 / tcp(1, 2).ack(1).timestamps(1, 2))->options_length == 0);
+  CHECK(Dissected(ip4 / tcp(1, 2).syn().data_offset(4))->options_length == 0);
+}
+
+TEST_CASE("TCP options end where the capture or the datagram does") {
+  const craft::Bytes frame = ip4 / tcp(1, 2).syn().mss(1460).window_scale(7).nop();
+  CHECK(Dissected(frame, {.snap_length = ip4_octets + 20 + 3})->options_length == 3);
+  const Dissected padded(ethernet().padded() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1, 2).syn().data_offset(8));
+  CHECK(padded->options_length == 0);
+}
+
+TEST_CASE("SCTP and UDP-Lite have ports, other protocols do not") {
+  const Dissected sctp(ip4 / craft::sctp(5000, 6000) / craft::sctp_chunk(11));
+  CHECK(sctp->key.protocol == 132);
+  CHECK(sctp.source_port() == 5000);
+  CHECK(sctp->payload_length == 4);
+  const Dissected lite(ip6 / craft::udp_lite(7, 9) / craft::zeros(6));
+  CHECK(lite->key.protocol == 136);
+  CHECK(lite.destination_port() == 9);
+  CHECK(lite->payload_length == 6);
+  const Dissected gre(ethernet() / ipv4("10.0.0.1", "10.0.0.2").protocol(47) / craft::zeros(30));
+  CHECK(gre->key.has_ports == 0);
+  CHECK(gre->key.ports[0] == 0);
+  CHECK(gre->payload_length == 30);
+  CHECK(Dissected(ip4 / craft::sctp(1, 2), {.snap_length = ip4_octets + 3}).outcome == Outcome::short_transport);
+}
+
+TEST_CASE("a protocol without ports needs nothing but the IP header") {
+  const craft::Bytes frame = ethernet() / ipv4("10.0.0.1", "10.0.0.2").protocol(47) / craft::zeros(30);
+  CHECK(Dissected(frame, {.snap_length = ip4_octets}).outcome == Outcome::packet);
+}
+
+TEST_CASE("UDP's payload is what its own length says, where that is sane") {
+  const auto payload_length = [](std::uint16_t own) {
+    return Dissected(ip4 / udp(1, 2).length(own) / craft::zeros(50))->payload_length;
+  };
+  CHECK(payload_length(58) == 50);
+  CHECK(payload_length(18) == 10);
+  CHECK(payload_length(8) == 0);
+  CHECK(payload_length(7) == 50);
+  CHECK(payload_length(0) == 50);
+  CHECK(payload_length(59) == 50);
+}
+
+TEST_CASE("a UDP checksum of 0 is told, if it was captured") {
+  const auto frame = ip4 / udp(1, 2).zero_checksum() / craft::zeros(50);
+  CHECK(Dissected(frame).has(PacketBits::zero_checksum));
+  CHECK_FALSE(Dissected(frame, {.snap_length = ip4_octets + 7}).has(PacketBits::zero_checksum));
+  CHECK_FALSE(Dissected(frame, {.snap_length = ip4_octets + 7}).has(PacketBits::transport));
+  CHECK_FALSE(Dissected(ip4 / udp(1, 2).checksum(1)).has(PacketBits::zero_checksum));
+}
+
+TEST_CASE("a DNS response travels whole, a query and anything else stays behind") {
+  const std::uint8_t answer[]{192, 0, 2, 1};
+  const craft::Bytes response = craft::dns_response(7, "example.org", answer);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response)).raw() == response);
+  CHECK(Dissected(ip6 / udp(9999, 999) / craft::payload(response)).raw() == response);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response), {}, RawBytes::tcp_options)->raw_length == 0);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(craft::dns_query(7, "example.org")))->raw_length == 0);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::zeros(100))->raw_length == 0);
+}
+
+TEST_CASE("a DNS response over TCP travels with its length and what follows") {
+  const std::uint8_t answer[]{192, 0, 2, 1};
+  craft::Bytes payload = craft::dns_over_tcp(craft::dns_response(7, "example.org", answer));
+  craft::append_u16(payload, 0x1234);
+  const craft::Bytes frame = ip4 / tcp(53, 999).ack(1).timestamps(1, 2) / craft::payload(payload);
+  CHECK(Dissected(frame).raw() == payload);
+  CHECK(Dissected(frame, {.snap_length = frame.size() - 3})->raw_length == 0); // the message was cut
+}
+
+TEST_CASE("link padding is not taken for DNS") {
+  craft::Bytes header(12);
+  header[2] = 0x80;
+  craft::Bytes frame = ip4 / udp(53, 999) / craft::payload(craft::Bytes(header.begin(), header.begin() + 11));
+  frame.resize(60);
+  CHECK(Dissected(frame)->raw_length == 0);
+}
+
+TEST_CASE("ICMP that is no error belongs to the three-tuple") {
+  const Dissected four(ip4 / craft::icmp_echo(1, 2) / craft::zeros(20));
+  CHECK(four->key.protocol == 1);
+  CHECK(four->key.has_ports == 0);
+  CHECK(four->icmp_type == 8);
+  CHECK(four.has(PacketBits::transport));
+  CHECK_FALSE(four.has(PacketBits::icmp_error));
+  CHECK(four->payload_length == 20);
+  const Dissected six(ip6 / craft::icmp6_echo_reply(1, 2));
+  CHECK(six->key.protocol == 58);
+  CHECK(six->icmp_type == 129);
+  // Types count in their own version only.
+  CHECK_FALSE(Dissected(ip6 / craft::icmp6(11, 0).quote(ipv6("fd00::2", "fd00::1") / tcp(1, 2)))
+                  .has(PacketBits::icmp_error));
+  CHECK_FALSE(Dissected(ip4 / craft::icmp(1, 0).quote(ipv4("10.0.0.2", "10.0.0.1") / tcp(1, 2)))
+                  .has(PacketBits::icmp_error));
+}
