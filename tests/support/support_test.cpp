@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The builder itself, against numbers that come from elsewhere: RFC examples and arithmetic done by hand.
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "tests/support/capture_writer.hpp"
 #include "tests/support/packet_builder.hpp"
 
