@@ -29,7 +29,8 @@ struct Quoted {
 };
 
 /// Whether an ICMP message of that type quotes the packet it is about (RFC 792; RFC 4443, section 3).
-template <std::uint8_t version> constexpr bool is_icmp_error(std::uint8_t type) noexcept {
+template <std::uint8_t version>
+constexpr bool is_icmp_error(std::uint8_t type) noexcept {
   if constexpr (version == 4)
     return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
   else
@@ -51,7 +52,11 @@ bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted
       note_fragment(draft, FragmentPart::quoted, be16(ip + 4), quoted.protocol);
   } else {
     const ExtensionWalk walk = walk_extension_headers(ip, length);
-    quoted = {ip + 8,        ip + 24, walk.headers, walk.protocol, walk.is_later_fragment(),
+    quoted = {ip + 8,
+              ip + 24,
+              walk.headers,
+              walk.protocol,
+              walk.is_later_fragment(),
               walk.end != ExtensionWalk::End::transport};
     if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version))
       note_fragment(draft, FragmentPart::quoted, walk.fragment_id, 0);

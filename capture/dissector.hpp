@@ -33,8 +33,8 @@ namespace dissection {
 
 /// An IP datagram as found in a frame.
 struct Datagram {
-  const std::uint8_t* ip;      ///< its first octet
-  const std::uint8_t* source;  ///< address, of `version`'s length
+  const std::uint8_t* ip;     ///< its first octet
+  const std::uint8_t* source; ///< address, of `version`'s length
   const std::uint8_t* destination;
   std::uint32_t captured; ///< octets captured from `ip` on
   std::uint32_t length;   ///< of the datagram, by its length field
@@ -48,7 +48,6 @@ struct Datagram {
   }
   [[nodiscard]] const std::uint8_t* transport() const noexcept { return ip + headers; }
 };
-
 
 /// The outcome where no IP header was found.
 [[nodiscard]] constexpr Outcome without_ip(Network kind) noexcept {

@@ -47,8 +47,8 @@ struct ExtensionWalk {
   [[nodiscard]] bool is_first_fragment() const noexcept { return fragment_offset == 0 && more_fragments; }
 };
 
-/// Walks from the IPv6 header at `ip`, of which at least 40 octets are captured, and stops behind the fragment header of
-/// a later fragment.
+/// Walks from the IPv6 header at `ip`, of which at least 40 octets are captured, and stops behind the fragment header
+/// of a later fragment.
 [[nodiscard]] ExtensionWalk walk_extension_headers(const std::uint8_t* ip, std::uint32_t captured) noexcept;
 
 } // namespace orbweaver

@@ -63,15 +63,15 @@ private:
   };
   struct Datagram {
     Key key;
-    std::uint64_t second;       ///< when it was first heard of
-    std::uint16_t source_port;  ///< once known
+    std::uint64_t second;      ///< when it was first heard of
+    std::uint16_t source_port; ///< once known
     std::uint16_t destination_port;
     std::uint8_t protocol; ///< once known
     bool has_ports;
-    bool known;               ///< its first fragment came
-    bool in_use;              ///< is in a bucket
-    std::uint32_t next;       ///< in its bucket
-    std::uint32_t oldest;     ///< list of waiting fragments
+    bool known;           ///< its first fragment came
+    bool in_use;          ///< is in a bucket
+    std::uint32_t next;   ///< in its bucket
+    std::uint32_t oldest; ///< list of waiting fragments
     std::uint32_t youngest;
   };
   struct Waiting {

@@ -159,8 +159,8 @@ NetworkLayer ethernet(Cursor cursor) noexcept {
   return ethertype(cursor, type);
 }
 
-/// A Linux cooked header of `octets`, whose protocol field is at `protocol_at`. It is an ethertype, or below 1536 one of
-/// Linux's own numbers, of which 4 is LLC.
+/// A Linux cooked header of `octets`, whose protocol field is at `protocol_at`. It is an ethertype, or below 1536 one
+/// of Linux's own numbers, of which 4 is LLC.
 NetworkLayer linux_cooked(Cursor cursor, std::uint32_t octets, std::uint32_t protocol_at) noexcept {
   constexpr std::uint16_t first_ethertype = 0x0600, linux_llc = 4;
   if (!cursor.has(octets))

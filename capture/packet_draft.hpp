@@ -28,10 +28,10 @@ enum class FragmentPart : std::uint8_t {
 
 struct PacketDraft {
   PacketRecord record;
-  std::uint8_t addresses[32];  ///< directly behind the record, as in a ring; 8 or 32 octets are in use
-  const std::uint8_t* options; ///< record.options_length octets in the frame
-  const std::uint8_t* raw;     ///< record.raw_length octets in the frame
-  std::uint32_t fragment_id;   ///< the datagram's identification, where fragment_part is not none
+  std::uint8_t addresses[32];     ///< directly behind the record, as in a ring; 8 or 32 octets are in use
+  const std::uint8_t* options;    ///< record.options_length octets in the frame
+  const std::uint8_t* raw;        ///< record.raw_length octets in the frame
+  std::uint32_t fragment_id;      ///< the datagram's identification, where fragment_part is not none
   std::uint8_t fragment_protocol; ///< IPv4: its protocol field; IPv6: 0 (RFC 8200, 4.5: it may differ by fragment)
   FragmentPart fragment_part;
 
@@ -85,8 +85,8 @@ inline void set_endpoints(PacketDraft& draft, const std::uint8_t* source, const 
     draft.record.key.ports[1] = from_high ? source_port : destination_port;
   }
   draft.record.key.version = version;
-  draft.record.bits = static_cast<std::uint8_t>((draft.record.bits & ~PacketBits::from_high) |
-                                                (from_high ? PacketBits::from_high : 0));
+  draft.record.bits =
+      static_cast<std::uint8_t>((draft.record.bits & ~PacketBits::from_high) | (from_high ? PacketBits::from_high : 0));
 }
 
 } // namespace orbweaver

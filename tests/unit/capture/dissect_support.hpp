@@ -21,12 +21,12 @@ struct FrameOptions {
 
 inline Frame frame_of(const craft::Bytes& bytes, const FrameOptions& options = {}) {
   const auto length = static_cast<std::uint32_t>(bytes.size());
-  return {bytes.data(), options.time_ns,
-          static_cast<std::uint32_t>(std::min<std::size_t>(length, options.snap_length)),
+  return {bytes.data(), options.time_ns, static_cast<std::uint32_t>(std::min<std::size_t>(length, options.snap_length)),
           options.wire_length ? options.wire_length : length, options.link};
 }
 
-/// A dissected packet. The octets captured lie in a block of their very size, so that a sanitizer sees a read past them.
+/// A dissected packet. The octets captured lie in a block of their very size, so that a sanitizer sees a read past
+/// them.
 struct Dissected {
   std::shared_ptr<std::uint8_t[]> octets;
   Outcome outcome;

@@ -91,15 +91,14 @@ TEST_CASE("quoted extension headers and IPv4 options are walked") {
                                                        craft::destination_options() / tcp(1234, 80)));
   CHECK(six->key.protocol == 6);
   CHECK(six.source_port() == 80);
-  const Dissected four(from_router / icmp(11, 0).quote(ipv4("10.0.0.1", "10.0.0.2").options(craft::Bytes(8, 1)) /
-                                                       tcp(1234, 80)));
+  const Dissected four(from_router /
+                       icmp(11, 0).quote(ipv4("10.0.0.1", "10.0.0.2").options(craft::Bytes(8, 1)) / tcp(1234, 80)));
   CHECK(four.source_port() == 80);
 }
 
 TEST_CASE("quoted extension headers that are cut give a key without ports") {
-  const Dissected packet(
-      from_router6 /
-      icmp6(1, 0).quote(ipv6("fd00::1", "fd00::2") / craft::hop_by_hop() / tcp(1234, 80), 41));
+  const Dissected packet(from_router6 /
+                         icmp6(1, 0).quote(ipv6("fd00::1", "fd00::2") / craft::hop_by_hop() / tcp(1234, 80), 41));
   CHECK(packet.has(PacketBits::icmp_error));
   CHECK(packet->key.protocol == 0);
   CHECK(packet->key.has_ports == 0);

@@ -119,9 +119,8 @@ TEST_CASE("lengths that contradict the headers never underflow") {
 
 TEST_CASE("every IPv6 extension header is walked") {
   const craft::Bytes frame = ethernet() / ipv6("fd00::1", "fd00::2") / craft::hop_by_hop() / craft::routing() /
-                             craft::authentication() / craft::destination_options() / craft::mobility() /
-                             craft::hip() / craft::shim6() / craft::fragment(0, false, 9) / tcp(1234, 80).syn() /
-                             craft::zeros(7);
+                             craft::authentication() / craft::destination_options() / craft::mobility() / craft::hip() /
+                             craft::shim6() / craft::fragment(0, false, 9) / tcp(1234, 80).syn() / craft::zeros(7);
   const Dissected packet(frame);
   REQUIRE(packet.outcome == Outcome::packet);
   CHECK(packet->key.protocol == 6);

@@ -132,8 +132,8 @@ TEST_CASE("ICMP that is no error belongs to the three-tuple") {
   CHECK(six->key.protocol == 58);
   CHECK(six->icmp_type == 129);
   // Types count in their own version only.
-  CHECK_FALSE(Dissected(ip6 / craft::icmp6(11, 0).quote(ipv6("fd00::2", "fd00::1") / tcp(1, 2)))
-                  .has(PacketBits::icmp_error));
-  CHECK_FALSE(Dissected(ip4 / craft::icmp(1, 0).quote(ipv4("10.0.0.2", "10.0.0.1") / tcp(1, 2)))
-                  .has(PacketBits::icmp_error));
+  CHECK_FALSE(
+      Dissected(ip6 / craft::icmp6(11, 0).quote(ipv6("fd00::2", "fd00::1") / tcp(1, 2))).has(PacketBits::icmp_error));
+  CHECK_FALSE(
+      Dissected(ip4 / craft::icmp(1, 0).quote(ipv4("10.0.0.2", "10.0.0.1") / tcp(1, 2))).has(PacketBits::icmp_error));
 }

@@ -180,10 +180,10 @@ TEST_CASE("a quoted later fragment gets its ports by lookup and never waits") {
   FragmentCache cache;
   Fragments fragments = ipv4_fragments(9);
   const auto error = [&] {
-    return Dissected(ethernet() / ipv4("10.0.0.9", "10.0.0.1") /
-                     craft::icmp(11, 1).quote(
-                         craft::fragments_of(ipv4("10.0.0.1", "10.0.0.2").id(9) / udp(1000, 53) / craft::zeros(60), 24)[1]
-                             .content));
+    return Dissected(
+        ethernet() / ipv4("10.0.0.9", "10.0.0.1") /
+        craft::icmp(11, 1).quote(
+            craft::fragments_of(ipv4("10.0.0.1", "10.0.0.2").id(9) / udp(1000, 53) / craft::zeros(60), 24)[1].content));
   };
   Dissected unknown = error();
   CHECK(cache.take(unknown.draft, 1));
@@ -200,8 +200,8 @@ TEST_CASE("a quoted later fragment gets its ports by lookup and never waits") {
 TEST_CASE("a later IPv6 fragment learns the protocol that only the first one shows") {
   const craft::Bytes unfragmentable = ipv6("fd00::1", "fd00::2") / craft::fragment(0, true, 4) /
                                       craft::destination_options() / udp(1000, 53) / craft::zeros(8);
-  const craft::Bytes rest = ipv6("fd00::1", "fd00::2") /
-                            craft::fragment(24, false, 4).next_header(60) / craft::zeros(16);
+  const craft::Bytes rest =
+      ipv6("fd00::1", "fd00::2") / craft::fragment(24, false, 4).next_header(60) / craft::zeros(16);
   FragmentCache cache;
   Dissected later(ethernet() / craft::datagram(rest)), first(ethernet() / craft::datagram(unfragmentable));
   CHECK_FALSE(cache.take(later.draft, 1));

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Fuzzes the dissector and the fragment cache: whatever a frame holds, the record is sound and nothing outside of the
+// frame is read. Input: link type, raw bytes mask, then frames, each after two octets of length and one of seconds.
+#include "capture/dissector.hpp"
+#include "capture/flow_hash.hpp"
+#include "capture/fragments.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+namespace {
+
+using namespace orbweaver;
+
+void require(bool holds) {
+  if (!holds)
+    std::abort();
+}
+
+/// The lower endpoint comes first, and no record says what cannot be.
+void check_record(const PacketDraft& draft) {
+  const PacketRecord& record = draft.record;
+  require(record.key.version == 4 || record.key.version == 6);
+  const std::size_t length = addresses_length(record.key.version) / 2;
+  const int order = std::memcmp(draft.addresses, draft.addresses + length, length);
+  require(order < 0 || (order == 0 && record.key.ports[0] <= record.key.ports[1]));
+  require(record.key.has_ports <= 1 && record.key.reserved == 0);
+  require(record.key.has_ports == protocol_has_ports(record.key.protocol) || record.key.has_ports == 0);
+  require(record.key.has_ports || (record.key.ports[0] == 0 && record.key.ports[1] == 0));
+  require(record.options_length <= 40);
+  require(record.payload_length <= record.ip_length);
+  require(record.header.length == packet_record_length(record));
+  std::vector<std::uint64_t> place(record_stride(record.header.length) / 8);
+  draft.copy_to(place.data());
+  require(packet_record_valid(reinterpret_cast<const RecordHeader*>(place.data())));
+  require(flow_hash(record.key, draft.addresses, 1) == flow_hash(record.key, draft.addresses, 1));
+}
+
+void check_within(const Frame& frame, const std::uint8_t* octets, std::size_t length) {
+  require(length == 0 || (octets >= frame.data && octets + length <= frame.data + frame.captured_length));
+}
+
+class Run {
+public:
+  void frame(const std::uint8_t* octets, std::uint32_t length, LinkType link, std::uint32_t wanted,
+             std::uint64_t second) {
+    // A block of its own, so that a read beyond the frame is seen.
+    const std::unique_ptr<std::uint8_t[]> copy(new std::uint8_t[length]);
+    std::memcpy(copy.get(), octets, length);
+    const Frame frame{copy.get(), second * 1'000'000'000, length, length + (second & 1 ? 1000 : 0), link};
+    PacketDraft draft;
+    if (dissect(frame, wanted, draft) != Outcome::packet)
+      return;
+    check_record(draft);
+    check_within(frame, draft.options, draft.record.options_length);
+    check_within(frame, draft.raw, draft.record.raw_length);
+    cache_.expire(second);
+    drain();
+    if (draft.fragment_part == FragmentPart::none)
+      return;
+    if (cache_.take(draft, second))
+      check_record(draft);
+    else
+      ++waiting_;
+    drain();
+    require(cache_.waiting() == waiting_);
+  }
+
+  void finish() {
+    cache_.flush();
+    drain();
+    require(waiting_ == 0 && cache_.waiting() == 0);
+  }
+
+private:
+  void drain() {
+    for (PacketDraft draft; cache_.next_released(draft); --waiting_)
+      check_record(draft);
+  }
+
+  FragmentCache cache_{{.datagrams = 4, .waiting = 4, .seconds = 30}};
+  std::uint32_t waiting_ = 0;
+};
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 2)
+    return 0;
+  const auto link = static_cast<LinkType>(data[0] % link_types);
+  const std::uint32_t wanted = data[1] & RawBytes::all;
+  Run run;
+  std::uint64_t second = 0;
+  for (std::size_t at = 2; size - at >= 3;) {
+    second += data[at + 2];
+    const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(be16(data + at), size - at - 3));
+    run.frame(data + at + 3, length, link, wanted, second);
+    at += 3 + length;
+  }
+  run.finish();
+  return 0;
+}
