@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// orbweaver: the command that people type. It starts the stages, watches them, and looks at running sessions.
+#include "common/error.hpp"
+#include "common/stage.hpp"
+#include "config.hpp"
+#include "tools/observe_command.hpp"
+#include "tools/stats_command.hpp"
+#include "tools/usage.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <spdlog/spdlog.h>
+
+namespace {
+
+using namespace orbweaver;
+
+int run(const std::function<int()>& command) {
+  try {
+    return command();
+  } catch (const UsageError& error) {
+    spdlog::error("{}", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    return exit_failed;
+  }
+}
+
+int run_command(int argc, char** argv) {
+  CLI::App app("Orbweaver measures network paths: it watches traffic and says what the path did to it.", "orbweaver");
+  app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
+  app.require_subcommand(0, 1);
+  ObserveOptions observe_options;
+  StatsOptions stats_options;
+  const auto& observe_app = add_observe_command(app, observe_options);
+  const auto& stats_app = add_stats_command(app, stats_options);
+  const auto& top_app = add_top_command(app, stats_options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success); // --help, --version
+  } catch (const CLI::ParseError& error) {
+    spdlog::error("{}", usage_error(app, error));
+    return exit_usage;
+  }
+  if (observe_app.parsed())
+    return observe(observe_options);
+  if (stats_app.parsed() || top_app.parsed())
+    return stats(stats_options);
+  std::fputs(app.help().c_str(), stderr);
+  return exit_usage;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  set_up_log("orbweaver");
+  return run([&] { return run_command(argc, argv); });
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/snapshot.hpp"
+
+#include "common/shared_memory.hpp"
+#include "common/wait.hpp"
+
+#include <chrono>
+#include <spdlog/fmt/fmt.h>
+
+namespace orbweaver {
+
+std::uint64_t Snapshot::sum(StageKind kind, std::size_t place) const noexcept {
+  std::uint64_t total = 0;
+  for (const auto& stage : stages)
+    if (stage.kind == kind)
+      total += stage.counter(place);
+  return total;
+}
+
+Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
+  Snapshot snapshot;
+  snapshot.session = session.name();
+  snapshot.taken_ns = monotonic_ns();
+  const auto now_ns = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
+  const auto started_ns = session.control().started_ns;
+  snapshot.age_s = now_ns > started_ns ? static_cast<double>(now_ns - started_ns) / 1e9 : 0;
+  for (const auto& block : session.stages()) {
+    StageSnapshot stage{block.kind, block.index, block.state.load(std::memory_order_acquire), // pairs with ~Stage
+                        block.pid.load(std::memory_order_relaxed), std::vector<std::uint64_t>(max_counters)};
+    for (std::size_t i = 0; i < max_counters; ++i)
+      stage.counters[i] = block.counter(i);
+    snapshot.stages.push_back(std::move(stage));
+  }
+  for (const auto& ring : rings) {
+    const auto& header = ring.header();
+    snapshot.rings.push_back({ring.name().substr(segment_prefix.size()), header.capacity_bytes, ring.fill_bytes(),
+                              header.producer.records.load(std::memory_order_relaxed),
+                              header.producer.dropped.load(std::memory_order_relaxed)});
+  }
+  return snapshot;
+}
+
+Totals totals_of(const Snapshot& snapshot) noexcept {
+  const auto capture = [&](std::size_t place) { return snapshot.sum(StageKind::capture, place); };
+  const auto observer = [&](std::size_t place) { return snapshot.sum(StageKind::observer, place); };
+  return {capture(CaptureCounter::packets_read),
+          capture(CaptureCounter::dropped_source) + capture(CaptureCounter::dropped_ring),
+          capture(CaptureCounter::short_packets),
+          capture(CaptureCounter::non_ip),
+          observer(ObserverCounter::flows_opened),
+          observer(ObserverCounter::flows_vetoed)};
+}
+
+std::string closing_line(const Totals& totals) {
+  return fmt::format("processed {} packets ({} dropped, {} short, {} non-ip) into {} flows ({} ignored)",
+                     totals.packets, totals.dropped, totals.short_packets, totals.non_ip, totals.flows, totals.ignored);
+}
+
+std::string digest_of(const Snapshot& snapshot) {
+  return fmt::format("{:016x}{:016x}", snapshot.sum(StageKind::merger, MergerCounter::digest_high),
+                     snapshot.sum(StageKind::merger, MergerCounter::digest_low));
+}
+
+} // namespace orbweaver

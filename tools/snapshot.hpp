@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The counters of a session at one moment, copied out of shared memory: what the ledger, the summary, the progress line
+// and `orbweaver stats` all read, so that none of them touches the session itself.
+#pragma once
+
+#include "common/counters.hpp"
+#include "common/ring.hpp"
+#include "common/session.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace orbweaver {
+
+struct StageSnapshot {
+  StageKind kind{};
+  std::uint32_t index = 0; ///< among stages of its kind
+  StageState state = StageState::absent;
+  pid_t pid = 0;
+  std::vector<std::uint64_t> counters; ///< max_counters of them
+
+  [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
+    return place < counters.size() ? counters[place] : 0;
+  }
+};
+
+struct RingSnapshot {
+  std::string name; ///< as in `ring:NAME`
+  std::uint64_t capacity_octets = 0;
+  std::uint64_t fill_octets = 0;
+  std::uint64_t records = 0; ///< written to it, ticks and the like included
+  std::uint64_t dropped = 0; ///< packets lost because it was full
+};
+
+struct Snapshot {
+  std::string session;
+  double age_s = 0;           ///< since the session was made
+  std::uint64_t taken_ns = 0; ///< CLOCK_MONOTONIC
+  std::vector<StageSnapshot> stages;
+  std::vector<RingSnapshot> rings;
+
+  /// The sum of one counter over all stages of a kind.
+  [[nodiscard]] std::uint64_t sum(StageKind kind, std::size_t place) const noexcept;
+};
+
+/// Copies what the stages and rings say now. Each number is exact; together they may be of slightly different moments
+/// while the stages run.
+[[nodiscard]] Snapshot take_snapshot(const Session& session, std::span<const Ring> rings);
+
+/// The numbers of the closing line, in the words of the Python original.
+struct Totals {
+  std::uint64_t packets = 0; ///< read from the source
+  std::uint64_t dropped = 0; ///< lost before they were read, or on a full ring
+  std::uint64_t short_packets = 0;
+  std::uint64_t non_ip = 0;
+  std::uint64_t flows = 0;   ///< opened
+  std::uint64_t ignored = 0; ///< flows that a chain vetoed
+};
+
+[[nodiscard]] Totals totals_of(const Snapshot& snapshot) noexcept;
+
+/// "processed 10 packets (0 dropped, 0 short, 1 non-ip) into 3 flows (0 ignored)"
+[[nodiscard]] std::string closing_line(const Totals& totals);
+
+/// The merger's digest as 32 hexadecimal digits.
+[[nodiscard]] std::string digest_of(const Snapshot& snapshot);
+
+} // namespace orbweaver

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/stats_command.hpp"
+
+#include "common/error.hpp"
+#include "common/ring.hpp"
+#include "common/session.hpp"
+#include "common/shared_memory.hpp"
+#include "common/stage.hpp"
+#include "tools/signals.hpp"
+#include "tools/stats_formats.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <unistd.h>
+
+namespace orbweaver {
+
+namespace {
+
+bool is_running(const Session& session) {
+  const auto stages = session.stages();
+  return process_exists(session.control().creator_pid.load(std::memory_order_relaxed)) ||
+         std::any_of(stages.begin(), stages.end(),
+                     [](const StageBlock& stage) { return process_exists(stage.pid.load(std::memory_order_relaxed)); });
+}
+
+/// The session asked for, or the only one that runs.
+Session find_session(const std::string& name) {
+  if (!name.empty())
+    return Session::attach(name, false);
+  std::vector<Session> running;
+  std::string names;
+  for (const auto& candidate : Session::names()) {
+    try {
+      auto session = Session::attach(candidate, false);
+      if (!is_running(session))
+        continue;
+      names += " " + candidate;
+      running.push_back(std::move(session));
+    } catch (const Error&) {
+      // Of another user, being made, or just ended.
+    }
+  }
+  if (running.empty())
+    throw Error("no session is running");
+  if (running.size() > 1)
+    throw UsageError("several sessions are running, name one:" + names);
+  return std::move(running.front());
+}
+
+/// The rings of the session, and those that its stages attached by other names.
+std::vector<Ring> find_rings(const Session& session) {
+  std::vector<Ring> rings;
+  for (const auto& segment : Segment::list(segment_prefix)) {
+    if (segment.ends_with(".control"))
+      continue;
+    try {
+      Ring ring = Ring::attach(segment, false);
+      const auto stages = session.stages();
+      const bool used = std::any_of(stages.begin(), stages.end(), [&](const StageBlock& stage) {
+        const auto pid = stage.pid.load(std::memory_order_relaxed);
+        return pid != 0 && (ring.header().producer.pid.load(std::memory_order_relaxed) == pid ||
+                            ring.header().consumer.pid.load(std::memory_order_relaxed) == pid);
+      });
+      if (used || segment.starts_with(std::string(segment_prefix) + session.name() + "."))
+        rings.push_back(std::move(ring));
+    } catch (const Error&) {
+      // Being made, or just removed.
+    }
+  }
+  return rings;
+}
+
+/// One look at the session; false where standard output takes no more.
+bool show(const StatsOptions& options, const Snapshot& now, const Snapshot* before) {
+  std::string text;
+  if (options.json)
+    text = options.watch ? stats_json_line(now) : stats_json(now);
+  else if (options.prometheus)
+    text = stats_prometheus(now);
+  else
+    text = stats_table(now, before);
+  if (options.watch && !options.json && isatty(STDOUT_FILENO))
+    text = "\033[H\033[2J" + text;
+  else if (before && !options.json)
+    text = "\n" + text;
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+}
+
+/// Shows the session each second until it ends or somebody presses Ctrl-C.
+int watch(const StatsOptions& options, const Session& session) {
+  SignalWatch signals;
+  std::optional<Snapshot> before;
+  while (is_running(session)) {
+    auto now = take_snapshot(session, find_rings(session));
+    if (!show(options, now, before ? &*before : nullptr))
+      return exit_failed;
+    before = std::move(now);
+    if (signals.next(std::chrono::seconds(1)) != 0)
+      return exit_done;
+  }
+  std::fprintf(stderr, "session %s has ended\n", session.name().c_str());
+  return exit_done;
+}
+
+void add_options(CLI::App& app, StatsOptions& options) {
+  app.add_option("session", options.session, "Which session; not needed where only one runs")->type_name("SESSION");
+  auto* json = app.add_flag("--json", options.json, "As JSON; with --watch, an object a line");
+  app.add_flag("--prometheus", options.prometheus, "In Prometheus' text format")->excludes(json);
+}
+
+} // namespace
+
+CLI::App& add_stats_command(CLI::App& front, StatsOptions& options) {
+  auto& app = *front.add_subcommand("stats", "Show the counters of a running session");
+  add_options(app, options);
+  app.add_flag("--watch", options.watch, "Again each second, with rates, until the session ends");
+  return app;
+}
+
+CLI::App& add_top_command(CLI::App& front, StatsOptions& options) {
+  auto& app = *front.add_subcommand("top", "The same each second, with rates: stats --watch");
+  add_options(app, options);
+  app.callback([&options] { options.watch = true; });
+  return app;
+}
+
+int stats(const StatsOptions& options) {
+  const Session session = find_session(options.session);
+  if (options.watch)
+    return watch(options, session);
+  return show(options, take_snapshot(session, find_rings(session)), nullptr) ? exit_done : exit_failed;
+}
+
+} // namespace orbweaver

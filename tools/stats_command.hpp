@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `orbweaver stats` and `orbweaver top`: the counters of a running session, read without disturbing it.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace orbweaver {
+
+struct StatsOptions {
+  std::string session; ///< empty: the only one there is
+  bool json = false;
+  bool prometheus = false;
+  bool watch = false;
+};
+
+/// Add `stats`, and `top` (which is `stats --watch`), to the front command; `options` must outlive them.
+CLI::App& add_stats_command(CLI::App& front, StatsOptions& options);
+CLI::App& add_top_command(CLI::App& front, StatsOptions& options);
+
+/// Runs it and returns the exit status. Throws Error where there is no such session, or more than one to choose from.
+int stats(const StatsOptions& options);
+
+} // namespace orbweaver

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/usage.hpp"
+
+#include "common/chain_list.hpp"
+
+#include <CLI/CLI.hpp>
+#include <vector>
+
+namespace orbweaver {
+
+namespace {
+
+std::vector<std::string> subcommand_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto* option : app.get_options())
+    for (const auto& name : option->get_lnames())
+      names.push_back("--" + name);
+  return names;
+}
+
+std::string with_nearest(const std::string& what, const std::string& name, const std::vector<std::string>& candidates) {
+  const auto nearest = nearest_name(name, candidates);
+  return "no " + what + " '" + name + "'" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?");
+}
+
+} // namespace
+
+std::string usage_error(const CLI::App& front, const CLI::ParseError& error) {
+  const auto commands = front.get_subcommands();
+  const auto& app = commands.empty() ? front : *commands.front();
+  const auto& program = commands.empty() ? front.get_name() : front.get_name() + " " + app.get_name();
+  const auto hint = " (see " + program + " --help)";
+  for (const auto& argument : front.remaining(true)) {
+    if (argument.starts_with("-"))
+      return with_nearest("option", argument.substr(0, argument.find('=')), option_names(app)) + hint;
+    if (commands.empty())
+      return with_nearest("command", argument, subcommand_names(front)) + hint;
+  }
+  return error.what() + hint;
+}
+
+} // namespace orbweaver

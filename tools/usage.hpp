@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Errors of the command line that say what was meant: the nearest subcommand or option to a mistyped one.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+class ParseError;
+} // namespace CLI
+
+namespace orbweaver {
+
+/// One line for a command line that cannot be parsed, with where to read on.
+[[nodiscard]] std::string usage_error(const CLI::App& front, const CLI::ParseError& error);
+
+} // namespace orbweaver
