@@ -50,10 +50,12 @@ public:
   virtual void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept = 0;
 };
 
-class FlowMeter {
+/// `Chains` is a BasicChainSet. The members are in flow_meter_impl.hpp, instantiated for the library's chains alone.
+template <typename Chains>
+class BasicFlowMeter {
 public:
   /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
-  FlowMeter(const ChainSet& chains, const FlowMeterOptions& options, FlowSink& sink);
+  BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink);
 
   /// Handles packets in order. Up to max_batch are prefetched together.
   void packets(std::span<const PacketRecord* const> batch) noexcept;
@@ -99,7 +101,7 @@ private:
     bool from_wheel; ///< taken out of the idle wheel: must go back there
   };
 
-  const ChainSet& chains_;
+  const Chains& chains_;
   FlowSink& sink_;
   FlowTable table_;
   TimerWheel idle_;
@@ -113,5 +115,8 @@ private:
   std::uint64_t vetoed_ = 0;
   FlowMeterCounters counters_;
 };
+
+using FlowMeter = BasicFlowMeter<ChainSet>;
+extern template class BasicFlowMeter<ChainSet>;
 
 } // namespace orbweaver

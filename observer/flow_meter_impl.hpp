@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The members of BasicFlowMeter, for who instantiates it: flow_meter.cpp for the library's chains, tests for their own.
+#pragma once
+
+#include "observer/flow_meter.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace orbweaver {
+
+namespace metering {
+
+inline constexpr std::uint64_t ns_per_s = 1'000'000'000;
+/// Beyond this a second is no time of day but damage: the clock does not follow it.
+inline constexpr std::uint64_t last_second = std::uint64_t{1} << 35;
+
+inline std::uint64_t ceil_seconds(std::uint64_t ns) noexcept {
+  return ns / ns_per_s + (ns % ns_per_s != 0);
+}
+
+inline std::uint32_t table_hash(const PacketRecord& record) noexcept {
+  return static_cast<std::uint32_t>(record.flow_hash);
+}
+
+inline EndReason reason_of(const Flow& flow) noexcept {
+  return static_cast<EndReason>(flow.bits >> FlowBits::reason_shift);
+}
+
+inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t losses) noexcept {
+  FlowRecord record{};
+  record.first_ns = flow.first_ns;
+  record.last_ns = flow.last_ns;
+  record.ring_drops = losses - flow.losses_before;
+  record.protocol = flow.key.protocol;
+  record.end_reason = reason;
+  record.source.version = record.destination.version = flow.key.version;
+  const std::size_t from = flow.bits & FlowBits::forward_from_high ? 1 : 0;
+  const std::size_t size = flow.key.version == 4 ? 4 : 16;
+  std::memcpy(record.source.octets, flow.addresses + from * size, size);
+  std::memcpy(record.destination.octets, flow.addresses + (1 - from) * size, size);
+  record.source_port = flow.key.has_ports ? flow.key.ports[from] : -1;
+  record.destination_port = flow.key.has_ports ? flow.key.ports[1 - from] : -1;
+  return record;
+}
+
+} // namespace metering
+
+template <typename Chains>
+BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink)
+    : chains_(chains), sink_(sink), table_(chains.state_bytes(), options.max_flows),
+      idle_(std::max(options.idle_timeout_s, options.active_timeout_s) + 1), leaving_(options.complete_timeout_s + 1),
+      idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
+      active_timeout_s_(options.active_timeout_s) {}
+
+template <typename Chains>
+std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
+  return table_.memory_bytes() + (idle_.size() + leaving_.size()) * sizeof(Entry);
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::packets(std::span<const PacketRecord* const> batch) noexcept {
+  for (const auto* record : batch)
+    table_.prefetch_index(metering::table_hash(*record));
+  for (const auto* record : batch)
+    table_.prefetch_flow(metering::table_hash(*record));
+  for (const auto* record : batch)
+    packet(PacketView(record));
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::packet(PacketView packet) noexcept {
+  if (packet->time_ns > clock_ * metering::ns_per_s) [[unlikely]]
+    tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
+  const std::uint32_t hash = metering::table_hash(packet.record());
+  std::uint32_t slot = table_.find(hash, packet);
+  if (slot == FlowTable::none)
+    slot = open(hash, packet);
+  Flow& flow = table_.flow(slot);
+  flow.last_ns = packet->time_ns;
+  if (flow.state != FlowState::expiring)
+    move_idle_second(flow, slot);
+  if (flow.state == FlowState::vetoed) [[unlikely]] {
+    ++counters_.packets_ignored;
+    return;
+  }
+  ++counters_.packets_counted;
+  counters_.icmp_errors += packet.is_icmp_error();
+  const bool rev = packet.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high);
+  if (!chains_.packet(flow.states(), packet, rev) && flow.state == FlowState::active)
+    expire(flow, slot, EndReason::end_of_flow, clock_);
+}
+
+template <typename Chains>
+std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet) noexcept {
+  if (table_.full()) [[unlikely]]
+    make_room();
+  const std::uint32_t slot = table_.insert(hash, packet);
+  Flow& flow = table_.flow(slot);
+  flow.first_ns = packet->time_ns;
+  flow.idle_second = 0;
+  flow.losses_before = counters_.packets_lost;
+  // An ICMP error comes in the reverse direction of what it quotes.
+  flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
+  if (chains_.new_flow(flow.states(), packet)) {
+    flow.state = FlowState::active;
+    ++counters_.flows_opened;
+  } else {
+    flow.state = FlowState::vetoed;
+    ++counters_.flows_vetoed;
+    ++vetoed_;
+  }
+  return slot;
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::move_idle_second(Flow& flow, std::uint32_t slot) noexcept {
+  const std::uint64_t second = metering::ceil_seconds(flow.last_ns + idle_timeout_ns_);
+  if (second <= flow.idle_second)
+    return;
+  flow.idle_second = second;
+  if (!(flow.bits & FlowBits::scheduled)) [[unlikely]]
+    schedule(flow, slot);
+}
+
+template <typename Chains>
+std::uint64_t BasicFlowMeter<Chains>::active_second(const Flow& flow) const noexcept {
+  return active_timeout_s_ == 0 ? ~std::uint64_t{0} : metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::schedule(Flow& flow, std::uint32_t slot) noexcept {
+  std::uint64_t second = ~std::uint64_t{0};
+  if (flow.idle_second > clock_)
+    second = flow.idle_second;
+  if (const std::uint64_t active = active_second(flow); active > clock_ && active < second)
+    second = active;
+  if (second == ~std::uint64_t{0}) {
+    flow.bits &= static_cast<std::uint8_t>(~FlowBits::scheduled);
+    return;
+  }
+  flow.bits |= FlowBits::scheduled;
+  idle_.add(second, {slot, flow.generation});
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept {
+  flow.state = FlowState::expiring;
+  flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::forward_from_high) | static_cast<unsigned>(reason)
+                                                                                        << FlowBits::reason_shift);
+  if (complete_timeout_s_ == 0)
+    leave(slot, reason);
+  else
+    leaving_.add(second + complete_timeout_s_, {slot, flow.generation});
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::leave(std::uint32_t slot, EndReason reason) noexcept {
+  Flow& flow = table_.flow(slot);
+  if (flow.state == FlowState::vetoed) {
+    --vetoed_;
+  } else {
+    ++counters_.ended[static_cast<std::size_t>(reason)];
+    sink_.flow(metering::record_of(flow, reason, counters_.packets_lost), {flow.states(), chains_.state_bytes()});
+  }
+  table_.erase(slot);
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
+  if (second <= clock_ || second > metering::last_second)
+    return;
+  return_victims();
+  while (clock_ < second) {
+    if (idle_.size() == 0 && leaving_.size() == 0) {
+      clock_ = second; // nothing can happen in between, be it a year
+      return;
+    }
+    ++clock_;
+    idle_entries(clock_);
+    leaving_entries(clock_);
+  }
+}
+
+template <typename Chains>
+Flow* BasicFlowMeter<Chains>::current(Entry entry) noexcept {
+  Flow& flow = table_.flow(entry.slot);
+  return flow.generation == entry.generation && flow.state != FlowState::free ? &flow : nullptr;
+}
+
+template <typename Chains>
+template <typename Visit>
+void BasicFlowMeter<Chains>::prefetched(std::span<const Entry> entries, Visit&& visit) noexcept {
+  constexpr std::size_t flows_ahead = 16, index_ahead = 6;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (i + flows_ahead < entries.size())
+      table_.prefetch_slot(entries[i + flows_ahead].slot);
+    if (i + index_ahead < entries.size())
+      table_.prefetch_index(table_.flow(entries[i + index_ahead].slot).hash);
+    if (Flow* const flow = current(entries[i]))
+      visit(*flow, entries[i].slot);
+  }
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
+  idle_.take(second, due_);
+  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
+    if (flow.state == FlowState::expiring)
+      return;
+    if (active_second(flow) <= second)
+      leave(slot, EndReason::active_timeout);
+    else if (flow.idle_second > second)
+      schedule(flow, slot);
+    else if (flow.state == FlowState::vetoed)
+      leave(slot, EndReason::idle_timeout);
+    else
+      expire(flow, slot, EndReason::idle_timeout, second);
+  });
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::leaving_entries(std::uint64_t second) noexcept {
+  leaving_.take(second, due_);
+  prefetched(due_, [&](Flow& flow, std::uint32_t slot) { leave(slot, metering::reason_of(flow)); });
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::make_room() noexcept {
+  while (table_.full()) {
+    if (victims_.empty())
+      find_victims();
+    const Victim victim = victims_.back();
+    victims_.pop_back();
+    Flow* const flow = current(victim.entry);
+    if (!flow)
+      continue;
+    if (flow->last_ns == victim.last_ns)
+      leave(victim.entry.slot,
+            flow->state == FlowState::expiring ? metering::reason_of(*flow) : EndReason::lack_of_resources);
+    else if (victim.from_wheel && flow->state != FlowState::expiring)
+      schedule(*flow, victim.entry.slot);
+  }
+}
+
+/// Looks for the flows that were idle for the longest: those that the idle wheel comes to first, and the expiring ones.
+template <typename Chains>
+void BasicFlowMeter<Chains>::find_victims() noexcept {
+  for (std::uint64_t second = clock_ + 1; victims_.empty() && second <= clock_ + idle_.horizon(); ++second) {
+    idle_.take(second, due_);
+    prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
+      if (flow.state == FlowState::expiring)
+        return;
+      if (flow.idle_second > second)
+        schedule(flow, slot);
+      else
+        victims_.push_back({flow.last_ns, {slot, flow.generation}, true});
+    });
+  }
+  for (std::uint64_t second = clock_ + 1; second <= clock_ + leaving_.horizon(); ++second)
+    for (const Entry entry : leaving_.at(second))
+      if (const Flow* const flow = current(entry))
+        victims_.push_back({flow->last_ns, entry, false});
+  // Flows that no timer waits for: their packets are older than the clock.
+  for (std::uint32_t slot = 0; victims_.empty() && slot < table_.slots_used(); ++slot)
+    if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
+      victims_.push_back({flow.last_ns, {slot, flow.generation}, false});
+  std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::return_victims() noexcept {
+  for (const Victim& victim : victims_)
+    if (Flow* const flow = current(victim.entry); flow && victim.from_wheel && flow->state != FlowState::expiring)
+      schedule(*flow, victim.entry.slot);
+  victims_.clear();
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::flush() noexcept {
+  return_victims();
+  for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot) {
+    const FlowState state = table_.flow(slot).state;
+    if (state != FlowState::free)
+      leave(slot, state == FlowState::expiring ? metering::reason_of(table_.flow(slot)) : EndReason::forced_end);
+  }
+}
+
+} // namespace orbweaver
