@@ -36,19 +36,15 @@ Output::Output(const std::string& path) : buffer_(std::make_unique_for_overwrite
   const auto status = fs::status(path, error);
   if (fs::is_directory(status))
     throw Error("cannot write " + path + ": " + errno_text(EISDIR));
-  path_ = path;
-  auto opened = path;
-  if (fs::exists(status))
-    opened = path_ = fs::canonical(path, error).string(); // a link's target is replaced, not the link
   renames_ = !fs::exists(status) || fs::is_regular_file(status);
+  // A link's target is replaced, not the link. What is no regular file may have no path of its own (a pipe in /dev/fd).
+  path_ = renames_ && fs::exists(status) ? fs::canonical(path, error).string() : path;
   if (renames_)
-    opened = temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
+    temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
+  const auto& opened = renames_ ? temporary_ : path_;
   fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd_ < 0) {
-    const auto why = errno_text();
-    temporary_.clear();
-    throw Error("cannot write " + opened + ": " + why);
-  }
+  if (fd_ < 0)
+    throw Error("cannot write " + opened + ": " + errno_text());
 }
 
 Output::~Output() {
