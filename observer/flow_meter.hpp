@@ -83,10 +83,11 @@ private:
   void move_idle_second(Flow& flow, std::uint32_t slot) noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
+  void active_entries(std::uint64_t second) noexcept;
   void idle_entries(std::uint64_t second) noexcept;
   void leaving_entries(std::uint64_t second) noexcept;
   void schedule(Flow& flow, std::uint32_t slot) noexcept;
-  [[nodiscard]] std::uint64_t active_second(const Flow& flow) const noexcept;
+  void schedule_active(const Flow& flow, std::uint32_t slot) noexcept;
   void make_room() noexcept;
   void find_victims() noexcept;
   void return_victims() noexcept;
@@ -105,6 +106,7 @@ private:
   FlowSink& sink_;
   FlowTable table_;
   TimerWheel idle_;
+  TimerWheel active_; ///< of flows that have an active timeout
   TimerWheel leaving_;
   std::vector<Entry> due_;      ///< entries of the second at hand
   std::vector<Victim> victims_; ///< the longest idle last

@@ -48,14 +48,14 @@ inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t lo
 
 template <typename Chains>
 BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink)
-    : chains_(chains), sink_(sink), table_(chains.state_bytes(), options.max_flows),
-      idle_(std::max(options.idle_timeout_s, options.active_timeout_s) + 1), leaving_(options.complete_timeout_s + 1),
+    : chains_(chains), sink_(sink), table_(chains.state_bytes(), options.max_flows), idle_(options.idle_timeout_s + 1),
+      active_(options.active_timeout_s + 1), leaving_(options.complete_timeout_s + 1),
       idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
       active_timeout_s_(options.active_timeout_s) {}
 
 template <typename Chains>
 std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
-  return table_.memory_bytes() + (idle_.size() + leaving_.size()) * sizeof(Entry);
+  return table_.memory_bytes() + (idle_.size() + active_.size() + leaving_.size()) * sizeof(Entry);
 }
 
 template <typename Chains>
@@ -105,6 +105,8 @@ std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet
   if (chains_.new_flow(flow.states(), packet)) {
     flow.state = FlowState::active;
     ++counters_.flows_opened;
+    if (active_timeout_s_ != 0)
+      schedule_active(flow, slot);
   } else {
     flow.state = FlowState::vetoed;
     ++counters_.flows_vetoed;
@@ -124,23 +126,19 @@ void BasicFlowMeter<Chains>::move_idle_second(Flow& flow, std::uint32_t slot) no
 }
 
 template <typename Chains>
-std::uint64_t BasicFlowMeter<Chains>::active_second(const Flow& flow) const noexcept {
-  return active_timeout_s_ == 0 ? ~std::uint64_t{0} : metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
-}
-
-template <typename Chains>
 void BasicFlowMeter<Chains>::schedule(Flow& flow, std::uint32_t slot) noexcept {
-  std::uint64_t second = ~std::uint64_t{0};
-  if (flow.idle_second > clock_)
-    second = flow.idle_second;
-  if (const std::uint64_t active = active_second(flow); active > clock_ && active < second)
-    second = active;
-  if (second == ~std::uint64_t{0}) {
+  if (flow.idle_second <= clock_) {
     flow.bits &= static_cast<std::uint8_t>(~FlowBits::scheduled);
     return;
   }
   flow.bits |= FlowBits::scheduled;
-  idle_.add(second, {slot, flow.generation});
+  idle_.add(flow.idle_second, {slot, flow.generation});
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::schedule_active(const Flow& flow, std::uint32_t slot) noexcept {
+  if (const std::uint64_t second = metering::ceil_seconds(flow.first_ns) + active_timeout_s_; second > clock_)
+    active_.add(second, {slot, flow.generation});
 }
 
 template <typename Chains>
@@ -172,11 +170,12 @@ void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
     return;
   return_victims();
   while (clock_ < second) {
-    if (idle_.size() == 0 && leaving_.size() == 0) {
+    if (idle_.size() == 0 && active_.size() == 0 && leaving_.size() == 0) {
       clock_ = second; // nothing can happen in between, be it a year
       return;
     }
     ++clock_;
+    active_entries(clock_);
     idle_entries(clock_);
     leaving_entries(clock_);
   }
@@ -203,14 +202,21 @@ void BasicFlowMeter<Chains>::prefetched(std::span<const Entry> entries, Visit&& 
 }
 
 template <typename Chains>
+void BasicFlowMeter<Chains>::active_entries(std::uint64_t second) noexcept {
+  active_.take(second, due_);
+  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
+    if (flow.state == FlowState::active)
+      leave(slot, EndReason::active_timeout);
+  });
+}
+
+template <typename Chains>
 void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
   idle_.take(second, due_);
   prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
     if (flow.state == FlowState::expiring)
       return;
-    if (active_second(flow) <= second)
-      leave(slot, EndReason::active_timeout);
-    else if (flow.idle_second > second)
+    if (flow.idle_second > second)
       schedule(flow, slot);
     else if (flow.state == FlowState::vetoed)
       leave(slot, EndReason::idle_timeout);
@@ -222,7 +228,10 @@ void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
 template <typename Chains>
 void BasicFlowMeter<Chains>::leaving_entries(std::uint64_t second) noexcept {
   leaving_.take(second, due_);
-  prefetched(due_, [&](Flow& flow, std::uint32_t slot) { leave(slot, metering::reason_of(flow)); });
+  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
+    if (flow.state == FlowState::expiring)
+      leave(slot, metering::reason_of(flow));
+  });
 }
 
 template <typename Chains>
@@ -243,10 +252,25 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
   }
 }
 
-/// Looks for the flows that were idle for the longest: those that the idle wheel comes to first, and the expiring ones.
+/// Looks for the flows that were idle for the longest: all those whose idle second is the first there is. That of an
+/// expiring flow is what its last packet makes it; of those in the past the order of last packets is enough.
 template <typename Chains>
 void BasicFlowMeter<Chains>::find_victims() noexcept {
-  for (std::uint64_t second = clock_ + 1; victims_.empty() && second <= clock_ + idle_.horizon(); ++second) {
+  std::uint64_t first_second = clock_ + idle_.horizon();
+  const auto offer = [&](const Victim& victim, std::uint64_t idle_second) {
+    if (idle_second < first_second) {
+      first_second = idle_second;
+      victims_.clear();
+    }
+    if (idle_second == first_second)
+      victims_.push_back(victim);
+  };
+  for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
+    for (const Entry entry : leaving_.at(second))
+      if (const Flow* const flow = current(entry); flow && flow->state == FlowState::expiring)
+        offer({flow->last_ns, entry, false},
+              std::max(clock_, metering::ceil_seconds(flow->last_ns + idle_timeout_ns_)));
+  for (std::uint64_t second = clock_ + 1; second <= first_second; ++second) {
     idle_.take(second, due_);
     prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
       if (flow.state == FlowState::expiring)
@@ -254,17 +278,14 @@ void BasicFlowMeter<Chains>::find_victims() noexcept {
       if (flow.idle_second > second)
         schedule(flow, slot);
       else
-        victims_.push_back({flow.last_ns, {slot, flow.generation}, true});
+        offer({flow.last_ns, {slot, flow.generation}, true}, second);
     });
   }
-  for (std::uint64_t second = clock_ + 1; second <= clock_ + leaving_.horizon(); ++second)
-    for (const Entry entry : leaving_.at(second))
-      if (const Flow* const flow = current(entry))
-        victims_.push_back({flow->last_ns, entry, false});
   // Flows that no timer waits for: their packets are older than the clock.
-  for (std::uint32_t slot = 0; victims_.empty() && slot < table_.slots_used(); ++slot)
-    if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
-      victims_.push_back({flow.last_ns, {slot, flow.generation}, false});
+  if (victims_.empty())
+    for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot)
+      if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
+        victims_.push_back({flow.last_ns, {slot, flow.generation}, false});
   std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
 }
 

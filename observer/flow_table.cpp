@@ -80,7 +80,8 @@ void FlowTable::grow() noexcept {
   try {
     old = MemoryArea(places * sizeof(std::uint64_t));
   } catch (const Error&) {
-    max_flows_ = size_; // no memory for a larger index: from now on flows make room for others
+    max_flows_ = size_ + 1; // no memory for a larger index: after this flow, flows make room for others
+    grow_at_ = max_flows_;
     return;
   }
   std::swap(old, index_area_);
