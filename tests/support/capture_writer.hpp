@@ -62,9 +62,9 @@ public:
 
   struct Interface {
     std::uint16_t link_type = link_ethernet;
-    std::uint32_t snap_length = 0;               // 0: no limit
-    std::optional<std::uint8_t> time_resolution; // if_tsresol; without it 6, microseconds
-    std::optional<std::int64_t> time_offset_s;   // if_tsoffset
+    std::uint32_t snap_length = 0;                 // 0: no limit
+    std::optional<std::uint8_t> time_resolution{}; // if_tsresol; without it 6, microseconds
+    std::optional<std::int64_t> time_offset_s{};   // if_tsoffset
     BlockOptions options{};
   };
 

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/libtrace_frame.hpp"
+
+#include "capture/octets.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <linux/if_arp.h>
+#include <linux/if_packet.h>
+#include <pcap/pcap.h>
+
+namespace orbweaver {
+namespace {
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::uint32_t frame_check_octets = 4;
+
+template <typename Header>
+Header load(const void* at) noexcept {
+  Header header;
+  std::memcpy(&header, at, sizeof header);
+  return header;
+}
+
+/// How "int:" begins its records; libtrace keeps the structure to itself. Checked by the payload's place behind it.
+struct NativeHeader {
+  std::uint32_t timeval_s, timeval_us;
+  std::uint32_t timespec_s, timespec_ns;
+  std::uint8_t clock; // which of the two is set
+  std::uint32_t wire_length, captured_length;
+  sockaddr_ll address;
+};
+static_assert(sizeof(NativeHeader) == 48);
+constexpr std::uint8_t clock_timeval = 1, clock_timespec = 2;
+
+/// What a live interface's frames begin with, by its hardware type.
+std::optional<LinkType> link_of_hardware(std::uint16_t hardware) noexcept {
+  switch (hardware) {
+  case ARPHRD_ETHER:
+  case ARPHRD_LOOPBACK:
+    return LinkType::ethernet;
+  case ARPHRD_NONE: // tun
+  case ARPHRD_RAWIP:
+  case ARPHRD_PPP:
+    return LinkType::raw_ip;
+  default:
+    return std::nullopt;
+  }
+}
+
+Decoded decode_address(const sockaddr_ll& address, Frame& frame, std::uint32_t& link_number) noexcept {
+  if (address.sll_hatype == ARPHRD_LOOPBACK && address.sll_pkttype == PACKET_OUTGOING)
+    return Decoded::passed; // it comes again, incoming
+  const std::optional<LinkType> link = link_of_hardware(address.sll_hatype);
+  if (!link) {
+    link_number = address.sll_hatype;
+    return Decoded::unsupported;
+  }
+  frame.link = *link;
+  return Decoded::frame;
+}
+
+Decoded decode_native(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
+  const auto header = load<NativeHeader>(packet.header);
+  if (frame.data - static_cast<const std::uint8_t*>(packet.header) != sizeof header)
+    return Decoded::damaged;
+  if (header.clock == clock_timespec)
+    frame.time_ns = header.timespec_s * second_ns + header.timespec_ns;
+  else if (header.clock == clock_timeval)
+    frame.time_ns = header.timeval_s * second_ns + header.timeval_us * std::uint64_t{1000};
+  frame.captured_length = header.captured_length;
+  frame.wire_length = header.wire_length;
+  return decode_address(header.address, frame, link_number);
+}
+
+Decoded decode_ring(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
+  const auto header = load<tpacket2_hdr>(packet.header);
+  frame.time_ns = header.tp_sec * second_ns + header.tp_nsec;
+  frame.captured_length = header.tp_snaplen;
+  frame.wire_length = header.tp_len;
+  const auto* address = static_cast<const std::uint8_t*>(packet.header) + TPACKET_ALIGN(sizeof header);
+  return decode_address(load<sockaddr_ll>(address), frame, link_number);
+}
+
+Decoded decode_libpcap(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
+  const auto header = load<pcap_pkthdr>(packet.header);
+  link_number = static_cast<std::uint32_t>(packet.type) - TRACE_RT_DATA_DLT;
+  const std::optional<LinkType> link = link_type_of(link_number);
+  if (!link)
+    return Decoded::unsupported;
+  const std::int64_t time_ns = header.ts.tv_sec * std::int64_t{1'000'000'000} + header.ts.tv_usec * std::int64_t{1000};
+  frame.time_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(time_ns, 0));
+  frame.captured_length = header.caplen;
+  frame.wire_length = header.len;
+  frame.link = *link;
+  return Decoded::frame;
+}
+
+/// ERF (Endace, "Extensible Record Format"): 16 octets, then extension headers, two octets of padding for Ethernet.
+Decoded decode_erf(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
+  enum Type : std::uint8_t {
+    hdlc_pos = 1,
+    eth = 2,
+    color_hdlc_pos = 10,
+    color_eth = 11,
+    dsm_color_hdlc_pos = 15,
+    dsm_color_eth = 16,
+    color_hash_pos = 19,
+    color_hash_eth = 20,
+    ipv4 = 22,
+    ipv6 = 23,
+  };
+  const auto* header = static_cast<const std::uint8_t*>(packet.header);
+  const std::uint32_t behind = static_cast<std::uint32_t>(be16(header + 10)); // record length, header included
+  const auto framing = static_cast<std::uint32_t>(frame.data - header);
+  link_number = header[8] & 0x7fU;
+  std::uint32_t padding = 0;
+  std::uint32_t trailer = 0;
+  switch (link_number) {
+  case eth:
+  case color_eth:
+  case dsm_color_eth:
+  case color_hash_eth:
+    frame.link = LinkType::ethernet;
+    trailer = frame_check_octets;
+    // libtrace steps over the padding for some of these types only.
+    padding = link_number == color_eth || link_number == color_hash_eth ? 2 : 0;
+    break;
+  case hdlc_pos:
+  case color_hdlc_pos:
+  case dsm_color_hdlc_pos:
+  case color_hash_pos:
+    frame.link = LinkType::ppp_serial;
+    trailer = frame_check_octets;
+    break;
+  case ipv4:
+  case ipv6:
+    frame.link = LinkType::raw_ip;
+    break;
+  default:
+    return Decoded::unsupported;
+  }
+  if (behind < framing + padding)
+    return Decoded::damaged;
+  const auto stamp = load<std::uint64_t>(header); // little endian: seconds, and parts of 2^32 of one
+  frame.time_ns = (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
+  frame.data += padding;
+  frame.wire_length = left_after(be16(header + 14), trailer);
+  frame.captured_length = std::min(behind - framing - padding, frame.wire_length);
+  return Decoded::frame;
+}
+
+} // namespace
+
+Decoded decode_libtrace_packet(const libtrace_packet_t& packet, int size, Frame& frame,
+                               std::uint32_t& link_number) noexcept {
+  if (packet.header == nullptr || packet.payload == nullptr)
+    return Decoded::passed;
+  frame = Frame{};
+  frame.data = static_cast<const std::uint8_t*>(packet.payload);
+  Decoded decoded = Decoded::unsupported;
+  switch (packet.type) {
+  case TRACE_RT_DATA_LINUX_NATIVE:
+    decoded = decode_native(packet, frame, link_number);
+    break;
+  case TRACE_RT_DATA_LINUX_RING:
+    decoded = decode_ring(packet, frame, link_number);
+    break;
+  case TRACE_RT_DATA_ERF:
+    decoded = decode_erf(packet, frame, link_number);
+    break;
+  default:
+    if (packet.type < TRACE_RT_DATA_SIMPLE)
+      return Decoded::passed; // news of the RT protocol
+    if (packet.type >= TRACE_RT_DATA_DLT && packet.type <= TRACE_RT_DATA_DLT_END)
+      return decode_libpcap(packet, frame, link_number);
+    link_number = static_cast<std::uint32_t>(packet.type);
+    return Decoded::unsupported;
+  }
+  // These three lie in one piece behind their header, and `size` counts both.
+  const auto framing = frame.data - static_cast<const std::uint8_t*>(packet.header);
+  if (decoded == Decoded::frame && frame.captured_length > static_cast<std::uint32_t>(size) - framing)
+    return Decoded::damaged;
+  return decoded;
+}
+
+} // namespace orbweaver

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/libtrace_handle.hpp"
+
+#include "common/error.hpp"
+
+namespace orbweaver {
+
+LibtraceHandle::LibtraceHandle(const LibtraceOptions& options)
+    : uri_(options.uri), trace_(trace_create(options.uri.c_str())) {
+  if (trace_is_err(trace_))
+    throw_open_error();
+  int yes = 1;
+  if (options.promiscuous && trace_config(trace_, TRACE_OPTION_PROMISC, &yes) != 0)
+    throw_open_error();
+  if (trace_start(trace_) != 0)
+    throw_open_error();
+  for (libtrace_packet_t*& packet : packets_)
+    packet = trace_create_packet();
+}
+
+LibtraceHandle::~LibtraceHandle() {
+  for (libtrace_packet_t* packet : packets_) // before the trace, whose ring they point into
+    trace_destroy_packet(packet);
+  trace_destroy(trace_);
+}
+
+void LibtraceHandle::release(std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (packets_[i]->buf_control != TRACE_CTRL_EXTERNAL)
+      continue;
+    trace_destroy_packet(packets_[i]);
+    packets_[i] = trace_create_packet();
+  }
+}
+
+std::string LibtraceHandle::error_text() const {
+  return uri_ + ": " + trace_get_err(trace_).problem;
+}
+
+void LibtraceHandle::throw_open_error() {
+  std::string text = error_text();
+  if (text.find("not permitted") != std::string::npos || text.find("ermission") != std::string::npos)
+    text += ". Live capture needs the capability CAP_NET_RAW: run as root, or once "
+            "setcap cap_net_raw,cap_net_admin=eip $(command -v orbweaver-capture)";
+  trace_destroy(trace_);
+  throw Error(text);
+}
+
+} // namespace orbweaver

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/libtrace_source.hpp"
+
+#include "capture/libtrace_frame.hpp"
+#include "capture/libtrace_handle.hpp"
+#include "capture/network_interface.hpp"
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <poll.h>
+#include <string_view>
+
+namespace orbweaver {
+namespace {
+
+constexpr int wait_ms = 100;
+
+struct Format {
+  std::string_view name;
+  bool live;         // packets come in their own time, and are lost when not read
+  bool on_interface; // the rest of the URI is an interface
+  bool own_buffers;  // a packet stays valid when the next one is read
+};
+constexpr Format formats[] = {
+    {"int", true, true, true},     {"ring", true, true, true},  {"pcapint", true, true, false},
+    {"dag", true, false, true},    {"dpdk", true, false, true}, {"rt", true, false, true},
+    {"pcap", false, false, false}, {"erf", false, false, true}, {"rawerf", false, false, true},
+};
+
+Format format_of(const std::string& uri) {
+  const std::string_view name = std::string_view(uri).substr(0, uri.find(':'));
+  const auto* found =
+      std::find_if(std::begin(formats), std::end(formats), [&](const Format& f) { return f.name == name; });
+  if (found != std::end(formats))
+    return *found;
+  std::string known = "pcapfile";
+  for (const Format& format : formats)
+    known += ", " + std::string(format.name);
+  throw Error(uri + ": the format " + std::string(name) + " is not known; libtrace's formats read here are " + known);
+}
+
+class LibtraceSource final : public Source {
+public:
+  LibtraceSource(const LibtraceOptions& options, const Format& format)
+      : handle_(options), uri_(options.uri), format_(format),
+        snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length) {}
+
+  Result read(std::span<Frame> out) noexcept override;
+  bool live() const noexcept override { return format_.live; }
+  std::uint64_t skipped() const noexcept override { return skipped_; }
+
+  std::uint64_t dropped() const noexcept override {
+    const std::uint64_t dropped = format_.live ? trace_get_dropped_packets(handle_.trace()) : 0;
+    return dropped == UINT64_MAX ? 0 : dropped; // not known
+  }
+
+  std::string warning() const override {
+    return skipped_ == 0 ? std::string()
+                         : uri_ + ": " + std::to_string(skipped_) + " records were skipped: " + describe_skipped();
+  }
+
+private:
+  enum class Next : std::uint8_t { packet, nothing, end };
+
+  Next next(libtrace_packet_t* packet, bool may_wait, int& size) noexcept;
+  Next next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept;
+  Result finish() noexcept;
+
+  [[nodiscard]] std::string describe_skipped() const {
+    const std::string number = std::to_string(skipped_number_);
+    if (format_.name == "int" || format_.name == "ring")
+      return "hardware type " + number + " (ARPHRD_) is not supported";
+    return format_.name == "pcap" || format_.name == "pcapint"
+               ? "link type " + describe_link_type(skipped_number_) + " is not supported"
+               : "ERF record type " + number + " carries no packets that are understood";
+  }
+
+  LibtraceHandle handle_;
+  std::string uri_;
+  Format format_;
+  std::uint32_t snap_length_;
+  std::size_t held_ = 0; // packets that may hold a slot of the kernel's ring
+  std::uint64_t read_ = 0;
+  std::uint64_t given_ = 0;
+  std::uint64_t skipped_ = 0;
+  std::uint32_t skipped_number_ = 0;
+  bool damaged_ = false;
+  bool finished_ = false;
+};
+
+LibtraceSource::Next LibtraceSource::next(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
+  if (format_.live)
+    return next_live(packet, may_wait, size);
+  size = trace_read_packet(handle_.trace(), packet);
+  return size > 0 ? Next::packet : Next::end;
+}
+
+LibtraceSource::Next LibtraceSource::next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
+  libtrace_eventobj_t event = trace_event(handle_.trace(), packet);
+  if (event.type == TRACE_EVENT_IOWAIT && may_wait) {
+    // A ring's descriptor counts as readable while its newest slot is held, and poll() would not wait.
+    handle_.release(held_);
+    held_ = 0;
+    pollfd ready{event.fd, POLLIN, 0};
+    if (poll(&ready, 1, wait_ms) <= 0)
+      return Next::nothing;
+    event = trace_event(handle_.trace(), handle_.packet(0));
+  }
+  switch (event.type) {
+  case TRACE_EVENT_PACKET:
+    size = event.size;
+    return size > 0 ? Next::packet : Next::end;
+  case TRACE_EVENT_IOWAIT:
+    return Next::nothing;
+  case TRACE_EVENT_SLEEP:
+    if (may_wait) {
+      const timespec pause{0, static_cast<long>(std::clamp(event.seconds, 0.0, wait_ms / 1e3) * 1e9)};
+      nanosleep(&pause, nullptr);
+    }
+    return Next::nothing;
+  case TRACE_EVENT_TERMINATE:
+    break;
+  }
+  return Next::end;
+}
+
+Source::Result LibtraceSource::read(std::span<Frame> out) noexcept {
+  if (finished_)
+    return error().empty() ? Result{Status::end, 0} : Result{Status::failed, 0};
+  if (damaged_)
+    return finish();
+  const std::size_t wanted = std::min(out.size(), format_.own_buffers ? frame_batch : 1);
+  std::size_t count = 0;
+  while (count < wanted) {
+    int size = 0;
+    const Next found = next(handle_.packet(count), count == 0, size);
+    if (found == Next::nothing)
+      return count != 0 ? Result{Status::frames, count} : Result{Status::idle, 0};
+    if (found == Next::end) {
+      if (count != 0)
+        break; // libtrace says the same again next time
+      return finish();
+    }
+    ++read_;
+    held_ = std::max(held_, count + 1);
+    Frame& frame = out[count];
+    std::uint32_t number = 0;
+    switch (decode_libtrace_packet(*handle_.packet(count), size, frame, number)) {
+    case Decoded::frame:
+      frame.captured_length = std::min(frame.captured_length, snap_length_);
+      ++given_;
+      ++count;
+      break;
+    case Decoded::passed:
+      break;
+    case Decoded::unsupported:
+      if (skipped_++ == 0)
+        skipped_number_ = number;
+      break;
+    case Decoded::damaged:
+      damaged_ = true;
+      break;
+    }
+    const bool hopeless = damaged_ || (format_.live && skipped_ != 0 && given_ == 0);
+    if (hopeless)
+      return count != 0 ? Result{Status::frames, count} : finish();
+  }
+  return {Status::frames, count};
+}
+
+Source::Result LibtraceSource::finish() noexcept {
+  finished_ = true;
+  if (damaged_)
+    return fail(uri_ + ": packet " + std::to_string(read_) + ": its record header contradicts itself");
+  if (trace_is_err(handle_.trace()))
+    return fail(handle_.error_text() + " (after packet " + std::to_string(read_) + ")");
+  if (skipped_ != 0 && given_ == 0)
+    return fail(uri_ + ": " + describe_skipped());
+  return {Status::end, 0};
+}
+
+} // namespace
+
+std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options) {
+  const Format format = format_of(options.uri);
+  if (format.on_interface)
+    require_interface(options.uri.substr(options.uri.find(':') + 1));
+  return std::make_unique<LibtraceSource>(options, format);
+}
+
+} // namespace orbweaver

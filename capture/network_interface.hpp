@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What there is to capture from: this machine's network interfaces. At start-up.
+#pragma once
+
+#include <string>
+
+namespace orbweaver {
+
+[[nodiscard]] bool interface_exists(const std::string& name);
+
+/// "lo, eth0"; "none".
+[[nodiscard]] std::string interface_names();
+
+/// Throws Error where there is no such interface, naming those that there are, or where it is down.
+void require_interface(const std::string& name);
+
+} // namespace orbweaver

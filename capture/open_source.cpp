@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/open_source.hpp"
+
+#include "capture/capture_reader.hpp"
+#include "capture/libtrace_source.hpp"
+#include "capture/network_interface.hpp"
+#include "capture/pipe_source.hpp"
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace orbweaver {
+namespace {
+
+using Reader = SourceOptions::Reader;
+
+constexpr std::string_view pcapfile = "pcapfile:";
+
+int open_for_reading(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    throw Error(path + ": cannot be opened: " + errno_text());
+  return descriptor;
+}
+
+FileKind kind_of_file(const std::string& path) {
+  std::uint8_t start[file_start_octets];
+  const int descriptor = open_for_reading(path);
+  const ssize_t got = read(descriptor, start, sizeof start);
+  const std::string reason = errno_text();
+  close(descriptor);
+  if (got < 0)
+    throw Error(path + ": cannot be read: " + reason);
+  return file_kind({start, static_cast<std::size_t>(got)});
+}
+
+bool is_compressed(FileKind kind) {
+  return kind == FileKind::gzip || kind == FileKind::bzip2 || kind == FileKind::xz;
+}
+
+std::unique_ptr<Input> open_file_input(const std::string& path) {
+  return is_compressed(kind_of_file(path)) ? open_compressed_input(path) : open_mapped_input(path);
+}
+
+LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
+  return {std::move(uri), options.snap_length, options.promiscuous};
+}
+
+std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {
+  const FileKind kind = kind_of_file(path);
+  if (kind == FileKind::pcapng)
+    throw Error(path + ": is pcapng, which libtrace does not read: give it without \"--reader libtrace\"");
+  auto guard = make_capture_reader(open_file_input(path), 0);
+  return open_libtrace_pcap(libtrace_options(options, std::string(pcapfile) + path), std::move(guard),
+                            is_compressed(kind));
+}
+
+std::unique_ptr<Source> open_pipe(const SourceOptions& options, int descriptor, std::string name) {
+  if (options.reader == Reader::libtrace) {
+    close(descriptor);
+    throw Error(name + ": libtrace reads no pipes here: give it without \"--reader libtrace\"");
+  }
+  return std::make_unique<PipeSource>(open_pipe_input(descriptor, std::move(name)), options.snap_length);
+}
+
+std::unique_ptr<Source> open_path(const SourceOptions& options, const struct stat& status) {
+  const std::string& path = options.name;
+  if (S_ISDIR(status.st_mode))
+    throw Error(path + ": is a directory: name a capture file in it");
+  if (!S_ISREG(status.st_mode))
+    return open_pipe(options, open_for_reading(path), path);
+  if (options.reader == Reader::libtrace)
+    return open_pcap_by_libtrace(options, path);
+  return make_capture_reader(open_file_input(path), options.snap_length);
+}
+
+/// "word:rest", as libtrace's URIs are.
+bool is_uri(const std::string& name) {
+  const std::size_t colon = name.find(':');
+  return colon != std::string::npos && colon != 0 &&
+         std::all_of(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(colon),
+                     [](unsigned char c) { return std::isalnum(c) != 0; });
+}
+
+void refuse_mapped(const SourceOptions& options, const char* what) {
+  if (options.reader == Reader::mapped)
+    throw UsageError(options.name + ": is " + what + ", and \"--reader mapped\" reads pcap and pcapng files only");
+}
+
+} // namespace
+
+std::unique_ptr<Source> open_source(const SourceOptions& options) {
+  const std::string& name = options.name;
+  if (name.empty())
+    throw UsageError("a source has no name: give an interface, a capture file, or a libtrace URI");
+  if (name == "-")
+    return open_pipe(options, fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), "standard input");
+  if (interface_exists(name)) {
+    refuse_mapped(options, "an interface");
+    return open_libtrace(libtrace_options(options, "ring:" + name));
+  }
+  struct stat status {};
+  if (stat(name.c_str(), &status) == 0)
+    return open_path(options, status);
+  if (const int reason = errno; !is_uri(name)) {
+    if (reason == ENOENT && name.find('/') == std::string::npos)
+      throw Error(name + ": there is no such file, and no such interface; there are: " + interface_names());
+    throw Error(name + ": cannot be opened: " + errno_text(reason));
+  }
+  refuse_mapped(options, "a libtrace URI");
+  if (name.starts_with(pcapfile))
+    return open_pcap_by_libtrace(options, name.substr(pcapfile.size()));
+  return open_libtrace(libtrace_options(options, name));
+}
+
+} // namespace orbweaver

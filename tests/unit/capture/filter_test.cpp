@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/filter.hpp"
+#include "common/error.hpp"
+#include "tests/support/packet_builder.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace orbweaver;
+using namespace orbweaver::craft;
+
+namespace {
+
+bool passes(const std::string& expression, const Bytes& octets, orbweaver::LinkType link) {
+  const auto length = static_cast<std::uint32_t>(octets.size());
+  return BpfFilter(expression).matches({octets.data(), 0, length, length, link});
+}
+
+} // namespace
+
+TEST_CASE("one filter matches the same packet behind different link headers") {
+  const auto packet = ipv4("10.0.0.1", "10.0.0.2") / tcp(1234, 80).syn();
+  const Bytes bare = packet;
+  const Bytes framed = ethernet() / packet;
+  CHECK(passes("tcp port 80 and host 10.0.0.2", bare, orbweaver::LinkType::raw_ip));
+  CHECK(passes("tcp port 80 and host 10.0.0.2", framed, orbweaver::LinkType::ethernet));
+  CHECK_FALSE(passes("udp or port 81", bare, orbweaver::LinkType::raw_ip));
+  CHECK_FALSE(passes("udp or port 81", framed, orbweaver::LinkType::ethernet));
+}
+
+TEST_CASE("a filter that has no meaning for a link type matches none of its frames") {
+  const auto packet = ipv4("10.0.0.1", "10.0.0.2") / udp(1, 2);
+  CHECK_FALSE(passes("ether broadcast or ip", Bytes(packet), orbweaver::LinkType::raw_ip));
+  CHECK(passes("ether broadcast or ip", Bytes(ethernet() / packet), orbweaver::LinkType::ethernet));
+}
+
+TEST_CASE("a filter never reads behind the captured octets") {
+  const Bytes framed = ethernet() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1234, 80);
+  const BpfFilter filter("tcp dst port 80");
+  for (std::uint32_t length = 0; length < 38; ++length) {
+    const Bytes cut(framed.begin(), framed.begin() + length);
+    CHECK_FALSE(filter.matches({cut.data(), 0, length, 1500, orbweaver::LinkType::ethernet}));
+  }
+}
+
+TEST_CASE("a wrong expression is refused with its text and libpcap's reason") {
+  try {
+    BpfFilter filter("tcp prot 80");
+    FAIL("accepted");
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    CHECK(text.find("filter \"tcp prot 80\": ") == 0);
+    CHECK(text.size() > std::string("filter \"tcp prot 80\": ; see man pcap-filter").size());
+  }
+}

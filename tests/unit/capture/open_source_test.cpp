@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/open_source.hpp"
+#include "common/error.hpp"
+#include "tests/unit/capture/read_support.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sys/stat.h>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+using craft::Bytes;
+using Reader = SourceOptions::Reader;
+using Status = Source::Status;
+
+namespace {
+
+/// A directory of its own, removed in the end.
+struct Folder {
+  Folder() {
+    char name[] = "/tmp/orbweaver-test-XXXXXX";
+    REQUIRE(mkdtemp(name) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string save(const std::string& name, const Bytes& bytes) const {
+    craft::save(path + "/" + name, bytes);
+    return path + "/" + name;
+  }
+  std::string path;
+};
+
+std::string refusal(const std::string& name, Reader reader = Reader::automatic) {
+  try {
+    (void)open_source({.name = name, .reader = reader});
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+Bytes capture(std::uint32_t packets = 100) {
+  craft::PcapWriter writer({.nanoseconds = true});
+  for (std::uint32_t i = 0; i < packets; ++i)
+    writer.packet(1'700'000'000'000'000'001 + i, Bytes(i % 90, static_cast<std::uint8_t>(i)), 1500);
+  return writer.bytes();
+}
+
+ReadResult read_file(const std::string& name, Reader reader = Reader::automatic, std::uint32_t snap_length = 0) {
+  const auto source = open_source({.name = name, .reader = reader, .snap_length = snap_length});
+  return read_all(*source);
+}
+
+void check_same(const ReadResult& one, const ReadResult& other) {
+  CHECK(one.status == other.status);
+  REQUIRE(one.frames.size() == other.frames.size());
+  for (std::size_t i = 0; i < one.frames.size(); ++i) {
+    CHECK(one.frames[i].octets == other.frames[i].octets);
+    CHECK(one.frames[i].time_ns == other.frames[i].time_ns);
+    CHECK(one.frames[i].wire_length == other.frames[i].wire_length);
+    CHECK(one.frames[i].link == other.frames[i].link);
+  }
+}
+
+} // namespace
+
+TEST_CASE("the mapped reader, libtrace and a decompressor give the same frames") {
+  const Folder folder;
+  const std::string path = folder.save("a.pcap", capture());
+  REQUIRE(std::system(("cd " + folder.path + " && gzip -k a.pcap && bzip2 -k a.pcap && xz -k a.pcap").c_str()) == 0);
+  const ReadResult mapped = read_file(path, Reader::mapped);
+  CHECK(mapped.frames.size() == 100);
+  CHECK(mapped.status == Status::end);
+  check_same(mapped, read_file(path, Reader::libtrace));
+  check_same(mapped, read_file("pcapfile:" + path));
+  for (const char* suffix : {".gz", ".bz2", ".xz"}) {
+    check_same(mapped, read_file(path + suffix));
+    check_same(mapped, read_file(path + suffix, Reader::libtrace));
+  }
+  check_same(read_file(path, Reader::mapped, 20), read_file(path, Reader::libtrace, 20));
+}
+
+TEST_CASE("a compressed pcapng file is read") {
+  const Folder folder;
+  const std::string path = folder.save(
+      "a.pcapng", craft::PcapngWriter().section().interface({}).enhanced_packet(0, 0, Bytes(60, 1)).bytes());
+  REQUIRE(std::system(("gzip " + path).c_str()) == 0);
+  CHECK(read_file(path + ".gz").frames.size() == 1);
+}
+
+TEST_CASE("a capture cut off in a packet fails alike through both readers") {
+  const Folder folder;
+  Bytes bytes = capture();
+  bytes.resize(bytes.size() - 3);
+  const std::string path = folder.save("cut.pcap", bytes);
+  check_same(read_file(path, Reader::mapped), read_file(path, Reader::libtrace));
+  const ReadResult cut = read_file(path, Reader::libtrace);
+  CHECK(cut.frames.size() == 99);
+  CHECK(contains(cut.error, "cut.pcap: cut off in the middle of a packet"));
+}
+
+TEST_CASE("a record that would break libtrace ends reading before libtrace sees it") {
+  const Folder folder;
+  for (const std::uint32_t length : {65'520U, 65'521U, 65'535U, 65'536U, 262'144U}) {
+    const std::string path =
+        folder.save("large.pcap", craft::PcapWriter().packet(0, Bytes(60, 1)).packet(0, Bytes(length, 2)).bytes());
+    const ReadResult all = read_file(path, Reader::libtrace);
+    CHECK(all.frames.size() == (length == 65'520 ? 2 : 1));
+    CHECK(all.status == (length == 65'520 ? Status::end : Status::failed));
+    CHECK(read_file(path).frames.size() == 2);
+  }
+  const std::string wide = folder.save("wide.pcap", craft::PcapWriter().packet(0, Bytes(60, 1), 4'000'000'000).bytes());
+  CHECK(read_file(wide, Reader::libtrace).frames.at(0).wire_length == 4'000'000'000);
+}
+
+TEST_CASE("a file that is cut shorter while it is read ends in a named failure") {
+  const Folder folder;
+  craft::PcapWriter writer;
+  for (int i = 0; i < 10'000; ++i)
+    writer.packet(i, Bytes(1000, 1));
+  const std::string path = folder.save("shrinks.pcap", writer.bytes());
+  const auto source = open_source({.name = path});
+  Frame frames[frame_batch];
+  REQUIRE(source->read(frames).status == Status::frames);
+  std::filesystem::resize_file(path, 4 << 20);
+  const ReadResult all = read_all(*source);
+  CHECK(all.status == Status::failed);
+  CHECK(contains(all.error, "was cut to 4194304 octets while it was read"));
+}
+
+TEST_CASE("what cannot be opened is refused with what to do") {
+  const Folder folder;
+  CHECK(contains(refusal(folder.path), "is a directory"));
+  CHECK(contains(refusal(folder.path + "/nothing.pcap"), "nothing.pcap: cannot be opened: No such file"));
+  CHECK(contains(refusal("nosuch0"), "no such interface; there are: "));
+  CHECK(contains(refusal("ring:nosuch0"), "there is no interface nosuch0; there are: "));
+  CHECK(contains(refusal("frob:x"), "the format frob is not known"));
+  CHECK(contains(refusal("pcapfile:/nonexistent"), "/nonexistent: cannot be opened"));
+  CHECK(contains(refusal(folder.save("empty.pcap", {})), "is empty"));
+  CHECK(contains(refusal(folder.save("text", craft::to_bytes("hello, this is only text"))), "neither pcap nor pcapng"));
+  const std::string pcapng = folder.save("a.pcapng", craft::PcapngWriter().section().interface({}).bytes());
+  CHECK(contains(refusal(pcapng, Reader::libtrace), "is pcapng, which libtrace does not read"));
+  CHECK_THROWS_AS((void)open_source({.name = "int:lo", .reader = Reader::mapped}), UsageError);
+  CHECK_THROWS_AS((void)open_source({.name = ""}), UsageError);
+}
+
+TEST_CASE("a FIFO is read as a pipe") {
+  const Folder folder;
+  const std::string path = folder.path + "/fifo";
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const std::string file = folder.save("a.pcap", capture());
+  REQUIRE(std::system(("cat " + file + " > " + path + " &").c_str()) == 0);
+  check_same(read_file(path), read_file(file));
+}
