@@ -47,7 +47,7 @@ Ring Ring::attach(const std::string& segment_name, bool writable) {
     refuse("ring version " + std::to_string(header.version) + ", this program has version " +
            std::to_string(ring_version) + ": start all stages from one build");
   if (header.area_offset != area_offset || !std::has_single_bit(header.capacity_bytes) ||
-      header.capacity_bytes > ring.segment_.size() - area_offset)
+      header.capacity_bytes < min_ring_bytes || header.capacity_bytes > ring.segment_.size() - area_offset)
     refuse("damaged: its header does not fit its size");
   return ring;
 }

@@ -1,1 +1,203 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+// Recorded streams: what a writer puts in a file, and what a reader makes of a file that is not whole.
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/scratch.hpp"
+
+#include <csignal>
+#include <doctest/doctest.h>
+#include <string>
+#include <sys/resource.h>
+#include <vector>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+constexpr std::size_t header_bytes = sizeof(StreamHeader);
+
+Endpoint file_endpoint(const std::string& path) {
+  return {Endpoint::Kind::file, path};
+}
+
+/// A job stream of `count` numbered records, their lengths 16, 17, 18 ….
+void record(const std::string& path, std::uint32_t count, EndCause cause = EndCause::complete) {
+  auto writer = RecordWriter::open(file_endpoint(path), job_stream());
+  for (std::uint32_t number = 0; number < count; ++number)
+    REQUIRE(write_numbered(writer, number, 16 + number));
+  REQUIRE(writer.finish(cause, go_on));
+}
+
+struct Replay {
+  std::uint64_t records = 0; ///< whole and in order, without the end record
+  Wait how{};
+  EndCause cause{};
+  std::string damage;
+};
+
+Replay replay(const std::string& path) {
+  auto reader = RecordReader::open(file_endpoint(path), StreamKind::jobs);
+  Replay result;
+  const RecordHeader* batch[7];
+  do {
+    while (const auto count = reader.peek(batch)) {
+      for (std::size_t i = 0; i < count; ++i) {
+        if (batch[i]->kind == RecordKind::end) {
+          result.cause = reinterpret_cast<const EndRecord*>(batch[i])->cause;
+        } else {
+          CHECK(is_record(batch[i], result.records, static_cast<std::uint32_t>(16 + result.records)));
+          ++result.records;
+        }
+      }
+      reader.release();
+    }
+    result.how = reader.wait(go_on);
+  } while (result.how == Wait::readable);
+  result.damage = reader.damage();
+  return result;
+}
+
+void check_open_fails(const std::string& path, const std::string& why) {
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(file_endpoint(path), StreamKind::jobs)),
+                       doctest::Contains(why.c_str()), Error);
+}
+
+} // namespace
+
+TEST_CASE("a recorded stream gives back every record, its header and how it ended") {
+  const Scratch scratch;
+  for (const auto cause : {EndCause::complete, EndCause::interrupted, EndCause::failed}) {
+    record(scratch.path("jobs"), 5000, cause); // more than one buffer of the writer
+    const auto result = replay(scratch.path("jobs"));
+    CHECK(result.records == 5000);
+    CHECK(result.how == Wait::ended);
+    CHECK(result.cause == cause);
+  }
+  const auto reader = RecordReader::open(file_endpoint(scratch.path("jobs")), StreamKind::jobs);
+  CHECK(reader.stream().kind == StreamKind::jobs);
+  CHECK(reader.name() == "file:" + scratch.path("jobs"));
+}
+
+TEST_CASE("an empty stream has its end record alone") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 0);
+  CHECK(read_file(scratch.path("jobs")).size() == header_bytes + sizeof(EndRecord));
+  CHECK(replay(scratch.path("jobs")).how == Wait::ended);
+}
+
+TEST_CASE("a writer that goes without finish ends its stream as interrupted") {
+  const Scratch scratch;
+  {
+    auto writer = RecordWriter::open(file_endpoint(scratch.path("jobs")), job_stream());
+    REQUIRE(write_numbered(writer, 0, 16));
+  }
+  const auto result = replay(scratch.path("jobs"));
+  CHECK(result.records == 1);
+  CHECK(result.cause == EndCause::interrupted);
+}
+
+TEST_CASE("a file cut off at any octet gives the whole records before, and says how it stops") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 12);
+  const auto whole = read_file(scratch.path("jobs"));
+  std::vector<std::size_t> ends{header_bytes}; // where each record ends
+  for (std::uint32_t number = 0; number < 12; ++number)
+    ends.push_back(ends.back() + record_stride(16 + number));
+  std::size_t records = 0;
+  for (auto size = header_bytes; size < whole.size(); ++size) {
+    write_file(scratch.path("cut"), whole.substr(0, size));
+    while (records < 12 && ends[records + 1] <= size)
+      ++records;
+    const auto result = replay(scratch.path("cut"));
+    REQUIRE(result.records == records);
+    if (size == ends[records]) {
+      REQUIRE(result.how == Wait::cut_off);
+    } else {
+      REQUIRE(result.how == Wait::damaged);
+      REQUIRE(result.damage.find(scratch.path("cut") + ": damaged at offset " + std::to_string(ends[records]) + ":") ==
+              0);
+    }
+  }
+  for (const auto size : {std::size_t{0}, std::size_t{1}, header_bytes - 1}) {
+    write_file(scratch.path("cut"), whole.substr(0, size));
+    check_open_fails(scratch.path("cut"), "not an Orbweaver stream");
+  }
+}
+
+TEST_CASE("a damaged length is named with its offset, and what came before it is given out") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 12);
+  const auto whole = read_file(scratch.path("jobs"));
+  const auto third = header_bytes + 16 + 24 + 24;
+  for (const std::uint32_t length : {0U, 7U, 100'000U, 0xFFFFFFF9U, 0xFFFFFFFFU}) {
+    auto damaged = whole;
+    std::memcpy(damaged.data() + third, &length, sizeof length);
+    write_file(scratch.path("damaged"), damaged);
+    const auto result = replay(scratch.path("damaged"));
+    CHECK(result.records == 3);
+    CHECK(result.how == Wait::damaged);
+    CHECK(result.damage.find("damaged at offset " + std::to_string(third) + ": a record of " + std::to_string(length) +
+                             " octets") != std::string::npos);
+  }
+}
+
+TEST_CASE("a file of another magic, version or kind, and what is no file, are refused by name") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 1);
+  const auto whole = read_file(scratch.path("jobs"));
+  const auto spoil = [&](std::size_t at) {
+    auto spoilt = whole;
+    spoilt[at] = static_cast<char>(spoilt[at] + 1);
+    write_file(scratch.path("spoilt"), spoilt);
+  };
+  spoil(0);
+  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": not an Orbweaver stream");
+  spoil(offsetof(StreamHeader, version));
+  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version 2");
+  spoil(offsetof(StreamHeader, kind));
+  check_open_fails(scratch.path("spoilt"), "wanted jobs");
+  check_open_fails(scratch.path("missing"), scratch.path("missing") + ": No such file or directory");
+  check_open_fails(scratch.path(), "not a regular file");
+}
+
+TEST_CASE("a place that cannot be written is an error at once") {
+  const Scratch scratch;
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(file_endpoint(scratch.path("no/jobs")), job_stream())),
+                       doctest::Contains("No such file or directory"), Error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(file_endpoint("/dev/full"), job_stream())),
+                       "cannot write /dev/full: No space left on device", Error);
+}
+
+TEST_CASE("a file that cannot grow fails by name, takes no more records, and does not finish") {
+  const Scratch scratch;
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit limited = before;
+  limited.rlim_cur = 100'000;
+  setrlimit(RLIMIT_FSIZE, &limited);
+  auto writer = RecordWriter::open(file_endpoint(scratch.path("jobs")), job_stream());
+  std::uint64_t records = 0;
+  while (records < 10'000 && write_numbered(writer, records, 1024))
+    ++records;
+  const auto room = writer.wait_for_room(1024, go_on);
+  const bool finished = writer.finish(EndCause::complete, go_on);
+  setrlimit(RLIMIT_FSIZE, &before);
+  CHECK(records == 1024); // what one buffer takes
+  CHECK(room == Room::failed);
+  CHECK_FALSE(finished);
+  CHECK(writer.failure() == "cannot write " + scratch.path("jobs") + ": File too large");
+}
+
+TEST_CASE("endpoints are read and printed, and what is none is explained") {
+  CHECK(Endpoint::parse("ring:a.b-c_9").kind == Endpoint::Kind::ring);
+  CHECK(Endpoint::parse("ring:a").segment_name() == "orbweaver.a");
+  CHECK(Endpoint::parse("file:/tmp/x:y").name == "/tmp/x:y");
+  CHECK(Endpoint::parse("file:x").text() == "file:x");
+  CHECK_NOTHROW(Endpoint::parse("ring:" + std::string(96, 'x')));
+  for (const auto& text : {std::string("ring:"), std::string("ring:a/b"), std::string("file:"), std::string("x"),
+                           std::string(), "ring:" + std::string(97, 'x')})
+    CHECK_THROWS_AS(Endpoint::parse(text), UsageError);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What each end of a ring makes of the other: absent, hostile, gone, or not a ring at all.
+#include "common/error.hpp"
+#include "tests/unit/common/ring_support.hpp"
+
+#include <chrono>
+#include <doctest/doctest.h>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+/// A ring whose producer is this test, which writes whatever it likes.
+struct HostileRing {
+  explicit HostileRing(const std::string& name)
+      : endpoint(ring_endpoint(name)), ring(Ring::create(endpoint.segment_name(), min_ring_bytes)) {
+    ring.header().stream = job_stream();
+    ring.header().producer.pid = getpid();
+    ring.header().producer.state = EndState::attached;
+  }
+  ~HostileRing() { Segment::remove(ring.name()); }
+
+  void put(std::uint64_t at, std::uint32_t length, RecordKind kind = RecordKind::job) const {
+    const RecordHeader header{length, kind, 0};
+    std::memcpy(ring.area() + at % ring.header().capacity_bytes, &header, sizeof header);
+  }
+  void publish(std::uint64_t index) const { ring.header().producer.index = index; }
+  [[nodiscard]] RecordReader reader() const { return RecordReader::open(endpoint, StreamKind::jobs); }
+
+  Endpoint endpoint;
+  Ring ring;
+};
+
+/// Reads all that there is; returns how many records came before the damage, which must be there.
+std::size_t read_to_damage(RecordReader& reader) {
+  const RecordHeader* batch[16];
+  std::size_t records = 0;
+  for (int rounds = 0; rounds < 10'000; ++rounds) {
+    const auto count = reader.peek(batch);
+    records += count;
+    if (count == 0 && reader.wait(stop_now) != Wait::readable)
+      break;
+  }
+  CHECK(reader.wait(go_on) == Wait::damaged);
+  CHECK(reader.peek(batch) == 0);
+  return records;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+void check_refused(const std::string& why, const std::function<void(RingHeader&)>& spoil) {
+  const auto segment = ring_endpoint("spoilt").segment_name();
+  const auto ring = Ring::create(segment, min_ring_bytes);
+  spoil(ring.header());
+  try {
+    static_cast<void>(Ring::attach(segment));
+    FAIL_CHECK("attached a ring that should be refused: " << why);
+  } catch (const Error& error) {
+    CHECK(contains(error.what(), segment));
+    CHECK(contains(error.what(), why));
+  }
+  Segment::remove(segment);
+}
+
+} // namespace
+
+TEST_CASE("a length that does not fit ends the stream at its offset, whatever came before it is given out") {
+  for (const std::uint32_t length : {0U, 1U, 7U, 65U, 4096U, 0x7FFFFFFFU, 0xFFFFFFF8U, 0xFFFFFFFFU}) {
+    for (const auto kind : {RecordKind::job, RecordKind::padding}) {
+      const HostileRing ring("length");
+      ring.put(0, 64);
+      ring.put(64, length, kind);
+      ring.publish(128);
+      auto reader = ring.reader();
+      CHECK(read_to_damage(reader) == 1);
+      CHECK(contains(reader.damage(), "damaged at offset 64"));
+      CHECK(contains(reader.damage(), "a record of " + std::to_string(length) + " octets"));
+    }
+  }
+}
+
+TEST_CASE("a record that runs past the end of the area is damage, even where the index covers it") {
+  const HostileRing ring("past-end");
+  ring.put(0, 4000);
+  ring.publish(4000);
+  auto reader = ring.reader();
+  const RecordHeader* batch[1];
+  REQUIRE(reader.peek(batch) == 1);
+  CHECK(reader.wait(stop_now) == Wait::stopped);
+  ring.put(4000, 200);
+  ring.publish(4200);
+  CHECK(read_to_damage(reader) == 0);
+  CHECK(contains(reader.damage(), "offset 4000"));
+}
+
+TEST_CASE("an index that is not aligned, too far ahead, or goes back is damage") {
+  for (const std::uint64_t index : {std::uint64_t{4}, std::uint64_t{63}, std::uint64_t{4104}, ~std::uint64_t{7}}) {
+    const HostileRing ring("index");
+    ring.publish(index);
+    auto reader = ring.reader();
+    CHECK(read_to_damage(reader) == 0);
+    CHECK(contains(reader.damage(), "index " + std::to_string(index) + " is out of range"));
+  }
+  const HostileRing ring("index-back");
+  for (std::uint64_t at = 0; at < 512; at += 64)
+    ring.put(at, 64);
+  ring.publish(256);
+  auto reader = ring.reader();
+  const RecordHeader* batch[16];
+  CHECK(reader.peek(batch) == 4);
+  ring.publish(128); // between what was given back (0) and what was seen (256)
+  CHECK(read_to_damage(reader) == 0);
+}
+
+TEST_CASE("a record that its reader finds bad is named with its own offset, also after the ring has wrapped") {
+  RingPair ring("bad");
+  for (std::uint64_t number = 0; number < 7; ++number) {
+    REQUIRE(write_numbered(ring.writer, number, 1000));
+    ring.writer.publish();
+    REQUIRE(ring.next());
+    ring.reader.release();
+  }
+  for (std::uint64_t number = 0; number < 3; ++number)
+    REQUIRE(write_numbered(ring.writer, number, 64));
+  ring.writer.publish();
+  const RecordHeader* batch[3];
+  REQUIRE(ring.reader.peek(batch) == 3);
+  ring.reader.mark_damaged_at(batch[1], "its colour is wrong");
+  CHECK(ring.reader.peek(batch) == 0);
+  CHECK(ring.reader.wait(go_on) == Wait::damaged);
+  CHECK(contains(ring.reader.damage(),
+                 "damaged at offset " + std::to_string(4096 + 3000 + 64) + ": its colour is wrong"));
+}
+
+TEST_CASE("damage found behind an end record of the same batch still counts") {
+  RingPair ring("bad-end");
+  REQUIRE(write_numbered(ring.writer, 0, 16));
+  CHECK(ring.writer.finish(EndCause::complete, stop_now));
+  const RecordHeader* batch[3];
+  REQUIRE(ring.reader.peek(batch) == 2);
+  ring.reader.mark_damaged_at(batch[0], "bad");
+  CHECK(ring.reader.wait(go_on) == Wait::damaged);
+}
+
+TEST_CASE("what is not a ring of this version and size is refused by name") {
+  check_refused("not a ring", [](RingHeader& header) { header.magic = 0; });
+  check_refused("version 77", [](RingHeader& header) { header.version = 77; });
+  check_refused("damaged", [](RingHeader& header) { header.capacity_bytes = 0; });
+  check_refused("damaged", [](RingHeader& header) { header.capacity_bytes = 8; });
+  check_refused("damaged", [](RingHeader& header) { header.capacity_bytes = 4095; });
+  check_refused("damaged", [](RingHeader& header) { header.capacity_bytes = 8192; });
+  check_refused("damaged", [](RingHeader& header) { header.area_offset += 8; });
+  const auto segment = ring_endpoint("small").segment_name();
+  const auto small = Segment::create(segment, 4096);
+  CHECK_THROWS_AS(static_cast<void>(Ring::attach(segment)), Error);
+  Segment::remove(segment);
+  CHECK_THROWS_AS(static_cast<void>(Ring::attach(segment)), Error);
+}
+
+TEST_CASE("a reader waits for its producer no longer than it was told, or until it is stopped") {
+  const auto endpoint = ring_endpoint("nobody");
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(endpoint, StreamKind::jobs, {.attach_timeout_s = 0})),
+                       doctest::Contains("no producer came within 0 s"), Error);
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(endpoint, StreamKind::jobs, {}, &stop_now)),
+                       doctest::Contains("stopped before its producer came"), Error);
+}
+
+TEST_CASE("a reader that comes first gets everything from a producer that comes later") {
+  const auto endpoint = ring_endpoint("late");
+  std::thread late([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 4096});
+    write_numbered(writer, 1, 16);
+    writer.finish(EndCause::complete, go_on);
+  });
+  auto reader = RecordReader::open(endpoint, StreamKind::jobs);
+  const RecordHeader* batch[4];
+  while (reader.wait(go_on) == Wait::quiet) {
+  }
+  CHECK(reader.peek(batch) == 2);
+  CHECK(is_record(batch[0], 1, 16));
+  reader.close();
+  late.join();
+  CHECK_FALSE(Segment::exists(endpoint.segment_name()));
+}
+
+TEST_CASE("a stream of another kind is refused, and each end is taken once") {
+  RingPair ring("taken");
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(ring.endpoint, StreamKind::jobs)),
+                       doctest::Contains("already has a consumer"), UsageError);
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(ring.endpoint, job_stream())),
+                       doctest::Contains("already has a producer"), UsageError);
+  ring.reader.close();
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(ring.endpoint, StreamKind::flows)),
+                       doctest::Contains("holds jobs, wanted flows"), Error);
+}
+
+TEST_CASE("a producer that was killed cuts its stream off behind what it had published") {
+  const auto endpoint = ring_endpoint("killed-producer");
+  const auto child = start_child([&] {
+    static auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 4096});
+    write_numbered(writer, 1, 16);
+    writer.publish();
+    write_numbered(writer, 2, 16); // committed, but never published
+  });
+  auto reader = RecordReader::open(endpoint, StreamKind::jobs);
+  const RecordHeader* batch[4];
+  CHECK(reader.wait(go_on) == Wait::readable);
+  CHECK(reader.peek(batch) == 1);
+  CHECK(reader.wait(go_on) == Wait::quiet);
+  kill_child(child);
+  CHECK(reader.wait(go_on) == Wait::cut_off);
+  reader.close();
+  CHECK_FALSE(Segment::exists(endpoint.segment_name())); // its maker being gone, the last one out removes it
+}
+
+TEST_CASE("a producer whose reader was killed, or has left, is told so instead of waiting") {
+  const auto endpoint = ring_endpoint("killed-consumer");
+  auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 4096});
+  while (write_numbered(writer, 0, 1000)) {
+  }
+  CHECK(writer.wait_for_room(1000, stop_now) == Room::stopped); // nobody has come yet
+  const auto child = start_child([&] { static auto reader = RecordReader::open(endpoint, StreamKind::jobs); });
+  CHECK(writer.wait_for_room(1000, stop_now) == Room::stopped);
+  kill_child(child);
+  CHECK(writer.wait_for_room(1000, go_on) == Room::reader_gone);
+  {
+    auto reader = RecordReader::open(endpoint, StreamKind::jobs); // another one may take its place
+    const RecordHeader* batch[16];
+    CHECK(reader.peek(batch) == 4);
+    reader.release();
+    CHECK(writer.wait_for_room(1000, go_on) == Room::available);
+    while (write_numbered(writer, 0, 1000)) {
+    }
+  }
+  // Leaving gave back what had been read: there is room for the moment, but nobody reads any more.
+  while (write_numbered(writer, 0, 1000)) {
+  }
+  CHECK(writer.wait_for_room(1000, go_on) == Room::reader_gone);
+  CHECK_FALSE(writer.finish(EndCause::complete, go_on));
+  CHECK_FALSE(Segment::exists(endpoint.segment_name()));
+}
+
+TEST_CASE("a ring that a killed producer left is replaced by the next one of its name") {
+  const auto endpoint = ring_endpoint("stale");
+  const auto child =
+      start_child([&] { static auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 4096}); });
+  kill_child(child);
+  REQUIRE(Segment::exists(endpoint.segment_name()));
+  {
+    auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 8192});
+    CHECK(Ring::attach(endpoint.segment_name()).header().capacity_bytes == 8192);
+    CHECK(writer.max_record_bytes() == 2048);
+  }
+  CHECK_FALSE(Segment::exists(endpoint.segment_name()));
+}
+
+TEST_CASE("a sleeping end is woken by the other one, long before its sleep is over") {
+  RingPair ring("wake");
+  for (int round = 0; round < 20; ++round) {
+    std::thread producer([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      write_numbered(ring.writer, 0, 16);
+      ring.writer.publish();
+    });
+    REQUIRE(ring.reader.wait(go_on, std::chrono::seconds(60)) == Wait::readable);
+    producer.join();
+    REQUIRE(ring.next());
+    ring.reader.release();
+  }
+}
