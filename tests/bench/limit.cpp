@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What one core can do at best in a single process: the mapped reader's walk and the dissection, and the same with a flow
+// table that counts packets and octets and runs the tcp chain, prefetched, but never expires or writes a flow.
+// Prints a line of JSON for each: {"what": ..., "packets": N, "seconds": S}.
+#include "capture/dissector.hpp"
+#include "capture/flow_hash.hpp"
+#include "capture/open_source.hpp"
+#include "observer/chain_set.hpp"
+#include "observer/flow_table.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace {
+
+using namespace orbweaver;
+
+struct alignas(64) Packet {
+  PacketRecord record;
+  std::uint8_t addresses[32];
+};
+
+/// Reads the capture once, handing over batches of dissected packets; returns how many frames there were.
+template <typename Handle> std::uint64_t walk(const std::string& path, Handle&& handle) {
+  SourceOptions options;
+  options.name = path;
+  const auto source = open_source(options);
+  std::array<Frame, frame_batch> frames{};
+  static std::array<Packet, frame_batch> packets;
+  std::uint64_t total = 0;
+  for (;;) {
+    const auto result = source->read(frames);
+    if (result.status != Source::Status::frames)
+      return total;
+    total += result.count;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < result.count; ++i) {
+      PacketDraft draft;
+      if (dissect(frames[i], RawBytes::none, draft) != Outcome::packet)
+        continue;
+      packets[count].record = draft.record;
+      std::memcpy(packets[count].addresses, draft.addresses, sizeof draft.addresses);
+      ++count;
+    }
+    handle(std::span(packets.data(), count));
+  }
+}
+
+template <typename Run> void measure(const char* what, Run&& run) {
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t packets = run();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  std::printf("{\"what\": \"%s\", \"packets\": %llu, \"seconds\": %.6f}\n", what,
+              static_cast<unsigned long long>(packets), seconds.count());
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: limit CAPTURE\n", stderr);
+    return 2;
+  }
+  const std::string path = argv[1];
+  std::uint64_t octets = 0;
+  measure("walk and dissection", [&] {
+    return walk(path, [&](std::span<const Packet> packets) {
+      for (const Packet& packet : packets)
+        octets += packet.record.ip_length;
+    });
+  });
+
+  const std::array<std::string, 2> names{"basic", "tcp"};
+  const ChainSet chains = ChainSet::choose(names);
+  FlowTable table(chains.state_bytes(), 1 << 24);
+  measure("and a flow table with prefetch", [&] {
+    return walk(path, [&](std::span<Packet> packets) {
+      for (Packet& packet : packets) {
+        packet.record.flow_hash = flow_hash(packet.record.key, packet.addresses, 1);
+        table.prefetch_index(static_cast<std::uint32_t>(packet.record.flow_hash));
+      }
+      for (const Packet& packet : packets)
+        table.prefetch_flow(static_cast<std::uint32_t>(packet.record.flow_hash));
+      for (const Packet& packet : packets) {
+        const PacketView view(&packet.record);
+        const auto hash = static_cast<std::uint32_t>(packet.record.flow_hash);
+        std::uint32_t slot = table.find(hash, view);
+        if (slot == FlowTable::none) {
+          slot = table.insert(hash, view);
+          chains.new_flow(table.flow(slot).states(), view);
+          table.flow(slot).bits = view.from_high() ? FlowBits::forward_from_high : 0;
+        }
+        Flow& flow = table.flow(slot);
+        flow.last_ns = packet.record.time_ns;
+        chains.packet(flow.states(), view, view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high));
+      }
+    });
+  });
+  std::fprintf(stderr, "%llu octets, %llu flows\n", static_cast<unsigned long long>(octets),
+               static_cast<unsigned long long>(table.size()));
+  return 0;
+}
