@@ -3,6 +3,8 @@
 
 #include "common/error.hpp"
 
+#include <linux/if_packet.h>
+
 namespace orbweaver {
 
 LibtraceHandle::LibtraceHandle(const LibtraceOptions& options)
@@ -26,10 +28,14 @@ LibtraceHandle::~LibtraceHandle() {
 
 void LibtraceHandle::release(std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
-    if (packets_[i]->buf_control != TRACE_CTRL_EXTERNAL)
+    libtrace_packet_t& packet = *packets_[i];
+    if (packet.type != TRACE_RT_DATA_LINUX_RING || packet.buffer == nullptr)
       continue;
-    trace_destroy_packet(packets_[i]);
-    packets_[i] = trace_create_packet();
+    auto* slot = static_cast<tpacket2_hdr*>(packet.buffer);
+    // Pairs with the kernel's read of the status before it fills the slot again (packet(7), PACKET_RX_RING).
+    __atomic_store_n(&slot->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+    packet.buffer = nullptr;
+    packet.header = nullptr;
   }
 }
 

@@ -23,7 +23,8 @@ public:
   /// The packet for place `index` of a batch. Each has a buffer of its own, so a batch stays valid as a whole.
   [[nodiscard]] libtrace_packet_t* packet(std::size_t index) const noexcept { return packets_[index]; }
 
-  /// Gives the kernel the ring slots back that the first `count` packets hold.
+  /// Gives the kernel the ring slots back that the first `count` packets hold; libtrace would keep each until its
+  /// packet is read into again, also past the end of its batch. Nothing for other formats.
   void release(std::size_t count) noexcept;
 
   /// "URI: what libtrace says", after an error.

@@ -99,9 +99,6 @@ LibtraceSource::Next LibtraceSource::next(libtrace_packet_t* packet, bool may_wa
 LibtraceSource::Next LibtraceSource::next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
   libtrace_eventobj_t event = trace_event(handle_.trace(), packet);
   if (event.type == TRACE_EVENT_IOWAIT && may_wait) {
-    // A ring's descriptor counts as readable while its newest slot is held, and poll() would not wait.
-    handle_.release(held_);
-    held_ = 0;
     pollfd ready{event.fd, POLLIN, 0};
     if (poll(&ready, 1, wait_ms) <= 0)
       return Next::nothing;
@@ -130,6 +127,9 @@ Source::Result LibtraceSource::read(std::span<Frame> out) noexcept {
     return error().empty() ? Result{Status::end, 0} : Result{Status::failed, 0};
   if (damaged_)
     return finish();
+  // At once: a ring has but 512 slots, and while its newest one is held, poll() does not wait.
+  handle_.release(held_);
+  held_ = 0;
   const std::size_t wanted = std::min(out.size(), format_.own_buffers ? frame_batch : 1);
   std::size_t count = 0;
   while (count < wanted) {

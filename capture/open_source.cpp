@@ -101,7 +101,9 @@ std::unique_ptr<Source> open_source(const SourceOptions& options) {
     return open_pipe(options, fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), "standard input");
   if (interface_exists(name)) {
     refuse_mapped(options, "an interface");
-    return open_libtrace(libtrace_options(options, "ring:" + name));
+    // libpcap's buffer of 2 MiB lost none of 86,000 packets at 200 kpkt/s on two busy cores; the 512 slots of "ring:"
+    // and the socket buffer of "int:" lost more than half.
+    return open_libtrace(libtrace_options(options, "pcapint:" + name));
   }
   struct stat status {};
   if (stat(name.c_str(), &status) == 0)

@@ -19,7 +19,7 @@ struct SourceOptions {
 
   /// An interface, the path of a capture file (pcap or pcapng, compressed or not), "-" for standard input, or a
   /// libtrace URI ("int:eth0", "erf:trace.erf"). An interface's name goes before a file's of the same name; "./eth0" is
-  /// the file.
+  /// the file. A bare interface is read as "pcapint:", with times in microseconds; "ring:" and "int:" give nanoseconds.
   std::string name;
   Reader reader = Reader::automatic;
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
