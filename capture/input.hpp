@@ -95,7 +95,8 @@ private:
 /// What arrives at a file descriptor (a pipe, a socket, a terminal); closes it in the end.
 [[nodiscard]] std::unique_ptr<Input> open_pipe_input(int descriptor, std::string name);
 
-/// The decompressed octets of a file, by libtrace's libwandio: gzip, bzip2, xz. Throws Error.
+/// The decompressed octets of a file, by libtrace's libwandio: gzip, bzip2, xz. Of a compressed file that is cut off,
+/// libwandio keeps back up to 1 MiB of the last octets. Throws Error.
 [[nodiscard]] std::unique_ptr<Input> open_compressed_input(const std::string& path);
 
 } // namespace orbweaver
