@@ -85,7 +85,7 @@ void save(const std::string& path, std::span<const std::uint8_t> bytes) {
   std::FILE* const file = std::fopen(path.c_str(), "wb");
   if (file == nullptr)
     fail();
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  const bool written = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   if (std::fclose(file) != 0 || !written)
     fail();
 }
