@@ -56,23 +56,25 @@ bip::mapped_region map_file(const std::string& path) {
   }
 }
 
+/// A copy of a stream's header, checked; the error begins with `name`.
+std::unique_ptr<StreamHeader> copy_stream_header(const void* from, StreamKind kind, const std::string& name) {
+  auto header = std::make_unique<StreamHeader>();
+  std::memcpy(header.get(), from, sizeof(StreamHeader));
+  if (const auto why = check_stream_header(*header, kind); !why.empty())
+    throw Error(name + ": " + why);
+  return header;
+}
+
 } // namespace
 
 RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const EndpointOptions& options,
                                 const std::atomic<bool>* stop) {
-  RecordReader reader;
-  reader.name_ = endpoint.text();
-  reader.busy_poll_ = options.busy_poll;
-  reader.stream_ = std::make_unique<StreamHeader>();
-  const auto check = [&] {
-    if (const auto why = check_stream_header(*reader.stream_, kind); !why.empty())
-      throw Error(endpoint.name + ": " + why);
-  };
   if (endpoint.kind == Endpoint::Kind::file) {
+    RecordReader reader;
+    reader.name_ = endpoint.text();
     reader.file_ = map_file(endpoint.name);
     const auto* data = static_cast<const std::byte*>(reader.file_.get_address());
-    std::memcpy(reader.stream_.get(), data, sizeof(StreamHeader));
-    check();
+    reader.stream_ = copy_stream_header(data, kind, endpoint.name);
     reader.area_ = data;
     reader.mask_ = std::numeric_limits<std::uint64_t>::max();
     reader.cursor_ = reader.released_ = sizeof(StreamHeader);
@@ -90,14 +92,20 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
                   " s; start the stage that writes it first, or check the name");
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
-  reader.ring_ = std::move(*ring);
-  auto& header = reader.ring_.header();
+  return take(*ring, kind, options);
+}
+
+RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const EndpointOptions& options) {
+  auto& header = ring.header();
+  const auto name = ring.name().substr(segment_prefix.size());
   if (header.consumer.state.load(std::memory_order_acquire) == EndState::attached && !end_is_dead(header.consumer))
-    throw UsageError(endpoint.text() + " already has a consumer, process " +
-                     std::to_string(header.consumer.pid.load()));
-  std::memcpy(reader.stream_.get(), &header.stream, sizeof(StreamHeader));
-  check();
-  reader.area_ = reader.ring_.area();
+    throw UsageError("ring:" + name + " already has a consumer, process " + std::to_string(header.consumer.pid.load()));
+  RecordReader reader;
+  reader.name_ = "ring:" + name;
+  reader.stream_ = copy_stream_header(&header.stream, kind, name);
+  reader.ring_ = ring; // from here on the reader leaves the ring when it goes
+  reader.busy_poll_ = options.busy_poll;
+  reader.area_ = ring.area();
   reader.mask_ = header.capacity_bytes - 1;
   reader.cursor_ = reader.released_ = reader.seen_ = header.consumer.index.load(std::memory_order_relaxed);
   reader.release_batch_ = header.capacity_bytes / 8;

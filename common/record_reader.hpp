@@ -39,6 +39,10 @@ public:
   static RecordReader open(const Endpoint& endpoint, StreamKind kind, const EndpointOptions& options = {},
                            const std::atomic<bool>* stop = nullptr);
 
+  /// Reads a ring that is mapped already and has its producer: both ends in one process, over one mapping, so that a
+  /// tool that watches memory (ThreadSanitizer) sees them meet. Throws as open() does.
+  static RecordReader take(const Ring& ring, StreamKind kind, const EndpointOptions& options = {});
+
   RecordReader(RecordReader&&) noexcept;
   RecordReader& operator=(RecordReader&&) = delete;
   ~RecordReader();

@@ -90,6 +90,8 @@ public:
   [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return max_record_bytes_; }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// The ring that it writes, none for a file.
+  [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
   /// Why writing failed (file, errno text), or empty.
   [[nodiscard]] std::string failure() const;
 

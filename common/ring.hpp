@@ -61,7 +61,7 @@ inline constexpr std::uint32_t ring_version = 1;
 inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
 
-/// A mapped ring.
+/// A mapped ring. Copies share the mapping.
 class Ring {
 public:
   Ring() = default;

@@ -13,6 +13,7 @@
 #include <sstream>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace orbweaver {
 
@@ -96,13 +97,12 @@ void list_directory(const std::string& directory, std::string_view prefix, std::
 
 } // namespace
 
+Segment::Segment(bip::mapped_region&& region) : region_(std::make_shared<bip::mapped_region>(std::move(region))) {}
+
 Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pages) {
-  Segment segment;
   try {
-    if (huge_pages) {
-      segment.region_ = create_on_huge_pages(name, bytes);
-      return segment;
-    }
+    if (huge_pages)
+      return Segment(create_on_huge_pages(name, bytes));
     bip::shared_memory_object object(bip::create_only, name.c_str(), bip::read_write, bip::permissions(0600));
     try {
       object.truncate(static_cast<bip::offset_t>(bytes));
@@ -110,7 +110,7 @@ Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pa
       if (const int error = posix_fallocate(object.get_mapping_handle().handle, 0, static_cast<off_t>(bytes)))
         throw Error(std::to_string(bytes >> 20) + " MiB of shared memory for " + name + ": " + errno_text(error) +
                     "; use smaller rings, or enlarge /dev/shm (mount -o remount,size=... /dev/shm)");
-      segment.region_ = bip::mapped_region(object, bip::read_write);
+      return Segment(bip::mapped_region(object, bip::read_write));
     } catch (...) {
       remove(name);
       throw;
@@ -118,11 +118,9 @@ Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pa
   } catch (const bip::interprocess_exception& error) {
     throw Error("cannot create shared memory " + name + ": " + error.what());
   }
-  return segment;
 }
 
 Segment Segment::attach(const std::string& name, bool writable) {
-  Segment segment;
   const auto mode = writable ? bip::read_write : bip::read_only;
   try {
     if (in_shm(name)) {
@@ -130,16 +128,14 @@ Segment Segment::attach(const std::string& name, bool writable) {
       bip::offset_t size = 0;
       if (!object.get_size(size) || size == 0)
         throw Error("shared memory " + name + " is empty: its creator has not finished");
-      segment.region_ = bip::mapped_region(object, mode);
-    } else if (const auto path = huge_path(name)) {
-      segment.region_ = bip::mapped_region(bip::file_mapping(path->c_str(), mode), mode);
-    } else {
-      throw Error("no shared memory of the name " + name);
+      return Segment(bip::mapped_region(object, mode));
     }
+    if (const auto path = huge_path(name))
+      return Segment(bip::mapped_region(bip::file_mapping(path->c_str(), mode), mode));
+    throw Error("no shared memory of the name " + name);
   } catch (const bip::interprocess_exception& error) {
     throw Error("cannot attach shared memory " + name + ": " + error.what());
   }
-  return segment;
 }
 
 bool Segment::remove(const std::string& name) noexcept {

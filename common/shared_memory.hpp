@@ -4,13 +4,14 @@
 
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace orbweaver {
 
-/// A mapped segment. Unmapped when destroyed, never removed by that.
+/// A mapped segment. Copies share the mapping; unmapped with the last one, never removed by that.
 class Segment {
 public:
   Segment() = default;
@@ -31,12 +32,16 @@ public:
   /// The names of all segments that begin with `prefix`, sorted.
   [[nodiscard]] static std::vector<std::string> list(std::string_view prefix);
 
-  [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(region_.get_address()); }
-  [[nodiscard]] std::size_t size() const noexcept { return region_.get_size(); }
-  [[nodiscard]] explicit operator bool() const noexcept { return region_.get_size() > 0; }
+  [[nodiscard]] std::byte* data() const noexcept {
+    return region_ ? static_cast<std::byte*>(region_->get_address()) : nullptr;
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return region_ ? region_->get_size() : 0; }
+  [[nodiscard]] explicit operator bool() const noexcept { return size() > 0; }
 
 private:
-  boost::interprocess::mapped_region region_;
+  explicit Segment(boost::interprocess::mapped_region&& region);
+
+  std::shared_ptr<boost::interprocess::mapped_region> region_;
 };
 
 /// All of the project's segments begin with this.

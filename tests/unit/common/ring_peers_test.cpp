@@ -197,6 +197,11 @@ TEST_CASE("a stream of another kind is refused, and each end is taken once") {
                        doctest::Contains("already has a consumer"), UsageError);
   CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(ring.endpoint, job_stream())),
                        doctest::Contains("already has a producer"), UsageError);
+  REQUIRE(write_numbered(ring.writer, 1, 16)); // those who have them go on as if nobody had tried
+  ring.writer.publish();
+  CHECK(is_record(ring.next(), 1, 16));
+  CHECK(ring.look().header().consumer.state == EndState::attached);
+  CHECK(ring.look().header().producer.state == EndState::attached);
   ring.reader.close();
   CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(ring.endpoint, StreamKind::flows)),
                        doctest::Contains("holds jobs, wanted flows"), Error);
