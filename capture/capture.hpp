@@ -60,8 +60,9 @@ private:
 
   CaptureResult read_all(const Publish& publish);
   CaptureResult finish(CaptureResult result);
-  void handle(const Frame& frame) noexcept;
-  void handle_marked() noexcept;
+  void handle_batch(std::size_t count) noexcept;
+  [[nodiscard]] std::size_t leave_out_filtered(std::size_t count) noexcept;
+  void handle_marked(PacketDraft& draft) noexcept;
   void deliver(PacketDraft& draft) noexcept;
   void deliver_released() noexcept;
   void step_clock() noexcept;
@@ -75,9 +76,10 @@ private:
   std::vector<PacketOutput> outputs_;
   PacketClock clock_;
   FragmentCache fragments_;
-  PacketDraft draft_{};
   std::array<Frame, frame_batch> frames_{};
-  std::array<std::uint64_t, outcome_count> outcomes_{};
+  std::array<PacketDraft, frame_batch> drafts_{};
+  std::array<Outcome, frame_batch> results_{};          ///< of the batch
+  std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::total> counters_{};
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
