@@ -9,6 +9,7 @@
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -41,11 +42,12 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--reader", options.source.reader,
                  "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
       ->type_name("auto|mapped|libtrace")
-      ->transform(CLI::Transformer(std::map<std::string, SourceOptions::Reader>{
-          {"auto", SourceOptions::Reader::automatic},
-          {"mapped", SourceOptions::Reader::mapped},
-          {"libtrace", SourceOptions::Reader::libtrace},
-      }));
+      ->transform(CLI::CheckedTransformer(std::map<std::string, SourceOptions::Reader>{
+                                              {"auto", SourceOptions::Reader::automatic},
+                                              {"mapped", SourceOptions::Reader::mapped},
+                                              {"libtrace", SourceOptions::Reader::libtrace},
+                                          })
+                      .description(""));
   app.add_option("--filter", options.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
   app.add_option("--snaplen", options.source.snap_length, "Octets of each packet to look at; 0: all")->type_name("N");
   app.add_option("--count", options.count, "Stop after N packets that pass the filter; 0: never")->type_name("N");
