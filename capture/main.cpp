@@ -9,7 +9,6 @@
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
-#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -25,6 +24,7 @@ struct Options {
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
   std::string filter;
+  std::string reader = "auto";
   std::uint64_t count = 0;
   unsigned ring_mib = default_packet_ring_mib;
 };
@@ -39,15 +39,9 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("ENDPOINT")
       ->required()
       ->allow_extra_args(false);
-  app.add_option("--reader", options.source.reader,
+  app.add_option("--reader", options.reader,
                  "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
-      ->type_name("auto|mapped|libtrace")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, SourceOptions::Reader>{
-                                              {"auto", SourceOptions::Reader::automatic},
-                                              {"mapped", SourceOptions::Reader::mapped},
-                                              {"libtrace", SourceOptions::Reader::libtrace},
-                                          })
-                      .description(""));
+      ->type_name("auto|mapped|libtrace");
   app.add_option("--filter", options.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
   app.add_option("--snaplen", options.source.snap_length, "Octets of each packet to look at; 0: all")->type_name("N");
   app.add_option("--count", options.count, "Stop after N packets that pass the filter; 0: never")->type_name("N");
@@ -60,6 +54,16 @@ void add_options(CLI::App& app, Options& options) {
                  "The chains that will observe: only the octets that they need go along; none named: all octets")
       ->type_name("CHAIN");
   add_stage_options(app, options.stage);
+}
+
+SourceOptions::Reader reader_of(const std::string& name) {
+  if (name == "auto")
+    return SourceOptions::Reader::automatic;
+  if (name == "mapped")
+    return SourceOptions::Reader::mapped;
+  if (name == "libtrace")
+    return SourceOptions::Reader::libtrace;
+  throw UsageError("--reader " + name + ": give auto, mapped or libtrace");
 }
 
 std::uint64_t random_seed() {
@@ -91,7 +95,9 @@ int run(const Options& options) {
   std::optional<BpfFilter> filter;
   if (!options.filter.empty())
     capture_options.filter = &filter.emplace(options.filter);
-  const std::unique_ptr<Source> source = open_source(options.source);
+  SourceOptions source_options = options.source;
+  source_options.reader = reader_of(options.reader);
+  const std::unique_ptr<Source> source = open_source(source_options);
 
   Stage stage(StageKind::capture, options.stage);
   Capture capture(*source, open_outputs(options, capture_options.raw_bytes), capture_options, stage.stop());
