@@ -78,8 +78,7 @@ CaptureResult Capture::finish(CaptureResult result) {
   return result;
 }
 
-/// In two passes: a record that was only just put together, octet by octet, cannot be read in words at once (the stores
-/// have yet to reach the cache), which took 20 ns a packet where each was hashed and copied right after dissection.
+/// In two passes: dissection, which is pure, and then what has an effect, packet by packet in their order.
 void Capture::handle_batch(std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i)
     counters_[CaptureCounter::octets_read] += frames_[i].wire_length;
