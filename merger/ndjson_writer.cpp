@@ -76,10 +76,10 @@ struct ReasonText {
 constexpr auto reason_texts = [] {
   std::array<ReasonText, 256> texts{};
   for (unsigned value = 0; value < 256; ++value) {
-    auto& [text, length] = texts[value];
-    const auto put = [&](std::string_view part) {
+    auto& reason = texts[value];
+    const auto put = [&reason](std::string_view part) {
       for (const char c : part)
-        text[length++] = c;
+        reason.text[reason.length++] = c;
     };
     const auto name = to_string(static_cast<EndReason>(value));
     put(name.empty() ? "null" : "\"");
