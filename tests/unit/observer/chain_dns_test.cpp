@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The dns chain: what is a DNS response and what only looks like one.
+#include "tests/support/dns_message.hpp"
+#include "tests/unit/observer/chain_support.hpp"
+
+#include <array>
+#include <random>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+const std::array<std::uint8_t, 4> address{198, 51, 100, 7};
+const Octets query = craft::dns_query(7, "example.org"), response = craft::dns_response(7, "example.org", address);
+
+std::string valid_over_udp(Octets message) {
+  return flow_of({"dns"}, {forward(udp).raw(query), reverse(udp).raw(std::move(message))})["dns_response_valid"];
+}
+std::string valid_over_tcp(Octets payload) {
+  return flow_of({"dns"}, {forward(tcp), reverse(tcp).raw(std::move(payload))})["dns_response_valid"];
+}
+
+} // namespace
+
+TEST_CASE("dns: a response in the reverse direction is valid and completes the flow, over UDP and over TCP") {
+  CHECK(valid_over_udp(response) == "true");
+  CHECK(valid_over_tcp(craft::dns_over_tcp(response)) == "true");
+  CHECK(completes("dns", {forward(udp).raw(query), reverse(udp).raw(response)}));
+  CHECK(completes("dns", {forward(tcp), reverse(tcp).raw(craft::dns_over_tcp(response))}));
+}
+
+TEST_CASE("dns: a response without answers, that there is no such name, is valid") {
+  CHECK(valid_over_udp(craft::dns_response(7, "example.org", address, 3)) == "true");
+}
+
+TEST_CASE("dns: a response that goes forward, or a query that comes back, is not") {
+  CHECK(flow_of({"dns"}, {forward(udp).raw(response)})["dns_response_valid"] == "false");
+  CHECK_FALSE(completes("dns", {forward(udp).raw(response)}));
+  CHECK(valid_over_udp(query) == "false");
+  CHECK_FALSE(completes("dns", {forward(udp).raw(query), reverse(udp).raw(query)}));
+}
+
+TEST_CASE("dns: once valid it stays valid, and every port will do") {
+  const auto flow = flow_of({"dns"}, {Packet(ipv4(1, 1111), ipv4(2, 2222), udp),
+                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).raw(response),
+                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).raw(query)});
+  CHECK(flow["dns_response_valid"] == "true");
+}
+
+TEST_CASE("dns: a message cut off anywhere is not valid") {
+  for (std::size_t length = 0; length < response.size(); ++length)
+    CHECK_MESSAGE(valid_over_udp({response.begin(), response.begin() + static_cast<long>(length)}) == "false", length);
+}
+
+TEST_CASE("dns: over TCP the length prefix must be that of the message, and the message all there") {
+  CHECK(valid_over_tcp(response) == "false");
+  CHECK(valid_over_tcp({}) == "false");
+  CHECK(valid_over_tcp({0}) == "false");
+  CHECK(valid_over_tcp({0, 0}) == "false");
+  Octets lying = craft::dns_over_tcp(response);
+  ++lying[1];
+  CHECK(valid_over_tcp(lying) == "false"); // longer than the segment
+  lying[1] = static_cast<std::uint8_t>(lying[1] - 2);
+  CHECK(valid_over_tcp(lying) == "false"); // cuts the message off
+  Octets more = craft::dns_over_tcp(response);
+  more.insert(more.end(), {0, 9, 1, 2, 3});
+  CHECK(valid_over_tcp(more) == "true"); // another message begins
+}
+
+TEST_CASE("dns: counts that promise more records than there are make it invalid") {
+  for (const std::size_t place : {4, 6, 8, 10}) {
+    Octets lying = response;
+    ++lying[place + 1];
+    CHECK_MESSAGE(valid_over_udp(lying) == "false", place);
+    lying[place] = lying[place + 1] = 0xff;
+    CHECK_MESSAGE(valid_over_udp(lying) == "false", place);
+  }
+}
+
+TEST_CASE("dns: a record whose data length lies makes it invalid") {
+  Octets lying = response;
+  lying[lying.size() - 5] = 200;
+  CHECK(valid_over_udp(lying) == "false");
+}
+
+TEST_CASE("dns: compression pointers that loop, or point past the end, end as invalid") {
+  const std::size_t name = query.size(); // the answer's name: a pointer to the question
+  Octets loop = response;
+  loop[name] = 0xc0;
+  loop[name + 1] = static_cast<std::uint8_t>(name);
+  CHECK(valid_over_udp(loop) == "false");
+  loop[name] = 0xff;
+  loop[name + 1] = 0xff;
+  CHECK(valid_over_udp(loop) == "false");
+}
+
+TEST_CASE("dns: octets at random never crash and are never taken for a response without the response bit") {
+  std::mt19937 random(1);
+  for (int round = 0; round < 20'000; ++round) {
+    Octets octets = response;
+    for (int i = 0; i < 6; ++i)
+      octets[random() % octets.size()] = static_cast<std::uint8_t>(random());
+    const bool is_response = DnsChain::is_response(octets);
+    CHECK((!is_response || (octets[2] & 0x80)));
+  }
+}
+
+TEST_CASE("dns: other protocols and segments without a captured header say nothing") {
+  CHECK(flow_of({"dns"}, {forward(sctp), reverse(sctp).raw(response)})["dns_response_valid"] == "false");
+  CHECK(flow_of({"dns"}, {forward(udp), reverse(udp).raw(response).without_transport()})["dns_response_valid"] ==
+        "false");
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Choosing chains: order, repetition, mistyped names, and the description of the stream.
+#include "tests/unit/observer/chain_support.hpp"
+
+#include <map>
+#include <random>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+const Names all_chains{"basic", "tcp", "icmp", "dscp", "ecn", "evil", "mss", "dns", "tcpopt", "tfo", "udp", "noop"};
+
+std::string usage_error(const Names& chains) {
+  try {
+    (void)ChainSet::choose(chains);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+/// The fields of a chain and their types, as CHAINS.md has them.
+const std::map<std::string, std::vector<std::pair<std::string, FieldType>>>& expected_fields() {
+  using enum FieldType;
+  static const std::map<std::string, std::vector<std::pair<std::string, FieldType>>> fields{
+      {"basic",
+       {{"sip", address},
+        {"dip", address},
+        {"proto", u8},
+        {"sp", u16_or_null},
+        {"dp", u16_or_null},
+        {"pkt_fwd", u64},
+        {"pkt_rev", u64},
+        {"oct_fwd", u64},
+        {"oct_rev", u64}}},
+      {"tcp",
+       {{"tcp_synflags_fwd", u8_or_null},
+        {"tcp_synflags_rev", u8_or_null},
+        {"tcp_fin_fwd", boolean},
+        {"tcp_fin_rev", boolean},
+        {"tcp_rst_fwd", boolean},
+        {"tcp_rst_rev", boolean},
+        {"tcp_connected", boolean}}},
+      {"icmp", {{"icmp_unreachable", boolean}}},
+      {"dscp",
+       {{"dscp_mark_syn_fwd", u8_or_null},
+        {"dscp_mark_syn_rev", u8_or_null},
+        {"dscp_mark_data_fwd", u8_or_null},
+        {"dscp_mark_data_rev", u8_or_null}}},
+      {"ecn",
+       {{"ecn_ect0_syn_fwd", boolean},
+        {"ecn_ect1_syn_fwd", boolean},
+        {"ecn_ce_syn_fwd", boolean},
+        {"ecn_ect0_data_fwd", boolean},
+        {"ecn_ect1_data_fwd", boolean},
+        {"ecn_ce_data_fwd", boolean},
+        {"ecn_ect0_syn_rev", boolean},
+        {"ecn_ect1_syn_rev", boolean},
+        {"ecn_ce_syn_rev", boolean},
+        {"ecn_ect0_data_rev", boolean},
+        {"ecn_ect1_data_rev", boolean},
+        {"ecn_ce_data_rev", boolean}}},
+      {"evil",
+       {{"evilbit_syn_fwd", boolean_or_null},
+        {"evilbit_syn_rev", boolean_or_null},
+        {"evilbit_data_fwd", boolean_or_null},
+        {"evilbit_data_rev", boolean_or_null}}},
+      {"mss",
+       {{"mss_len_fwd", u8_or_null},
+        {"mss_len_rev", u8_or_null},
+        {"mss_value_fwd", u32_or_null},
+        {"mss_value_rev", u32_or_null}}},
+      {"dns", {{"dns_response_valid", boolean}}},
+      {"tcpopt", {{"tcpopt_ts", boolean_or_null}, {"tcpopt_ws", boolean_or_null}, {"tcpopt_sack", boolean_or_null}}},
+      {"tfo",
+       {{"tfo_synkind", u8},
+        {"tfo_ackkind", u8},
+        {"tfo_synclen", u8},
+        {"tfo_ackclen", u8},
+        {"tfo_seq", u32},
+        {"tfo_dlen", u32},
+        {"tfo_ack", u32}}},
+      {"udp", {{"udp_zero_checksum_fwd", boolean_or_null}, {"udp_zero_checksum_rev", boolean_or_null}}},
+      {"noop", {}},
+  };
+  return fields;
+}
+
+/// Packets that every chain has something to say of.
+std::vector<Packet> eventful_packets() {
+  std::mt19937 random(7);
+  std::vector<Packet> packets;
+  for (int i = 0; i < 400; ++i) {
+    const std::uint8_t protocol = std::array{tcp, tcp, tcp, udp, icmp, std::uint8_t{47}}[random() % 6];
+    const Host a = ipv4(static_cast<std::uint8_t>(1 + random() % 3), 1),
+               b = ipv4(static_cast<std::uint8_t>(4 + random() % 3), 2);
+    const bool turned = random() % 2;
+    Packet packet = random() % 10 == 0 ? Packet::error(turned ? a : b, turned ? b : a, protocol, random() % 2 ? 3 : 11)
+                                       : Packet(turned ? a : b, turned ? b : a, protocol);
+    packet.at(static_cast<std::uint64_t>(1000 + i / 4), random() % ns_per_s)
+        .traffic_class(static_cast<std::uint8_t>(random()));
+    if (protocol == tcp)
+      packet.flags(static_cast<std::uint8_t>(random() & random()))
+          .options({TO_MSS, 4, 1, static_cast<std::uint8_t>(random()), TO_FASTOPEN, 4, 1, 2});
+    packets.push_back(packet.payload(random() % 3));
+  }
+  return packets;
+}
+
+std::multimap<std::string, std::map<std::string, std::string>> flows_by_end(const Names& chains) {
+  Metering<> metering(chains);
+  for (const Packet& packet : eventful_packets())
+    metering.feed(packet);
+  std::multimap<std::string, std::map<std::string, std::string>> flows;
+  for (const SeenFlow& flow : metering.flush())
+    flows.emplace(flow["pkt_first"] + flow["sip"] + flow["dip"], flow.values());
+  return flows;
+}
+
+} // namespace
+
+TEST_CASE("the library's chains, their fields and types are those of CHAINS.md") {
+  Names names;
+  for (const ChainInfo& chain : ChainSet::library()) {
+    names.emplace_back(chain.name);
+    std::vector<std::pair<std::string, FieldType>> fields;
+    for (const ChainField& field : chain.fields)
+      fields.emplace_back(field.name, field.type);
+    REQUIRE(expected_fields().contains(names.back()));
+    CHECK_MESSAGE(fields == expected_fields().at(names.back()), chain.name);
+    CHECK_FALSE(chain.summary.empty());
+  }
+  CHECK(names == all_chains);
+}
+
+TEST_CASE("the description of a stream is valid, complete, and without two fields in one place") {
+  for (const Names& chains : {Names{}, Names{"noop"}, Names{"tfo", "basic", "icmp"}, all_chains}) {
+    const ChainSet set = ChainSet::choose(chains);
+    const StreamHeader header = set.describe();
+    CHECK(check_stream_header(header, StreamKind::flows).empty());
+    CHECK(header.raw_bytes == set.raw_bytes());
+    CHECK(header.record_bytes == sizeof(FlowRecord) + set.state_bytes());
+    CHECK(set.state_bytes() % 8 == 0);
+    std::vector<bool> taken(header.record_bytes);
+    for (const FieldDescriptor& field : header.field_table()) {
+      CHECK(field.offset >= sizeof(RecordHeader));
+      for (std::uint32_t at = field.offset; at < field.offset + field_size(field.type); ++at) {
+        CHECK_MESSAGE(!taken[at], field.name.data());
+        taken[at] = true;
+      }
+    }
+  }
+}
+
+TEST_CASE("fields come in the order of the chains, each with its chain's name, the flow's own first") {
+  const StreamHeader header = ChainSet::choose(Names{"udp", "basic"}).describe();
+  Names names, chains;
+  for (const FieldDescriptor& field : header.field_table()) {
+    names.emplace_back(field.name_view());
+    chains.emplace_back(field.chain_view());
+  }
+  CHECK(names == Names{"pkt_first", "pkt_last", "flow_end_reason", "ring_drops", "udp_zero_checksum_fwd",
+                       "udp_zero_checksum_rev", "sip", "dip", "proto", "sp", "dp", "pkt_fwd", "pkt_rev", "oct_fwd",
+                       "oct_rev"});
+  CHECK(chains[0].empty());
+  CHECK(chains[4] == "udp");
+  CHECK(chains[6] == "basic");
+}
+
+TEST_CASE("a chain named twice counts once") {
+  const ChainSet once = ChainSet::choose(Names{"tcp", "basic"}), twice = ChainSet::choose(Names{"tcp", "basic", "tcp"});
+  CHECK(twice.state_bytes() == once.state_bytes());
+  CHECK(twice.describe().field_count == once.describe().field_count);
+}
+
+TEST_CASE("chains ask for the raw bytes that they need, together") {
+  CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).raw_bytes() == RawBytes::none);
+  CHECK(ChainSet::choose(Names{"mss"}).raw_bytes() == RawBytes::tcp_options);
+  CHECK(ChainSet::choose(Names{"tfo", "dns"}).raw_bytes() == (RawBytes::tcp_options | RawBytes::dns_payload));
+}
+
+TEST_CASE("an unknown chain is a usage error that names the nearest, or all of them") {
+  CHECK(usage_error({"basic", "tpc"}).find("did you mean 'tcp'") != std::string::npos);
+  CHECK(usage_error({"dscpp"}).find("did you mean 'dscp'") != std::string::npos);
+  const std::string far = usage_error({"quic-spin-bit"});
+  for (const auto& name : all_chains)
+    CHECK_MESSAGE(far.find(name) != std::string::npos, name);
+}
+
+TEST_CASE("the order of chains changes nothing but the order of fields") {
+  const auto expected = flows_by_end(all_chains);
+  CHECK(expected.size() > 10);
+  Names shuffled = all_chains;
+  std::mt19937 random(3);
+  for (int round = 0; round < 10; ++round) {
+    std::ranges::shuffle(shuffled, random);
+    CHECK(flows_by_end(shuffled) == expected);
+  }
+}

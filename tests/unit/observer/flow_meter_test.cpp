@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The life of a flow, to the second, as DESIGN says it: idle, expiring, leaving, vetoed, flushed.
+#include "tests/unit/observer/chain_support.hpp"
+#include "tests/unit/observer/scripted_chain.hpp"
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+Packet at(std::uint64_t second, std::uint64_t ns = 0) {
+  return forward(udp).at(second, ns);
+}
+Packet completing(std::uint64_t second, std::uint64_t ns = 0) {
+  return at(second, ns).ip_length(ScriptedChain::complete_length);
+}
+std::string reason(const ScriptedMetering& metering) {
+  return metering.flows().back()["flow_end_reason"];
+}
+
+/// The second at which the meter's only flow leaves, its clock going on second by second; 0: not within a minute.
+std::uint64_t leaves_at(ScriptedMetering& metering) {
+  for (const std::uint64_t begin = metering.meter().clock(); metering.meter().clock() < begin + 60;) {
+    metering.meter().tick(metering.meter().clock() + 1);
+    if (metering.left() == 1)
+      return metering.meter().clock();
+  }
+  return 0;
+}
+std::uint64_t leaves_at(std::initializer_list<Packet> packets, const FlowMeterOptions& options = {}) {
+  ScriptedMetering metering(scripted, options);
+  metering.feed(packets);
+  REQUIRE(metering.left() == 0);
+  return leaves_at(metering);
+}
+
+} // namespace
+
+TEST_CASE("a flow is idle at the second after 30 s without a packet, rounded up, and leaves 5 s later") {
+  CHECK(leaves_at({at(100)}) == 135);
+  CHECK(leaves_at({at(100, 1)}) == 136);
+  CHECK(leaves_at({at(100, 999'999'999)}) == 136);
+  ScriptedMetering metering(scripted);
+  metering.feed(at(100));
+  CHECK(leaves_at(metering) == 135);
+  CHECK(reason(metering) == "idle timeout");
+}
+
+TEST_CASE("a later packet moves the idle second, an older one does not move it back") {
+  CHECK(leaves_at({at(100), at(110), at(120, 5)}) == 156);
+  CHECK(leaves_at({at(100), at(120), at(105)}) == 155);
+}
+
+TEST_CASE("a completed flow leaves 5 s after the clock's second, and later packets count but postpone nothing") {
+  CHECK(leaves_at({completing(100)}) == 105);
+  CHECK(leaves_at({completing(100, 1)}) == 106);
+  ScriptedMetering metering(scripted);
+  metering.feed({completing(100), at(101), at(104, 999'999'999), completing(104, 999'999'999)});
+  CHECK(metering.left() == 1); // the clock came to 105 before the packets of 104.9
+  CHECK(metering.flows()[0]["pkt_fwd"] == "2");
+  ScriptedMetering late(scripted);
+  late.feed({completing(100), at(101), completing(103, 500'000'000), at(104)});
+  CHECK(leaves_at(late) == 105);
+  CHECK(late.flows()[0]["pkt_fwd"] == "4");
+  CHECK(late.flows()[0]["pkt_last"] == "104000000000");
+  CHECK(reason(late) == "end of Flow detected");
+}
+
+TEST_CASE("an idle flow still counts packets until it leaves, and they do not save it") {
+  ScriptedMetering metering(scripted);
+  metering.feed({at(100), at(131)});
+  CHECK(metering.left() == 0);
+  CHECK(leaves_at(metering) == 135);
+  CHECK(metering.flows()[0]["pkt_fwd"] == "2");
+  CHECK(reason(metering) == "idle timeout");
+}
+
+TEST_CASE("two connections on one five-tuple within 5 s are one flow, after that two") {
+  Metering<> within({"basic", "tcp"});
+  within.feed({forward(tcp).at(100).flags(TCP_RST), forward(tcp).at(105 - 1).flags(TCP_SYN)});
+  CHECK(within.flush().size() == 1);
+  Metering<> after({"basic", "tcp"});
+  after.feed({forward(tcp).at(100).flags(TCP_RST), forward(tcp).at(105).flags(TCP_SYN)});
+  CHECK(after.flush().size() == 2);
+  CHECK(after.flows()[0]["tcp_synflags_fwd"] == "null");
+  CHECK(after.flows()[1]["tcp_synflags_fwd"] == "2");
+  CHECK(after.flows()[1]["tcp_rst_fwd"] == "false");
+}
+
+TEST_CASE("every second up to a packet's own has taken effect before the packet is handled") {
+  ScriptedMetering metering(scripted);
+  metering.feed({at(100), at(135)});
+  CHECK(metering.left() == 1);
+  CHECK(metering.meter().open_flows() == 1);
+  CHECK(metering.flows()[0]["pkt_fwd"] == "1");
+}
+
+TEST_CASE(
+    "a timestamp a year ahead ends what was open; packets back in the present make flows that end with the input") {
+  constexpr std::uint64_t year = 31'536'000;
+  ScriptedMetering metering(scripted);
+  metering.feed({at(100), forward(tcp).at(100 + year), at(101), at(102), reverse(udp).at(200)});
+  CHECK(metering.meter().clock() == 100 + year);
+  CHECK(metering.left() == 1);
+  metering.flush();
+  REQUIRE(metering.left() == 3);
+  CHECK(metering.counters().ended[static_cast<std::size_t>(EndReason::forced_end)] == 2);
+  CHECK(metering.counters().packets_counted == 5);
+}
+
+TEST_CASE("the clock never steps back, and follows no second that is no time of day") {
+  ScriptedMetering metering(scripted);
+  metering.meter().tick(500);
+  metering.meter().tick(400);
+  CHECK(metering.meter().clock() == 500);
+  metering.feed(at(100));
+  CHECK(metering.meter().clock() == 500);
+  metering.meter().tick(~std::uint64_t{0});
+  CHECK(metering.meter().clock() == 500);
+  metering.feed(at(600).at_ns(~std::uint64_t{0}));
+  CHECK(metering.flush().size() == 1);
+}
+
+TEST_CASE("a complete timeout of 0 lets a flow leave with the packet that completes it") {
+  FlowMeterOptions options;
+  options.complete_timeout_s = 0;
+  ScriptedMetering metering(scripted, options);
+  metering.feed(at(100)).feed(completing(101));
+  CHECK(metering.left() == 1);
+  CHECK(metering.flows()[0]["pkt_fwd"] == "2");
+  metering.feed(at(101));
+  CHECK(leaves_at({at(100)}, options) == 130);
+  CHECK(metering.flush().size() == 2);
+}
+
+TEST_CASE("an active timeout cuts a flow that goes on, at once, and its next packet opens another") {
+  FlowMeterOptions options;
+  options.active_timeout_s = 20;
+  ScriptedMetering metering(scripted, options);
+  for (std::uint64_t second = 100; second <= 130; second += 5)
+    metering.feed(at(second));
+  REQUIRE(metering.left() == 1);
+  CHECK(reason(metering) == "active timeout");
+  CHECK(metering.flows()[0]["pkt_fwd"] == "4");
+  CHECK(metering.flush()[1]["pkt_first"] == "120000000000");
+  CHECK(leaves_at({completing(100), at(103)}, options) == 105);
+}
+
+TEST_CASE("a vetoed flow's packets are ignored and counted until it was idle, and it never leaves as a flow") {
+  ScriptedMetering metering(scripted);
+  metering.feed(at(100).ip_length(ScriptedChain::veto_length)).feed({at(101), completing(102), reverse(udp).at(103)});
+  CHECK(metering.counters().packets_ignored == 4);
+  CHECK(metering.counters().packets_counted == 0);
+  CHECK(metering.counters().flows_vetoed == 1);
+  CHECK(metering.counters().flows_opened == 0);
+  CHECK(metering.meter().open_flows() == 0);
+  metering.feed(at(132));
+  CHECK(metering.counters().packets_ignored == 5);
+  metering.feed(at(162)); // 30 s after the last: another flow, which nobody vetoes
+  CHECK(metering.counters().flows_opened == 1);
+  CHECK(metering.flush().size() == 1);
+}
+
+TEST_CASE("an ICMP error belongs to the flow it quotes and counts as its packet, in its reverse direction") {
+  Metering<> metering({"basic", "icmp"});
+  metering.feed({at(100), Packet::error(client, server, udp, 3).at(101)});
+  CHECK(metering.counters().icmp_errors == 1);
+  CHECK(metering.counters().packets_counted == 2);
+  const auto& flow = metering.flush().at(0);
+  CHECK(flow["icmp_unreachable"] == "true");
+  CHECK(flow["pkt_last"] == "101000000000");
+}
+
+TEST_CASE("an ICMP error for an unseen flow opens it forward as quoted, and its packets find it so") {
+  for (const bool turned : {false, true}) {
+    const Host& quoted = turned ? server : client;
+    const Host& other = turned ? client : server;
+    Metering<> metering({"basic"});
+    metering.feed({Packet::error(quoted, other, udp, 11), Packet(quoted, other, udp), Packet(other, quoted, udp)});
+    const auto& flow = metering.flush().at(0);
+    CHECK(metering.left() == 1);
+    CHECK(flow["sp"] == std::to_string(quoted.port));
+    CHECK(flow["pkt_fwd"] == "1");
+    CHECK(flow["pkt_rev"] == "1");
+  }
+}
+
+TEST_CASE("a host that talks to itself on one port is always forward, also after an ICMP error about it") {
+  const Host self = ipv4(5, 9000);
+  Metering<> metering({"basic", "icmp"});
+  metering.feed({Packet(self, self, udp), Packet(self, self, udp), Packet::error(self, self, udp, 3)});
+  CHECK(metering.flush().at(0)["pkt_fwd"] == "2");
+  CHECK(metering.flows()[0]["icmp_unreachable"] == "true");
+  Metering<> opened({"basic", "icmp"});
+  opened.feed({Packet::error(self, self, udp, 3), Packet(self, self, udp)});
+  CHECK(opened.flush().at(0)["pkt_fwd"] == "1");
+  CHECK(opened.flows()[0]["pkt_rev"] == "0");
+  CHECK(opened.flows()[0]["icmp_unreachable"] == "true");
+}
+
+TEST_CASE("each flow says how many packets its ring lost while it was open") {
+  ScriptedMetering metering(scripted);
+  metering.meter().lost(100);
+  metering.feed(at(100));
+  metering.meter().lost(7);
+  metering.feed(forward(tcp).at(100));
+  metering.meter().lost(2);
+  metering.flush();
+  CHECK(metering.flows()[0]["ring_drops"] == "9");
+  CHECK(metering.flows()[1]["ring_drops"] == "2");
+  CHECK(metering.counters().packets_lost == 109);
+}
+
+TEST_CASE("at the end all flows leave: active ones as forced, expiring ones for their reason") {
+  ScriptedMetering metering(scripted);
+  metering.feed({at(100), forward(tcp).at(101).ip_length(ScriptedChain::complete_length), forward(sctp).at(130)});
+  std::map<std::string, std::string> reasons;
+  for (const SeenFlow& flow : metering.flush())
+    reasons[flow["proto"]] = flow["flow_end_reason"];
+  CHECK(reasons["6"] == "end of Flow detected");
+  CHECK(reasons["17"] == "idle timeout");
+  CHECK(reasons["132"] == "forced end");
+  CHECK(metering.meter().open_flows() == 0);
+  CHECK(metering.counters().flows_opened == 3);
+}
+
+TEST_CASE("the longest idle flow makes room, an expiring one for its own reason, within one second too") {
+  FlowMeterOptions options;
+  options.max_flows = 3;
+  ScriptedMetering metering(scripted, options);
+  const auto flow = [](std::uint16_t port, std::uint64_t ns) { return Packet(ipv4(9, port), server, udp).at(100, ns); };
+  metering.feed({flow(1, 10), flow(2, 20), flow(3, 30), flow(1, 40)});
+  metering.feed(flow(3, 50).ip_length(ScriptedChain::complete_length));
+  metering.feed({flow(4, 60), flow(5, 70), flow(6, 80)});
+  REQUIRE(metering.left() == 3);
+  CHECK(metering.flows()[0]["sp"] == "2");
+  CHECK(metering.flows()[0]["flow_end_reason"] == "lack of resources");
+  CHECK(metering.flows()[1]["sp"] == "1");
+  CHECK(metering.flows()[2]["sp"] == "3");
+  CHECK(metering.flows()[2]["flow_end_reason"] == "end of Flow detected");
+}
+
+TEST_CASE("an expiring flow that was active just now does not make room before one that was idle for longer") {
+  FlowMeterOptions options;
+  options.max_flows = 3;
+  ScriptedMetering metering(scripted, options);
+  const auto flow = [](std::uint16_t port, std::uint64_t s) { return Packet(ipv4(9, port), server, udp).at(s); };
+  metering.feed({flow(1, 100), flow(2, 102), flow(3, 104).ip_length(ScriptedChain::complete_length)});
+  metering.feed({flow(4, 104), flow(5, 104)});
+  REQUIRE(metering.left() == 2);
+  CHECK(metering.flows()[1]["sp"] == "2");
+}
+
+TEST_CASE("a flow that waits for its active timeout makes room like any other") {
+  FlowMeterOptions options;
+  options.max_flows = 2;
+  options.active_timeout_s = 100;
+  ScriptedMetering metering(scripted, options);
+  const auto flow = [](std::uint16_t port, std::uint64_t s) { return Packet(ipv4(9, port), server, udp).at(s); };
+  metering.feed({flow(1, 0), flow(1, 29), flow(1, 58), flow(1, 80), flow(2, 85), flow(3, 95)});
+  REQUIRE(metering.left() == 1);
+  CHECK(metering.flows()[0]["sp"] == "1");
+}
