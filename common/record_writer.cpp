@@ -136,18 +136,21 @@ bool RecordWriter::flush_file() noexcept {
   return true;
 }
 
-void RecordWriter::publish() noexcept {
+void RecordWriter::publish(Wake wake) noexcept {
   if (fd_ >= 0) {
     published_ = position_;
     return;
   }
-  if (published_ == position_)
+  if (published_ == position_ && wake == Wake::when_much)
     return;
   published_ = position_;
   auto& header = ring_.header();
-  // Pairs with the acquire load in RecordReader::peek: who sees the index sees the records before it.
+  // Pairs with the acquire load in RecordReader::look: who sees the index sees the records before it.
   header.producer.index.store(position_, std::memory_order_release);
-  wake_peer(header.consumer.waiting);
+  wake_peer(header.consumer.waiting, [&] {
+    const auto unread = position_ - header.consumer.index.load(std::memory_order_relaxed);
+    return wake == Wake::now ? unread > 0 : unread > mask_ / 8;
+  });
 }
 
 Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept {

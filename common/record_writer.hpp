@@ -3,7 +3,9 @@
 //
 //   if (auto* place = writer.claim(length)) { fill length octets after the header; writer.commit(length, kind); }
 //
-// Committed records reach the reader with publish(), which commit() calls by itself each `publish_batch_bytes`.
+// Committed records reach the reader with publish(), which commit() calls by itself each `publish_batch_bytes`. A
+// reader that sleeps is not woken for each batch, but for an eighth of the ring: on a busy machine it would otherwise
+// take the writer's core at every wake-up, and both would advance by one batch in a time slice.
 #pragma once
 
 #include "common/endpoint.hpp"
@@ -25,6 +27,12 @@ enum class Room {
   reader_gone, ///< nobody will read this stream any more (the consumer died or has left)
   stopped,     ///< the stop flag was set
   failed,      ///< the file cannot be written: failure() says why
+};
+
+/// Whether publish() wakes a reader that sleeps.
+enum class Wake {
+  now,       ///< for whatever there is
+  when_much, ///< where an eighth of the ring is unread; else it wakes by itself, after longest_sleep at the latest
 };
 
 class RecordWriter {
@@ -55,7 +63,7 @@ public:
     position_ += record_stride(length);
     ++records_;
     if (position_ - published_ >= publish_batch_bytes)
-      publish();
+      publish(Wake::when_much);
   }
 
   /// Claims, copies and commits a whole record that begins with its header; false when there is no room.
@@ -69,7 +77,7 @@ public:
   }
 
   /// Lets the reader see all that is committed. A file is written when its buffer is full and at finish().
-  void publish() noexcept;
+  void publish(Wake wake = Wake::now) noexcept;
 
   /// Waits until a record of `length` octets fits. Publishes first.
   Room wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept;

@@ -39,7 +39,7 @@ inline constexpr std::chrono::milliseconds longest_sleep{20};
 template <typename Ready>
 bool wait_round(std::atomic<std::uint32_t>& word, bool busy_poll, Ready&& ready,
                 std::chrono::nanoseconds sleep = longest_sleep) noexcept {
-  constexpr int spins = 64, yields = 4;
+  constexpr int spins = 64, yields = 2;
   for (int i = 0; i < (busy_poll ? 4096 : spins); ++i) {
     if (ready())
       return true;
@@ -60,13 +60,17 @@ bool wait_round(std::atomic<std::uint32_t>& word, bool busy_poll, Ready&& ready,
   return ready();
 }
 
-/// Wakes the other end if it sleeps on `word`; called after a release store that it waits for.
-inline void wake_peer(std::atomic<std::uint32_t>& word) noexcept {
+/// Wakes the other end if it sleeps on `word` and `worthwhile()`; called after a release store that it waits for.
+template <typename Worthwhile>
+void wake_peer(std::atomic<std::uint32_t>& word, Worthwhile&& worthwhile) noexcept {
   std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with the fence in wait_round
-  if (word.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+  if (word.load(std::memory_order_relaxed) != 0 && worthwhile()) [[unlikely]] {
     word.store(0, std::memory_order_relaxed);
     futex_wake(word);
   }
+}
+inline void wake_peer(std::atomic<std::uint32_t>& word) noexcept {
+  wake_peer(word, [] { return true; });
 }
 
 } // namespace orbweaver

@@ -64,7 +64,7 @@ public:
         if (!stop.load(std::memory_order_relaxed))
           continue;
       }
-      writer_.publish();
+      writer_.publish(Wake::when_much);
       housekeep();
       going = count > 0 ? false : wait(stop, result);
     }
