@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Fuzzes the consumers of recorded streams: the input is a packets file, which a flow meter with all chains reads as an
+// observer does, or a flows file, of which every record is read by its field table. The first octet says which.
+// Where the rest has no stream header it gets one, so that the fuzzer need not find 15 KiB of it.
+#include "common/error.hpp"
+#include "common/flow_record.hpp"
+#include "common/record_reader.hpp"
+#include "observer/flow_meter.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace orbweaver;
+
+namespace {
+
+const ChainSet& all_chains() {
+  static const ChainSet chains = [] {
+    std::vector<std::string> names;
+    for (const ChainInfo& chain : ChainSet::library())
+      names.emplace_back(chain.name);
+    return ChainSet::choose(names);
+  }();
+  return chains;
+}
+
+/// Counts the flows that leave, and aborts at one that says nonsense.
+class CountingSink final : public FlowSink {
+public:
+  void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
+    if (to_string(flow.end_reason).empty() || states.size() != all_chains().state_bytes())
+      std::abort();
+    ++flows_;
+  }
+  [[nodiscard]] std::uint64_t flows() const { return flows_; }
+
+private:
+  std::uint64_t flows_ = 0;
+};
+
+/// A file in memory, by its path.
+class MemoryFile {
+public:
+  MemoryFile() : fd_(memfd_create("records", MFD_CLOEXEC)) {}
+  void fill(std::span<const std::uint8_t> head, std::span<const std::uint8_t> rest) const {
+    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, head.data(), head.size(), 0) != static_cast<ssize_t>(head.size()) ||
+        pwrite(fd_, rest.data(), rest.size(), static_cast<off_t>(head.size())) != static_cast<ssize_t>(rest.size()))
+      std::abort();
+  }
+  [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, "/proc/self/fd/" + std::to_string(fd_)}; }
+
+private:
+  int fd_;
+};
+
+template <typename Handle>
+void read_all(RecordReader& reader, Handle&& handle) {
+  const std::atomic<bool> stop{false};
+  std::array<const RecordHeader*, FlowMeter::max_batch> batch{};
+  for (;;) {
+    if (const std::size_t count = reader.peek(batch); count > 0) {
+      for (std::size_t i = 0; i < count; ++i)
+        handle(*batch[i]);
+      reader.release();
+    } else if (reader.wait(stop) != Wait::readable) {
+      return;
+    }
+  }
+}
+
+void meter_packets(RecordReader& reader) {
+  FlowMeterOptions options;
+  options.max_flows = 6; // so that flows make room
+  CountingSink sink;
+  FlowMeter meter(all_chains(), options, sink);
+  read_all(reader, [&](const RecordHeader& record) {
+    if (record.kind == RecordKind::packet && packet_record_valid(&record)) {
+      const auto* const packet = reinterpret_cast<const PacketRecord*>(&record);
+      meter.packets({&packet, 1});
+    } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
+      meter.tick(reinterpret_cast<const TickRecord&>(record).second);
+    } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
+      meter.lost(reinterpret_cast<const LossRecord&>(record).packets);
+    }
+  });
+  meter.flush();
+  if (sink.flows() != meter.counters().flows_opened || meter.open_flows() != 0)
+    std::abort();
+}
+
+/// Reads every field of every flow record, as its table says where it lies.
+void read_flows(RecordReader& reader) {
+  unsigned sum = 0;
+  read_all(reader, [&](const RecordHeader& record) {
+    if (record.kind != RecordKind::flow || record.length != reader.stream().record_bytes)
+      return;
+    for (const FieldDescriptor& field : reader.stream().field_table())
+      for (std::uint32_t i = 0; i < field_size(field.type); ++i)
+        sum += reinterpret_cast<const std::uint8_t*>(&record)[field.offset + i];
+  });
+  volatile unsigned keep = sum;
+  (void)keep;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0)
+    return 0;
+  static const MemoryFile file;
+  const StreamKind kind = data[0] & 1 ? StreamKind::flows : StreamKind::packets;
+  const std::span<const std::uint8_t> rest(data + 1, size - 1);
+  StreamHeader header = kind == StreamKind::flows ? all_chains().describe() : make_stream_header(kind);
+  const bool has_header =
+      rest.size() >= stream_magic.size() && std::memcmp(rest.data(), stream_magic.data(), stream_magic.size()) == 0;
+  file.fill({reinterpret_cast<const std::uint8_t*>(&header), has_header ? 0 : sizeof header}, rest);
+  try {
+    RecordReader reader = RecordReader::open(file.endpoint(), kind);
+    if (kind == StreamKind::packets)
+      meter_packets(reader);
+    else
+      read_flows(reader);
+  } catch (const Error&) {
+    // A header that is none: said at start-up.
+  }
+  return 0;
+}
