@@ -74,7 +74,7 @@ Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.sessi
   block_->pid.store(getpid(), std::memory_order_relaxed);
   block_->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   block_->state.store(StageState::running, std::memory_order_release);
-  if (!alone_ && !process_exists(session_.control().creator_pid.load(std::memory_order_relaxed)))
+  if (!alone_ && getppid() != session_.control().creator_pid.load(std::memory_order_relaxed))
     stop_flag.store(true, std::memory_order_relaxed); // it died before prctl was called
 }
 
@@ -85,8 +85,11 @@ Stage::~Stage() {
     return;
   }
   // Where the front command was killed, the last stage out removes what it left.
-  if (process_exists(session_.control().creator_pid.load(std::memory_order_relaxed)))
+  // A killed parent is ours no more, even while it is still in the process table.
+  if (getppid() == session_.control().creator_pid.load(std::memory_order_relaxed))
     return;
+  // Of two that leave at once, each stores before it looks at the other: one of them at least sees that it is the last.
+  std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with itself in the other stages
   for (const auto& stage : session_.stages())
     if (stage.state.load(std::memory_order_acquire) == StageState::running &&
         process_exists(stage.pid.load(std::memory_order_relaxed)))

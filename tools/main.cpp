@@ -8,6 +8,7 @@
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <functional>
 #include <spdlog/spdlog.h>
@@ -56,6 +57,7 @@ int run_command(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN); // a reader of our messages that leaves must not keep us from cleaning up
   set_up_log("orbweaver");
   return run([&] { return run_command(argc, argv); });
 }

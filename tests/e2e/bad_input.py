@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input is named, and what came before it is never lost."""
+
+import os
+
+import support
+from support import flow_lines, observe, program, run
+
+
+class BadInput(support.TestCase):
+    def test_a_capture_cut_off_in_a_packet_yields_all_flows_up_to_there_and_status_1(self):
+        records = list(support.packets(200))
+        for writer, name in ((support.write_pcap, "x.pcap"), (support.write_pcapng, "x.pcapng")):
+            whole = writer(self.path("whole." + name), records[:-1])
+            cut = writer(self.path(name), records)
+            os.truncate(cut, os.path.getsize(cut) - 30)
+            result = observe(cut, "--summary", self.path("s.json"), "basic", "tcp", check=1)
+            self.assertEqual(flow_lines(result.stdout), flow_lines(observe(whole, "basic", "tcp").stdout))
+            self.assertIn(cut, result.stderr)
+            self.assertIn("processed 1199 packets", result.stderr)
+            self.assertNotIn("ledger", result.stderr)
+
+    def test_what_is_no_capture_is_named_once_and_nothing_else_is_said(self):
+        text = self.path("notes.txt")
+        with open(text, "w") as file:
+            file.write("these are notes and no capture at all\n" * 20)
+        for source in (text, self.path("missing.pcap"), "/dev/null"):
+            result = observe(source, "basic", check=None)
+            self.assertIn(result.returncode, (1, 2), source)
+            self.assertEqual(result.stdout, "")
+            errors = [line for line in result.stderr.splitlines() if not line.startswith("processed 0 packets")]
+            self.assertEqual(len(errors), 1, result.stderr)
+            self.assertIn(source, errors[0])
+
+    def test_an_empty_capture_gives_no_flows_and_status_0(self):
+        empty = support.write_pcap(self.path("empty.pcap"), [])
+        result = observe(empty, "basic")
+        self.assertEqual(result.stdout, "")
+        self.assertIn("processed 0 packets (0 dropped, 0 short, 0 non-ip) into 0 flows (0 ignored)", result.stderr)
+
+    def test_a_damaged_or_foreign_recording_is_refused_by_name(self):
+        packets, flows = self.path("x.packets"), self.path("x.flows")
+        run(program("orbweaver-capture"), "-i", support.TROUBLES, "--out", f"file:{packets}", check=0)
+        with open(packets, "rb") as file:
+            whole = file.read()
+        cases = {
+            "magic": b"X" + whole[1:],
+            "version": whole[:8] + b"\xff" + whole[9:],
+            "cut": whole[: len(whole) - 20],
+            "length": whole[: 64 * 241] + b"\xff\xff\xff\x7f" + whole[64 * 241 + 4 :],
+        }
+        for name, data in cases.items():
+            damaged = self.path(f"{name}.packets")
+            with open(damaged, "wb") as file:
+                file.write(data)
+            result = run(program("orbweaver-observer"), "--in", f"file:{damaged}", "--out", f"file:{flows}", "basic",
+                         check=1)
+            self.assertIn(damaged, result.stderr, name)
+        self.assertRegex(result.stderr, r"offset \d+")
+
+
+if __name__ == "__main__":
+    support.main()

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What people type wrong is answered in one line that helps, with exit status 2."""
+
+import support
+from support import ORBWEAVER, TROUBLES, program, run
+
+
+class Usage(support.TestCase):
+    def assert_usage(self, *arguments, says):
+        result = run(ORBWEAVER, *arguments, check=2)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn(says, result.stderr)
+
+    def test_mistyped_names_are_answered_with_the_nearest(self):
+        self.assert_usage("obsrve", says="no command 'obsrve'; did you mean 'observe'?")
+        self.assert_usage("observe", "-i", "x", "--observrs", "2", "basic", says="did you mean '--observers'?")
+        self.assert_usage("observe", "-i", TROUBLES, "basci", says="no chain 'basci'; did you mean 'basic'?")
+        self.assert_usage("observe", "-i", TROUBLES, "basic", "zzzzzzzz", says="there are basic tcp")
+
+    def test_what_is_missing_is_named(self):
+        self.assert_usage("observe", "basic", says="-i SOURCE")
+        self.assert_usage("observe", "-i", TROUBLES, says="at least one chain")
+
+    def test_values_out_of_range_are_named(self):
+        for option, value in (("--observers", "0"), ("--observers", "65"), ("--packet-ring-mib", "0"),
+                              ("--flow-ring-mib", "many"), ("--reader", "mine"), ("--idle-timeout", "-1"),
+                              ("--max-flows", "0"), ("--cpus", "1,,2"), ("--session", "a/b")):
+            self.assert_usage("observe", "-i", TROUBLES, f"{option}={value}", "basic", says=option.strip("-").split("-")[0])
+
+    def test_a_core_that_is_not_there_is_named_by_the_stage(self):
+        result = run(ORBWEAVER, "observe", "-i", TROUBLES, "--cpus", "1000", "basic", check=2)
+        self.assertIn("cannot run on core 1000", result.stderr)
+
+    def test_a_filter_that_cannot_be_compiled_is_named(self):
+        result = run(ORBWEAVER, "observe", "-i", TROUBLES, "--filter", "tcp port", "basic")
+        self.assertIn(result.returncode, (1, 2))
+        self.assertIn("tcp port", result.stderr)
+
+    def test_every_program_has_help_and_version(self):
+        for name in ("orbweaver", "orbweaver-capture", "orbweaver-observer", "orbweaver-merger"):
+            self.assertIn("--version", run(program(name), "--help", check=0).stdout)
+            self.assertRegex(run(program(name), "--version", check=0).stdout, r"^orbweaver\S* \d+\.\d+\.\d+\n$")
+
+    def test_the_list_of_chains_has_a_line_a_chain(self):
+        lines = run(ORBWEAVER, "observe", "--list-chains", check=0).stdout.splitlines()
+        self.assertEqual([line.split()[0] for line in lines], support.ALL_CHAINS)
+        self.assertIn("sip dip proto sp dp", lines[0])
+
+    def test_a_session_name_that_is_taken_is_refused(self):
+        running = support.Running(self, "basic", "--output", "/dev/null")
+        running.wait_for_flows()
+        self.assert_usage("observe", "-i", TROUBLES, "--session", running.session, "basic", says="runs already")
+        running.process.terminate()
+        self.assertEqual(running.end()[0], 0)
+
+
+if __name__ == "__main__":
+    support.main()

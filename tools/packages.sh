@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The Debian packages that Orbweaver needs, and how they are installed; sourced by tools/demo and tools/check.
+
+build_packages=(
+  g++ libboost-dev libcli11-dev libldns-dev libpcap-dev libsimdjson-dev libspdlog-dev libtrace3-dev libwandio1-dev
+  libxxhash-dev meson ninja-build pkgconf python3
+)
+demo_packages=(curl)
+test_packages=(clang doctest-dev iproute2 libclang-rt-14-dev procps tcpreplay)
+
+# Installs those of the named packages that are missing; says so, and names every package that cannot be installed.
+install_packages() {
+  local package missing=() failed=() as_root=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+  done
+  if [ ${#missing[@]} -eq 0 ]; then
+    echo "packages: all ${#} are installed"
+    return 0
+  fi
+  echo "packages: installing ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+    if ! command -v sudo >/dev/null; then
+      echo "packages: no right to install, and no sudo; as root: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+  fi
+  local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends)
+  "${as_root[@]}" apt-get update -q >/dev/null || echo "packages: apt-get update failed; trying with what is known" >&2
+  if "${install[@]}" "${missing[@]}" >/dev/null; then
+    return 0
+  fi
+  # One that fails keeps all from being installed: one by one tells which.
+  for package in "${missing[@]}"; do
+    "${install[@]}" "$package" >/dev/null 2>&1 || failed+=("$package")
+  done
+  if [ ${#failed[@]} -gt 0 ]; then
+    echo "packages: could not install: ${failed[*]}" >&2
+    return 1
+  fi
+}
