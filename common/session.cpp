@@ -40,6 +40,16 @@ bool lives(const Session& session) {
   });
 }
 
+/// Whether a control segment was left half made: its creator died before the magic.
+bool half_made(const std::string& name) {
+  const Segment segment = Segment::attach(control_name(name), false);
+  if (segment.size() < sizeof(ControlBlock))
+    return false;
+  const auto& control = *reinterpret_cast<const ControlBlock*>(segment.data());
+  const pid_t creator = control.creator_pid.load(std::memory_order_relaxed);
+  return control.magic.load(std::memory_order_acquire) == 0 && creator != 0 && !process_exists(creator);
+}
+
 bool ring_lives(const std::string& segment) {
   const Ring ring = Ring::attach(segment, false);
   const auto& header = ring.header();
@@ -111,7 +121,7 @@ std::vector<std::string> Session::clear_dead() {
   std::vector<std::string> removed;
   for (const auto& name : names()) {
     try {
-      if (!lives(attach(name, false))) {
+      if (half_made(name) || !lives(attach(name, false))) {
         remove(name);
         removed.push_back(name);
       }
