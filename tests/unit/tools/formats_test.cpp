@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tests/unit/tools/snapshot_maker.hpp"
+#include "tools/json_writer.hpp"
+#include "tools/progress.hpp"
+#include "tools/stats_formats.hpp"
+#include "tools/summary.hpp"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <simdjson.h>
+
+using namespace orbweaver;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("JSON is indented, or on one line") {
+  const auto write = [](JsonWriter::Layout layout) {
+    JsonWriter json(layout);
+    json.begin_object();
+    json.key("a").begin_array();
+    json.value(1);
+    json.value(true);
+    json.null();
+    json.end_array();
+    json.key("b").begin_object();
+    json.end_object();
+    json.key("c").value(1.5);
+    json.end_object();
+    return json.text();
+  };
+  CHECK(write(JsonWriter::Layout::one_line) == "{\"a\":[1,true,null],\"b\":{},\"c\":1.500}\n");
+  CHECK(write(JsonWriter::Layout::indented) ==
+        "{\n  \"a\": [\n    1,\n    true,\n    null\n  ],\n  \"b\": {},\n  \"c\": 1.500\n}\n");
+}
+
+TEST_CASE("any text stays valid JSON and comes back") {
+  simdjson::dom::parser parser;
+  for (const std::string text : {"plain", "quote \" backslash \\ newline \n", "caf\xc3\xa9", "\x01\x1f"}) {
+    JsonWriter json;
+    json.begin_array();
+    json.value(text);
+    json.end_array();
+    CHECK(std::string_view(parser.parse(json.text()).at(0)) == text);
+  }
+  JsonWriter json;
+  json.begin_array();
+  json.value("not \xff UTF-8");
+  json.end_array();
+  CHECK(std::string_view(parser.parse(json.text()).at(0)) == "not \xc3\xbf UTF-8");
+}
+
+TEST_CASE("the summary has the closing line's numbers, all counters and the ledger") {
+  ObserveOptions options;
+  options.source = "x.pcap";
+  options.chains = {"basic"};
+  options.observers = 2;
+  options.digest = true;
+  const auto snapshot = balanced_snapshot();
+  const auto text = summary_json(options, RunResult{RunEnd::stage_died, 1, "killed"}, snapshot, draw_ledger(snapshot));
+  simdjson::dom::parser parser;
+  const simdjson::dom::element summary = parser.parse(text);
+  CHECK(std::string_view(summary["end"]) == "stage died");
+  CHECK(std::string_view(summary["reason"]) == "killed");
+  CHECK(std::int64_t(summary["exit_status"]) == 1);
+  CHECK(std::uint64_t(summary["packets"]) == 100);
+  CHECK(std::uint64_t(summary["dropped"]) == 17);
+  CHECK(std::uint64_t(summary["ignored"]) == 1);
+  CHECK(std::string_view(summary["digest"]) == "00000000000000010000000000000abc");
+  CHECK(std::uint64_t(summary.at_pointer("/packet_rings/1/dropped")) == 10);
+  CHECK(std::string_view(summary.at_pointer("/stages/2/stage")) == "observer");
+  CHECK(std::uint64_t(summary.at_pointer("/stages/3/counters/flows_written")) == 7);
+  CHECK(bool(summary.at_pointer("/ledger/balanced")));
+  CHECK(std::uint64_t(summary.at_pointer("/ledger/sums/0/left")) == 100);
+}
+
+TEST_CASE("Prometheus text has each metric once, with help and type before its samples") {
+  const auto text = stats_prometheus(balanced_snapshot());
+  CHECK(contains(text, "# HELP orbweaver_capture_packets_read packets that the source gave\n"
+                       "# TYPE orbweaver_capture_packets_read counter\n"
+                       "orbweaver_capture_packets_read{session=\"night\",index=\"0\"} 100\n"));
+  CHECK(contains(text, "# TYPE orbweaver_observer_flows_open gauge\n"));
+  CHECK(contains(text, "orbweaver_observer_packets_received{session=\"night\",index=\"1\"} 30\n"));
+  CHECK(contains(text, "orbweaver_capture_dropped_on{session=\"night\",observer=\"1\"} 10\n"));
+  CHECK(contains(text, "orbweaver_ring_fill_octets{session=\"night\",ring=\"night.packets.0\"} 262144\n"));
+  CHECK(contains(text, "orbweaver_stage_up{session=\"night\",stage=\"merger\",index=\"0\"} 0\n"));
+  const auto first = text.find("# TYPE orbweaver_ring_records ");
+  CHECK(first != std::string::npos);
+  CHECK(text.find("# TYPE orbweaver_ring_records ", first + 1) == std::string::npos);
+}
+
+TEST_CASE("the table shows rates since the snapshot before, or since the session began") {
+  auto before = balanced_snapshot();
+  auto now = before;
+  now.taken_ns = before.taken_ns + 500'000'000;
+  now.stages[0].counters[CaptureCounter::packets_read] += 1'000'000;
+  CHECK(contains(stats_table(before), "50/s"));
+  const auto table = stats_table(now, &before);
+  CHECK(contains(table, "2,000,000/s"));
+  CHECK(contains(table, "1,000,100 packets"));
+  CHECK(contains(table, " 25.0 %"));
+}
+
+TEST_CASE("the progress line has percent and time left for a file alone") {
+  auto snapshot = balanced_snapshot();
+  CHECK(progress_line(snapshot, 1'234'567, 0) == "100 packets, 1.23 Mpkt/s, 7 flows, 17 dropped");
+  snapshot.stages[0].counters[CaptureCounter::size_octets] = 1000;
+  snapshot.stages[0].counters[CaptureCounter::position_octets] = 250;
+  CHECK(progress_line(snapshot, 12'345, 10) == "100 packets, 12.3 kpkt/s, 7 flows, 17 dropped, 25 %, 1:15 min left");
+  CHECK(progress_line(snapshot, 950, 0) == "100 packets, 950 pkt/s, 7 flows, 17 dropped, 25 %");
+}
+
+TEST_CASE("large numbers have commas") {
+  CHECK(with_commas(0) == "0");
+  CHECK(with_commas(999) == "999");
+  CHECK(with_commas(1000) == "1,000");
+  CHECK(with_commas(1234567890) == "1,234,567,890");
+}
