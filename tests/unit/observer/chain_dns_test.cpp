@@ -71,16 +71,16 @@ TEST_CASE("dns: over TCP the length prefix must be that of the message, and the 
 TEST_CASE("dns: counts that promise more records than there are make it invalid") {
   for (const std::size_t place : {4, 6, 8, 10}) {
     Octets lying = response;
-    ++lying[place + 1];
+    ++lying.at(place + 1);
     CHECK_MESSAGE(valid_over_udp(lying) == "false", place);
-    lying[place] = lying[place + 1] = 0xff;
+    lying.at(place) = lying.at(place + 1) = 0xff;
     CHECK_MESSAGE(valid_over_udp(lying) == "false", place);
   }
 }
 
 TEST_CASE("dns: a record whose data length lies makes it invalid") {
   Octets lying = response;
-  lying[lying.size() - 5] = 200;
+  lying.at(lying.size() - 5) = 200;
   CHECK(valid_over_udp(lying) == "false");
 }
 

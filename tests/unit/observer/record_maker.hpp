@@ -6,6 +6,7 @@
 #include "common/tcp.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -77,7 +78,13 @@ public:
   [[nodiscard]] std::vector<std::uint64_t> words() const {
     PacketRecord record = record_;
     const Host *low = &from_, *high = &to_;
-    const auto rank = [](const Host& host) { return std::pair(host.address, host.port); };
+    const auto rank = [](const Host& host) {
+      std::array<std::uint8_t, 18> octets{}; // the address, then the port
+      std::copy_n(host.address.begin(), std::min<std::size_t>(host.address.size(), 16), octets.begin());
+      octets[16] = static_cast<std::uint8_t>(host.port >> 8);
+      octets[17] = static_cast<std::uint8_t>(host.port);
+      return octets;
+    };
     const bool tie_is_high = record.bits & PacketBits::icmp_error;
     if (rank(from_) > rank(to_) || (rank(from_) == rank(to_) && tie_is_high)) {
       std::swap(low, high);
