@@ -23,7 +23,7 @@ struct Flow {
   FlowKeyHead key;
   std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
   std::uint64_t last_ns;      ///< of the packet handled last
-  std::uint64_t idle_second;  ///< the flow is idle when the clock comes to this second; never moves back
+  std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it
   std::uint32_t hash;
   std::uint16_t generation; ///< of the slot
   FlowState state;

@@ -78,9 +78,9 @@ public:
 private:
   using Entry = TimerWheel::Entry;
 
-  void packet(PacketView packet) noexcept;
+  void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
   std::uint32_t open(std::uint32_t hash, PacketView packet) noexcept;
-  void move_idle_second(Flow& flow, std::uint32_t slot) noexcept;
+  [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
   void active_entries(std::uint64_t second) noexcept;
@@ -114,6 +114,7 @@ private:
   std::uint64_t complete_timeout_s_;
   std::uint64_t active_timeout_s_;
   std::uint64_t clock_ = 0;
+  std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
   std::uint64_t vetoed_ = 0;
   FlowMeterCounters counters_;
 };

@@ -5,6 +5,7 @@
 #include "observer/flow_meter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 namespace orbweaver {
@@ -60,26 +61,33 @@ std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::packets(std::span<const PacketRecord* const> batch) noexcept {
+  std::array<std::uint32_t, max_batch> likely_slots;
+  for (; batch.size() > max_batch; batch = batch.subspan(max_batch))
+    packets(batch.first(max_batch));
   for (const auto* record : batch)
     table_.prefetch_index(metering::table_hash(*record));
-  for (const auto* record : batch)
-    table_.prefetch_flow(metering::table_hash(*record));
-  for (const auto* record : batch)
-    packet(PacketView(record));
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    likely_slots[i] = table_.prefetch_flow(metering::table_hash(*batch[i]));
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    packet(PacketView(batch[i]), likely_slots[i]);
 }
 
 template <typename Chains>
-void BasicFlowMeter<Chains>::packet(PacketView packet) noexcept {
-  if (packet->time_ns > clock_ * metering::ns_per_s) [[unlikely]]
+void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot) noexcept {
+  if (packet->time_ns > clock_ns_) [[unlikely]]
     tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
-  const std::uint32_t hash = metering::table_hash(packet.record());
-  std::uint32_t slot = table_.find(hash, packet);
-  if (slot == FlowTable::none)
-    slot = open(hash, packet);
+  std::uint32_t slot = likely_slot;
+  if (!table_.holds(slot, packet)) [[unlikely]] {
+    const std::uint32_t hash = metering::table_hash(packet.record());
+    slot = table_.find(hash, packet);
+    if (slot == FlowTable::none)
+      slot = open(hash, packet);
+  }
   Flow& flow = table_.flow(slot);
   flow.last_ns = packet->time_ns;
-  if (flow.state != FlowState::expiring)
-    move_idle_second(flow, slot);
+  flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
+  if (!(flow.bits & FlowBits::scheduled) && flow.state != FlowState::expiring) [[unlikely]]
+    schedule(flow, slot);
   if (flow.state == FlowState::vetoed) [[unlikely]] {
     ++counters_.packets_ignored;
     return;
@@ -98,7 +106,7 @@ std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet
   const std::uint32_t slot = table_.insert(hash, packet);
   Flow& flow = table_.flow(slot);
   flow.first_ns = packet->time_ns;
-  flow.idle_second = 0;
+  flow.latest_ns = packet->time_ns;
   flow.losses_before = counters_.packets_lost;
   // An ICMP error comes in the reverse direction of what it quotes.
   flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
@@ -116,23 +124,19 @@ std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet
 }
 
 template <typename Chains>
-void BasicFlowMeter<Chains>::move_idle_second(Flow& flow, std::uint32_t slot) noexcept {
-  const std::uint64_t second = metering::ceil_seconds(flow.last_ns + idle_timeout_ns_);
-  if (second <= flow.idle_second)
-    return;
-  flow.idle_second = second;
-  if (!(flow.bits & FlowBits::scheduled)) [[unlikely]]
-    schedule(flow, slot);
+std::uint64_t BasicFlowMeter<Chains>::idle_second(const Flow& flow) const noexcept {
+  return metering::ceil_seconds(flow.latest_ns + idle_timeout_ns_);
 }
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::schedule(Flow& flow, std::uint32_t slot) noexcept {
-  if (flow.idle_second <= clock_) {
+  const std::uint64_t second = idle_second(flow);
+  if (second <= clock_) {
     flow.bits &= static_cast<std::uint8_t>(~FlowBits::scheduled);
     return;
   }
   flow.bits |= FlowBits::scheduled;
-  idle_.add(flow.idle_second, {slot, flow.generation});
+  idle_.add(second, {slot, flow.generation});
 }
 
 template <typename Chains>
@@ -172,13 +176,14 @@ void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
   while (clock_ < second) {
     if (idle_.size() == 0 && active_.size() == 0 && leaving_.size() == 0) {
       clock_ = second; // nothing can happen in between, be it a year
-      return;
+      break;
     }
     ++clock_;
     active_entries(clock_);
     idle_entries(clock_);
     leaving_entries(clock_);
   }
+  clock_ns_ = clock_ * metering::ns_per_s;
 }
 
 template <typename Chains>
@@ -216,7 +221,7 @@ void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
   prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
     if (flow.state == FlowState::expiring)
       return;
-    if (flow.idle_second > second)
+    if (idle_second(flow) > second)
       schedule(flow, slot);
     else if (flow.state == FlowState::vetoed)
       leave(slot, EndReason::idle_timeout);
@@ -257,12 +262,12 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
 template <typename Chains>
 void BasicFlowMeter<Chains>::find_victims() noexcept {
   std::uint64_t first_second = clock_ + idle_.horizon();
-  const auto offer = [&](const Victim& victim, std::uint64_t idle_second) {
-    if (idle_second < first_second) {
-      first_second = idle_second;
+  const auto offer = [&](const Victim& victim, std::uint64_t idle_from) {
+    if (idle_from < first_second) {
+      first_second = idle_from;
       victims_.clear();
     }
-    if (idle_second == first_second)
+    if (idle_from == first_second)
       victims_.push_back(victim);
   };
   for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
@@ -275,7 +280,7 @@ void BasicFlowMeter<Chains>::find_victims() noexcept {
     prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
       if (flow.state == FlowState::expiring)
         return;
-      if (flow.idle_second > second)
+      if (idle_second(flow) > second)
         schedule(flow, slot);
       else
         offer({flow.last_ns, {slot, flow.generation}, true}, second);

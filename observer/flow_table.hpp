@@ -38,18 +38,21 @@ public:
   // calls of it. Without them a packet waits 480 ns in a table of 10 million flows, with them 100 ns.
 
   /// Brings the index line of a hash into the cache.
-  [[gnu::always_inline]] void prefetch_index(std::uint32_t hash) const noexcept { __builtin_prefetch(&index()[home(hash)]); }
+  [[gnu::always_inline]] void prefetch_index(std::uint32_t hash) const noexcept {
+    __builtin_prefetch(&index()[home(hash)]);
+  }
 
-  /// Brings the flow that a hash most likely belongs to into the cache.
-  [[gnu::always_inline]] void prefetch_flow(std::uint32_t hash) const noexcept {
+  /// Brings the flow that a hash most likely belongs to into the cache, and returns its slot, or none.
+  [[gnu::always_inline]] std::uint32_t prefetch_flow(std::uint32_t hash) const noexcept {
     const std::uint64_t* const index_begin = index();
     for (std::uint64_t place = home(hash);; place = (place + 1) & index_mask_) {
       const std::uint64_t entry = index_begin[place];
       if (entry == 0)
-        return;
+        return none;
       if (entry >> 32 == hash) {
-        prefetch_slot(static_cast<std::uint32_t>(entry) - 1);
-        return;
+        const auto slot = static_cast<std::uint32_t>(entry) - 1;
+        prefetch_slot(slot);
+        return slot;
       }
     }
   }
@@ -58,6 +61,11 @@ public:
     const std::byte* const lines = slab_.data() + std::size_t{slot} * stride_;
     for (std::uint32_t line = 0; line < stride_; line += 64)
       __builtin_prefetch(lines + line, 1);
+  }
+
+  /// Whether a slot holds the flow with the key of this packet.
+  [[nodiscard]] bool holds(std::uint32_t slot, PacketView packet) const noexcept {
+    return slot != none && flow(slot).state != FlowState::free && flow(slot).has_key_of(packet);
   }
 
   /// The slot of the flow with the key of this packet, or none.
