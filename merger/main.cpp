@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
       ->type_name("ENDPOINT")
       ->allow_extra_args(false)
       ->required();
-  app.add_option("--output", options.output, "Write to this file, which appears when it is complete [standard output]")
+  app.add_option("-o,--output", options.output, "Write to this file, which appears when it is complete [standard output]")
       ->type_name("FILE");
   app.add_flag("--digest", options.digest, "Also print a hash of all flows that does not depend on their order");
   add_stage_options(app, options.stage);
