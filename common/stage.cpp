@@ -109,6 +109,18 @@ void set_up_log(const std::string& program) {
   spdlog::set_default_logger(logger);
 }
 
+int report_errors(const std::function<int()>& run) {
+  try {
+    return run();
+  } catch (const UsageError& error) {
+    spdlog::error("{}", error.what());
+    return exit_usage;
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    return exit_failed;
+  }
+}
+
 int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run) {
   set_up_log(app.get_name());
   try {
@@ -119,15 +131,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>
     spdlog::error("{} (see {} --help)", error.what(), app.get_name());
     return exit_usage;
   }
-  try {
-    return run();
-  } catch (const UsageError& error) {
-    spdlog::error("{}", error.what());
-    return exit_usage;
-  } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
-    return exit_failed;
-  }
+  return report_errors(run);
 }
 
 void pin_to_cpu(int cpu) {

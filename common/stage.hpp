@@ -78,6 +78,9 @@ private:
   StageState end_ = StageState::failed;
 };
 
+/// Runs `run` and returns its exit status, or that of the error it throws, after one line on stderr.
+int report_errors(const std::function<int()>& run);
+
 /// Parses the command line and runs a program: `run` returns the exit status. Errors become one line on stderr,
 /// `program: error: what`, and an exit status.
 int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);

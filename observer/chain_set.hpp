@@ -99,81 +99,68 @@ private:
     return hooks<version, Class::other>(states, packet, rev);
   }
 
-  /// The hooks of one class of packets. A chain that has none for it is not even asked whether it was chosen.
+  /// Which of its hooks a chain has for a class of packets.
+  template <typename Chain, int version, Class kind>
+  struct Hooks {
+    using State = typename Chain::State;
+    static constexpr bool datagram = kind != Class::icmp_error;
+    static constexpr bool message = kind == Class::icmp || kind == Class::icmp_error;
+    static constexpr bool ip = datagram && requires(State & s, PacketView p) { Chain::ip(s, p, true); };
+    static constexpr bool ip4 = datagram && version == 4 && requires(State & s, PacketView p) {
+      Chain::ip4(s, p, true);
+    };
+    static constexpr bool ip6 = datagram && version == 6 && requires(State & s, PacketView p) {
+      Chain::ip6(s, p, true);
+    };
+    static constexpr bool tcp = kind == Class::tcp && requires(State & s, PacketView p) { Chain::tcp(s, p, true); };
+    static constexpr bool udp = kind == Class::udp && requires(State & s, PacketView p) { Chain::udp(s, p, true); };
+    static constexpr bool l4 = (kind == Class::other || kind == Class::icmp) && requires(State & s, PacketView p) {
+      Chain::l4(s, p, true);
+    };
+    static constexpr bool icmp4 = message && version == 4 && requires(State & s, PacketView p) {
+      Chain::icmp4(s, p, true);
+    };
+    static constexpr bool icmp6 = message && version == 6 && requires(State & s, PacketView p) {
+      Chain::icmp6(s, p, true);
+    };
+    static constexpr bool any = ip || ip4 || ip6 || tcp || udp || l4 || icmp4 || icmp6;
+
+    [[gnu::always_inline]] static bool call(State& state, PacketView packet, bool rev) noexcept {
+      bool going = true;
+      if constexpr (ip)
+        going &= Chain::ip(state, packet, rev);
+      if constexpr (ip4)
+        going &= Chain::ip4(state, packet, rev);
+      if constexpr (ip6)
+        going &= Chain::ip6(state, packet, rev);
+      if constexpr (tcp)
+        going &= Chain::tcp(state, packet, rev);
+      if constexpr (udp)
+        going &= Chain::udp(state, packet, rev);
+      if constexpr (l4)
+        going &= Chain::l4(state, packet, rev);
+      if constexpr (icmp4)
+        going &= Chain::icmp4(state, packet, rev);
+      if constexpr (icmp6)
+        going &= Chain::icmp6(state, packet, rev);
+      return going;
+    }
+  };
+
+  /// Runs a class's hooks. A chain that has none for it is not even asked whether it was chosen.
   template <int version, Class kind>
   bool hooks(std::byte* states, PacketView packet, bool rev) const noexcept {
     bool going = true;
     std::size_t place = 0;
-    const auto chain = [&]<typename Chain>(std::type_identity<Chain>) {
-      if constexpr (has_hook<Chain, version, kind>())
+    const auto run = [&]<typename Chain>(std::type_identity<Chain>) {
+      using ChainHooks = Hooks<Chain, version, kind>;
+      if constexpr (ChainHooks::any)
         if (chosen_ >> place & 1)
-          going &=
-              call<version, kind>(*std::launder(reinterpret_cast<typename Chain::State*>(states + offsets_[place])),
-                                  std::type_identity<Chain>{}, packet, rev);
+          going &= ChainHooks::call(*std::launder(reinterpret_cast<typename Chain::State*>(states + offsets_[place])),
+                                    packet, rev);
       ++place;
     };
-    (chain(std::type_identity<Chains>{}), ...);
-    return going;
-  }
-
-  template <typename Chain, int version, Class kind>
-  static consteval bool has_hook() {
-    using State = typename Chain::State;
-    constexpr bool ip = requires(State & s, PacketView p) {
-      Chain::ip(s, p, true);
-    };
-    constexpr bool ip4 = requires(State & s, PacketView p) {
-      Chain::ip4(s, p, true);
-    };
-    constexpr bool ip6 = requires(State & s, PacketView p) {
-      Chain::ip6(s, p, true);
-    };
-    constexpr bool tcp = requires(State & s, PacketView p) {
-      Chain::tcp(s, p, true);
-    };
-    constexpr bool udp = requires(State & s, PacketView p) {
-      Chain::udp(s, p, true);
-    };
-    constexpr bool l4 = requires(State & s, PacketView p) {
-      Chain::l4(s, p, true);
-    };
-    constexpr bool icmp4 = requires(State & s, PacketView p) {
-      Chain::icmp4(s, p, true);
-    };
-    constexpr bool icmp6 = requires(State & s, PacketView p) {
-      Chain::icmp6(s, p, true);
-    };
-    constexpr bool datagram = kind != Class::icmp_error;
-    constexpr bool message = kind == Class::icmp || kind == Class::icmp_error;
-    return (datagram && (ip || (version == 4 ? ip4 : ip6))) || (kind == Class::tcp && tcp) ||
-           (kind == Class::udp && udp) || ((kind == Class::other || kind == Class::icmp) && l4) ||
-           (message && (version == 4 ? icmp4 : icmp6));
-  }
-
-  template <int version, Class kind, typename Chain>
-  [[gnu::always_inline]] static bool call(typename Chain::State& state, std::type_identity<Chain>, PacketView packet,
-                                          bool rev) noexcept {
-    bool going = true;
-    if constexpr (kind != Class::icmp_error) {
-      if constexpr (requires { Chain::ip(state, packet, rev); })
-        going &= Chain::ip(state, packet, rev);
-      if constexpr (version == 4 && requires { Chain::ip4(state, packet, rev); })
-        going &= Chain::ip4(state, packet, rev);
-      if constexpr (version == 6 && requires { Chain::ip6(state, packet, rev); })
-        going &= Chain::ip6(state, packet, rev);
-    }
-    if constexpr (kind == Class::tcp && requires { Chain::tcp(state, packet, rev); })
-      going &= Chain::tcp(state, packet, rev);
-    if constexpr (kind == Class::udp && requires { Chain::udp(state, packet, rev); })
-      going &= Chain::udp(state, packet, rev);
-    if constexpr ((kind == Class::other || kind == Class::icmp) && requires { Chain::l4(state, packet, rev); })
-      going &= Chain::l4(state, packet, rev);
-    if constexpr (kind == Class::icmp || kind == Class::icmp_error) {
-      if constexpr (version == 4 && requires { Chain::icmp4(state, packet, rev); })
-        going &= Chain::icmp4(state, packet, rev);
-      if constexpr (version == 6 && requires { Chain::icmp6(state, packet, rev); })
-        going &= Chain::icmp6(state, packet, rev);
-    }
+    (run(std::type_identity<Chains>{}), ...);
     return going;
   }
 

@@ -10,24 +10,11 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <functional>
 #include <spdlog/spdlog.h>
 
 namespace {
 
 using namespace orbweaver;
-
-int run(const std::function<int()>& command) {
-  try {
-    return command();
-  } catch (const UsageError& error) {
-    spdlog::error("{}", error.what());
-    return exit_usage;
-  } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
-    return exit_failed;
-  }
-}
 
 int run_command(int argc, char** argv) {
   CLI::App app("Orbweaver measures network paths: it watches traffic and says what the path did to it.", "orbweaver");
@@ -59,5 +46,5 @@ int run_command(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN); // a reader of our messages that leaves must not keep us from cleaning up
   set_up_log("orbweaver");
-  return run([&] { return run_command(argc, argv); });
+  return report_errors([&] { return run_command(argc, argv); });
 }
