@@ -45,7 +45,7 @@ class Kills(support.TestCase):
         self.kill("merger", 0, "orbweaver-merger")
 
     def test_a_stage_that_crashes_is_named_with_its_signal(self):
-        self.kill("observer", 0, "orbweaver-observer 0", signal.SIGSEGV)
+        self.kill("observer", 0, "orbweaver-observer 0", signal.SIGABRT)
 
     def test_the_front_command_killed(self):
         running = Running(self, "--observers", "2", "--output", self.path("flows"), "basic")
