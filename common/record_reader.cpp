@@ -199,7 +199,7 @@ void RecordReader::close() noexcept {
   header.consumer.state.store(EndState::finished, std::memory_order_release);
   wake_peer(header.producer.waiting);
   // Whoever made the ring removes it; where that process is gone, the last one out does.
-  if (!process_exists(header.creator_pid.load(std::memory_order_relaxed)))
+  if (!process_lives(header.creator_pid.load(std::memory_order_relaxed)))
     Segment::remove(ring_.name());
   ring_ = Ring();
 }

@@ -35,7 +35,7 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
       Ring ring = Ring::attach(segment);
       auto& header = ring.header();
       const auto state = header.producer.state.load(std::memory_order_acquire);
-      const bool creator_lives = process_exists(header.creator_pid.load(std::memory_order_relaxed));
+      const bool creator_lives = process_lives(header.creator_pid.load(std::memory_order_relaxed));
       if (state == EndState::attached && !end_is_dead(header.producer))
         throw UsageError("ring:" + endpoint.name + " already has a producer, process " +
                          std::to_string(header.producer.pid.load()) + "; give this one another name");

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
 #include <new>
 #include <unistd.h>
 
@@ -58,8 +61,21 @@ std::uint64_t Ring::fill_bytes() const noexcept {
   return published > given_back ? std::min(published - given_back, header().capacity_bytes) : 0;
 }
 
-bool process_exists(pid_t pid) noexcept {
-  return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+bool process_lives(pid_t pid) noexcept {
+  if (pid <= 0 || (kill(pid, 0) != 0 && errno != EPERM))
+    return false;
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno != ENOENT; // no /proc to ask: what kill said stands, unless the process has gone meanwhile
+  char stat[256];
+  const auto size = read(fd, stat, sizeof stat - 1);
+  close(fd);
+  stat[size > 0 ? size : 0] = '\0';
+  // "pid (name) state ...": the name may hold anything, so the last parenthesis counts.
+  const char* const name_end = std::strrchr(stat, ')');
+  return !name_end || (name_end[1] != '\0' && name_end[2] != 'Z' && name_end[2] != 'X');
 }
 
 bool end_is_dead(const RingEnd& end) noexcept {
@@ -67,7 +83,7 @@ bool end_is_dead(const RingEnd& end) noexcept {
   case EndState::dead:
     return true;
   case EndState::attached:
-    return !process_exists(end.pid.load(std::memory_order_relaxed));
+    return !process_lives(end.pid.load(std::memory_order_relaxed));
   case EndState::absent:
   case EndState::finished:
     break;

@@ -91,7 +91,7 @@ private:
 /// Whether that end's process is gone without having finished. Looks at the process table: for slow paths.
 [[nodiscard]] bool end_is_dead(const RingEnd& end) noexcept;
 
-/// Whether a process of that id runs (or is a zombie). False for 0.
-[[nodiscard]] bool process_exists(pid_t pid) noexcept;
+/// Whether a process of that id runs; one that has died and only waits to be reaped does not. False for 0.
+[[nodiscard]] bool process_lives(pid_t pid) noexcept;
 
 } // namespace orbweaver

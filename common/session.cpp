@@ -31,12 +31,12 @@ bool name_fits(const std::string& name) {
 }
 
 bool lives(const Session& session) {
-  if (process_exists(session.control().creator_pid.load(std::memory_order_relaxed)))
+  if (process_lives(session.control().creator_pid.load(std::memory_order_relaxed)))
     return true;
   const auto stages = session.stages();
   return std::any_of(stages.begin(), stages.end(), [](const StageBlock& stage) {
     return stage.state.load(std::memory_order_relaxed) == StageState::running &&
-           process_exists(stage.pid.load(std::memory_order_relaxed));
+           process_lives(stage.pid.load(std::memory_order_relaxed));
   });
 }
 
@@ -47,15 +47,15 @@ bool half_made(const std::string& name) {
     return false;
   const auto& control = *reinterpret_cast<const ControlBlock*>(segment.data());
   const pid_t creator = control.creator_pid.load(std::memory_order_relaxed);
-  return control.magic.load(std::memory_order_acquire) == 0 && creator != 0 && !process_exists(creator);
+  return control.magic.load(std::memory_order_acquire) == 0 && creator != 0 && !process_lives(creator);
 }
 
 bool ring_lives(const std::string& segment) {
   const Ring ring = Ring::attach(segment, false);
   const auto& header = ring.header();
   const auto pid = [](const RingEnd& end) { return end.pid.load(std::memory_order_relaxed); };
-  return process_exists(header.creator_pid.load(std::memory_order_relaxed)) || process_exists(pid(header.producer)) ||
-         process_exists(pid(header.consumer));
+  return process_lives(header.creator_pid.load(std::memory_order_relaxed)) || process_lives(pid(header.producer)) ||
+         process_lives(pid(header.consumer));
 }
 
 } // namespace

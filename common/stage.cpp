@@ -92,7 +92,7 @@ Stage::~Stage() {
   std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with itself in the other stages
   for (const auto& stage : session_.stages())
     if (stage.state.load(std::memory_order_acquire) == StageState::running &&
-        process_exists(stage.pid.load(std::memory_order_relaxed)))
+        process_lives(stage.pid.load(std::memory_order_relaxed)))
       return;
   Session::remove(session_.name());
 }

@@ -21,9 +21,9 @@ namespace {
 
 bool is_running(const Session& session) {
   const auto stages = session.stages();
-  return process_exists(session.control().creator_pid.load(std::memory_order_relaxed)) ||
+  return process_lives(session.control().creator_pid.load(std::memory_order_relaxed)) ||
          std::any_of(stages.begin(), stages.end(),
-                     [](const StageBlock& stage) { return process_exists(stage.pid.load(std::memory_order_relaxed)); });
+                     [](const StageBlock& stage) { return process_lives(stage.pid.load(std::memory_order_relaxed)); });
 }
 
 /// The session asked for, or the only one that runs.
