@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 
 namespace orbweaver {
 
@@ -20,6 +21,22 @@ Endpoint Endpoint::parse(const std::string& text) {
     throw UsageError("endpoint '" + text + "': a ring's name has 1 to 96 letters, digits, dots, dashes or underscores");
   }
   throw UsageError("endpoint '" + text + "': give ring:NAME or file:PATH");
+}
+
+void refuse_same_file(const std::string& input_path, const std::string& output_path) {
+  std::error_code none; // one of them does not exist: they are not the same
+  if (std::filesystem::equivalent(input_path, output_path, none))
+    throw UsageError(output_path +
+                     " is the input as well: it would be overwritten before it is read; name another output");
+}
+
+void refuse_same_file(const Endpoint& input, const Endpoint& output) {
+  if (input.kind != output.kind)
+    return;
+  if (input.kind == Endpoint::Kind::file)
+    refuse_same_file(input.name, output.name);
+  else if (input.name == output.name)
+    throw UsageError("ring:" + input.name + " cannot be input and output at once; name another ring");
 }
 
 std::string Endpoint::segment_name() const {

@@ -21,6 +21,11 @@ struct Endpoint {
   [[nodiscard]] std::string segment_name() const;
 };
 
+/// Refuses, as a UsageError, an output that is the same file as an input: it would be emptied before it is read.
+/// Paths that do not exist are no file.
+void refuse_same_file(const std::string& input_path, const std::string& output_path);
+void refuse_same_file(const Endpoint& input, const Endpoint& output);
+
 /// How a stage opens its endpoints.
 struct EndpointOptions {
   std::uint64_t ring_bytes = std::uint64_t{8} << 20; ///< of a ring that the producer makes because there is none

@@ -30,11 +30,23 @@ extern "C" void on_stop_signal(int signal) {
   }
 }
 
+/// In a session a stage may be told more than once: by its process group, by the front command, by its death.
+extern "C" void on_session_signal(int) {
+  stop_flag.store(true, std::memory_order_relaxed);
+}
+
 void handle(int signal, void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   sigaction(signal, &action, nullptr); // no SA_RESTART: a blocking call returns, and the stop flag is seen
+}
+
+void unblock(int signal) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 } // namespace
@@ -68,7 +80,8 @@ Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.sessi
     // The front command decides about Ctrl-C; when it dies, the stage comes to its end.
     prctl(PR_SET_PDEATHSIG, SIGTERM);
   }
-  handle(SIGTERM, on_stop_signal);
+  handle(SIGTERM, alone_ ? on_stop_signal : on_session_signal);
+  unblock(SIGTERM); // the front command starts stages with it blocked, so that none is lost before there is a handler
   handle(SIGINT, alone_ ? on_stop_signal : SIG_IGN);
   handle(SIGPIPE, SIG_IGN);
   block_->pid.store(getpid(), std::memory_order_relaxed);
@@ -101,7 +114,9 @@ const std::atomic<bool>& Stage::stop() const noexcept {
   return stop_flag;
 }
 
-const std::atomic<bool>& Stage::stop_reading() const noexcept { return alone_ ? stop_flag : never; }
+const std::atomic<bool>& Stage::stop_reading() const noexcept {
+  return alone_ ? stop_flag : never;
+}
 
 void set_up_log(const std::string& program) {
   auto logger = spdlog::stderr_logger_st(program);

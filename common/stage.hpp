@@ -49,8 +49,8 @@ inline constexpr unsigned default_flow_ring_mib = 4;
 /// A running stage. There is one in a process.
 class Stage {
 public:
-  /// Pins the process, sets its signals (SIGTERM asks to stop; SIGINT too, where the stage runs alone; the second one
-  /// ends the process at once; SIGPIPE is ignored), and takes its block of counters. Throws Error.
+  /// Pins the process, sets its signals (SIGTERM asks to stop; where the stage runs alone SIGINT too, and the second
+  /// one ends the process at once; SIGPIPE is ignored), and takes its block of counters. Throws Error.
   Stage(StageKind kind, const StageOptions& options);
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;

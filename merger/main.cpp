@@ -27,19 +27,20 @@ int run(const Options& options) {
   std::vector<Endpoint> endpoints;
   for (const auto& text : options.flows)
     endpoints.push_back(Endpoint::parse(text));
+  for (const auto& endpoint : endpoints)
+    if (endpoint.kind == Endpoint::Kind::file && !options.output.empty())
+      refuse_same_file(endpoint.name, options.output);
   Stage stage(StageKind::merger, options.stage);
   Output output(options.output);
   std::vector<RecordReader> streams;
   const auto endpoint_opts = endpoint_options(options.stage, default_flow_ring_mib);
   for (const auto& endpoint : endpoints)
-    streams.push_back(RecordReader::open(endpoint, StreamKind::flows, endpoint_opts, &stage.stop()));
+    streams.push_back(RecordReader::open(endpoint, StreamKind::flows, endpoint_opts, &stage.stop_reading()));
 
   Merger merger(std::move(streams), output, options.digest,
                 [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
-  // In a session the stages before this one end first: their streams' ends say when it is over.
   const bool alone = options.stage.session.empty();
-  const std::atomic<bool> never{false};
-  const bool complete = merger.run(alone ? stage.stop() : never);
+  const bool complete = merger.run(stage.stop_reading());
   for (const auto& problem : merger.problems())
     spdlog::error("{}", problem);
   if (options.digest && alone && !output.failed())
@@ -58,7 +59,8 @@ int main(int argc, char** argv) {
       ->type_name("ENDPOINT")
       ->allow_extra_args(false)
       ->required();
-  app.add_option("-o,--output", options.output, "Write to this file, which appears when it is complete [standard output]")
+  app.add_option("-o,--output", options.output,
+                 "Write to this file, which appears when it is complete [standard output]")
       ->type_name("FILE");
   app.add_flag("--digest", options.digest, "Also print a hash of all flows that does not depend on their order");
   add_stage_options(app, options.stage);

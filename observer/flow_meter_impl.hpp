@@ -84,7 +84,13 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
       slot = open(hash, packet);
   }
   Flow& flow = table_.flow(slot);
-  flow.last_ns = packet->time_ns;
+  if (packet->bits & PacketBits::fragment) [[unlikely]] {
+    // A fragment that waited for its first one comes late, with its own time.
+    flow.first_ns = std::min(flow.first_ns, packet->time_ns);
+    flow.last_ns = std::max(flow.last_ns, packet->time_ns);
+  } else {
+    flow.last_ns = packet->time_ns;
+  }
   flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
   if (!(flow.bits & FlowBits::scheduled) && flow.state != FlowState::expiring) [[unlikely]]
     schedule(flow, slot);
@@ -105,7 +111,7 @@ std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet
     make_room();
   const std::uint32_t slot = table_.insert(hash, packet);
   Flow& flow = table_.flow(slot);
-  flow.first_ns = packet->time_ns;
+  flow.first_ns = flow.last_ns = packet->time_ns;
   flow.latest_ns = packet->time_ns;
   flow.losses_before = counters_.packets_lost;
   // An ICMP error comes in the reverse direction of what it quotes.

@@ -38,6 +38,17 @@ struct Options {
   bool describe = false;
 };
 
+/// RawBytes in words.
+std::string names_of(std::uint32_t raw_bytes) {
+  std::string names;
+  for (const auto& [bit, name] :
+       {std::pair(RawBytes::tcp_options, "TCP options"), std::pair(RawBytes::icmp_quotation, "ICMP quotations"),
+        std::pair(RawBytes::dns_payload, "DNS payloads")})
+    if (raw_bytes & bit)
+      names.append(names.empty() ? "" : ", ").append(name);
+  return names;
+}
+
 int run(Options& options) {
   if (options.describe) {
     describe_library();
@@ -45,21 +56,21 @@ int run(Options& options) {
   }
   if (options.in.empty() || options.out.empty())
     throw UsageError("give --in and --out (see orbweaver-observer --help)");
+  if (options.chains.empty())
+    throw UsageError("name at least one chain (see orbweaver observe --list-chains)");
   const ChainSet chains = ChainSet::choose(options.chains);
   const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
+  refuse_same_file(in, out);
   if (options.meter.max_flows == 0)
     options.meter.max_flows = flows_that_fit(chains.state_bytes(), options.observers);
 
   Stage stage(StageKind::observer, options.stage);
   const EndpointOptions endpoints = endpoint_options(options.stage, options.ring_mib);
   RecordWriter writer = RecordWriter::open(out, chains.describe(), endpoints);
-  RecordReader reader = RecordReader::open(in, StreamKind::packets, endpoints, &stage.stop());
-  if (const std::uint32_t missing = chains.raw_bytes() & ~reader.stream().raw_bytes)
+  RecordReader reader = RecordReader::open(in, StreamKind::packets, endpoints, &stage.stop_reading());
+  if (const std::string missing = names_of(chains.raw_bytes() & ~reader.stream().raw_bytes); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
-                 in.name,
-                 missing & RawBytes::tcp_options   ? "TCP options"
-                 : missing & RawBytes::dns_payload ? "DNS payloads"
-                                                   : "ICMP quotations");
+                 in.name, missing);
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
   if (!result.complete) {
     spdlog::error("{}", result.problem);

@@ -72,8 +72,10 @@ public:
     housekeep();
     const EndCause cause = !result.complete ? EndCause::failed : ended_ ? cause_ : EndCause::interrupted;
     if (!writer_.finish(cause, stop) && result.complete) {
-      result.complete = false;
-      result.problem = writer_.failure();
+      result = {false, writer_.failure()};
+      if (result.problem.empty())
+        result.problem = writer_.name() + ": its reader has left; " + std::to_string(sink_.dropped()) +
+                         " flows could not be given to it";
     }
     housekeep();
     return result;

@@ -211,6 +211,14 @@ TEST_CASE("each flow says how many packets its ring lost while it was open") {
   CHECK(metering.counters().packets_lost == 109);
 }
 
+TEST_CASE("a flow's last packet is the one handled last, but a fragment that comes late turns no times round") {
+  ScriptedMetering metering(scripted);
+  metering.feed({at(100), at(102), at(101), at(99).set(PacketBits::fragment)});
+  metering.meter().flush();
+  CHECK(metering.flows()[0]["pkt_first"] == "99000000000");
+  CHECK(metering.flows()[0]["pkt_last"] == "101000000000");
+}
+
 TEST_CASE("at the end all flows leave: active ones as forced, expiring ones for their reason") {
   ScriptedMetering metering(scripted);
   metering.feed({at(100), forward(tcp).at(101).ip_length(ScriptedChain::complete_length), forward(sctp).at(130)});
