@@ -17,6 +17,7 @@ enum class RecordKind : std::uint16_t {
   flow = 4,    ///< FlowRecord
   job = 5,     ///< a job record of the spider
   end = 6,     ///< EndRecord: nothing comes after it
+  block = 7,   ///< BlockRecord: files only, and readers keep it to themselves
 };
 
 /// Opens every record.
@@ -55,6 +56,14 @@ enum class EndCause : std::uint64_t {
   interrupted = 1, ///< somebody asked the producer to stop; what it had is all here
   failed = 2,      ///< the input could not be read further; what came before is all here
 };
+
+/// A file is a sequence of blocks: this, then as many records as it says. Rings have no blocks.
+struct BlockRecord {
+  RecordHeader header;
+  std::uint64_t octets;   ///< of the records of the block, this one not counted; a multiple of 8 above 0
+  std::uint64_t checksum; ///< checksum() of those octets
+};
+static_assert(sizeof(BlockRecord) == 24);
 
 /// The last record of a stream. A recorded file without it was cut off.
 struct EndRecord {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/record_reader.hpp"
 
+#include "common/checksum.hpp"
 #include "common/error.hpp"
 
 #include <boost/interprocess/file_mapping.hpp>
@@ -8,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <span>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -46,7 +48,8 @@ bip::mapped_region map_file(const std::string& path) {
   if (!std::filesystem::is_regular_file(status))
     throw Error("cannot read " + path + ": not a regular file");
   if (std::filesystem::file_size(path, error) < sizeof(StreamHeader))
-    throw Error(path + ": not an Orbweaver stream (shorter than a stream's header)");
+    throw Error(path + ": not an Orbweaver stream (ends before offset " + std::to_string(sizeof(StreamHeader)) +
+                ", within the header)");
   try {
     bip::mapped_region region(bip::file_mapping(path.c_str(), bip::read_only), bip::read_only);
     region.advise(bip::mapped_region::advice_sequential);
@@ -56,13 +59,32 @@ bip::mapped_region map_file(const std::string& path) {
   }
 }
 
-/// A copy of a stream's header, checked; the error begins with `name`.
-std::unique_ptr<StreamHeader> copy_stream_header(const void* from, StreamKind kind, const std::string& name) {
+/// A copy of a stream's header that passed `check`; the error begins with `name`.
+std::unique_ptr<StreamHeader> copy_stream_header(const void* from, StreamKind kind, const std::string& name,
+                                                 std::string (*check)(const StreamHeader&, StreamKind)) {
   auto header = std::make_unique<StreamHeader>();
   std::memcpy(header.get(), from, sizeof(StreamHeader));
-  if (const auto why = check_stream_header(*header, kind); !why.empty())
+  if (const auto why = check(*header, kind); !why.empty())
     throw Error(name + ": " + why);
   return header;
+}
+
+/// How many octets of a block that was cut off are whole records; nothing where a record stands among them that such a
+/// block cannot have: then it is the block's length that is wrong.
+std::optional<std::uint64_t> whole_records(std::span<const std::byte> octets) noexcept {
+  std::uint64_t whole = 0;
+  RecordHeader header{};
+  while (octets.size() - whole >= sizeof header) {
+    std::memcpy(&header, octets.data() + whole, sizeof header);
+    if (header.length < sizeof header)
+      return std::nullopt;
+    if (record_stride(header.length) > octets.size() - whole)
+      break;
+    if (header.kind == RecordKind::end || header.kind == RecordKind::block)
+      return std::nullopt;
+    whole += record_stride(header.length);
+  }
+  return whole;
 }
 
 } // namespace
@@ -74,11 +96,10 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
     reader.name_ = endpoint.text();
     reader.file_ = map_file(endpoint.name);
     const auto* data = static_cast<const std::byte*>(reader.file_.get_address());
-    reader.stream_ = copy_stream_header(data, kind, endpoint.name);
+    reader.stream_ = copy_stream_header(data, kind, endpoint.name, check_file_header);
     reader.area_ = data;
     reader.mask_ = std::numeric_limits<std::uint64_t>::max();
-    reader.cursor_ = reader.released_ = sizeof(StreamHeader);
-    reader.seen_ = reader.file_.get_size();
+    reader.cursor_ = reader.released_ = reader.seen_ = sizeof(StreamHeader);
     reader.release_batch_ = std::numeric_limits<std::uint64_t>::max();
     return reader;
   }
@@ -102,7 +123,7 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
     throw UsageError("ring:" + name + " already has a consumer, process " + std::to_string(header.consumer.pid.load()));
   RecordReader reader;
   reader.name_ = "ring:" + name;
-  reader.stream_ = copy_stream_header(&header.stream, kind, name);
+  reader.stream_ = copy_stream_header(&header.stream, kind, name, check_stream_header);
   reader.ring_ = ring; // from here on the reader leaves the ring when it goes
   reader.busy_poll_ = options.busy_poll;
   reader.area_ = ring.area();
@@ -116,7 +137,7 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
 
 RecordReader::RecordReader(RecordReader&& other) noexcept
     : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
-      release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_),
+      release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
       busy_poll_(other.busy_poll_), ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)),
       stream_(std::move(other.stream_)), name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
 
@@ -125,8 +146,10 @@ RecordReader::~RecordReader() {
 }
 
 bool RecordReader::look() noexcept {
-  if (!ring_ || ended_ || !damage_.empty())
+  if (ended_ || !damage_.empty())
     return false;
+  if (!ring_)
+    return look_at_block();
   // Pairs with the release store in RecordWriter::publish.
   const auto index = ring_.header().producer.index.load(std::memory_order_acquire);
   if (index == seen_)
@@ -138,6 +161,48 @@ bool RecordReader::look() noexcept {
   }
   seen_ = index;
   return true;
+}
+
+bool RecordReader::look_at_block() noexcept {
+  if (cut_) {
+    mark_damaged("the file was cut off within a block");
+    return false;
+  }
+  const std::span<const std::byte> file(area_, file_.get_size()); // empty when this was a ring that it has left
+  if (cursor_ >= file.size())
+    return false;
+  const auto rest = file.subspan(cursor_);
+  BlockRecord block{};
+  if (rest.size() < sizeof block) {
+    mark_damaged("the file was cut off within the header of a block");
+    return false;
+  }
+  std::memcpy(&block, rest.data(), sizeof block);
+  if (block.header.length != sizeof block || block.header.kind != RecordKind::block || block.header.reserved != 0 ||
+      block.octets == 0 || block.octets % record_alignment != 0) {
+    mark_damaged("there is no header of a block");
+    return false;
+  }
+  auto records = rest.subspan(sizeof block);
+  if (block.octets > records.size()) {
+    const auto whole = whole_records(records);
+    if (!whole) {
+      mark_damaged("a block of " + std::to_string(block.octets) + " octets does not fit, " +
+                   std::to_string(records.size()) + " are there");
+      return false;
+    }
+    cut_ = true;
+    records = records.first(*whole);
+  } else {
+    records = records.first(block.octets);
+    if (checksum(records) != block.checksum) {
+      mark_damaged("a block of " + std::to_string(block.octets) + " octets was altered, its checksum is another");
+      return false;
+    }
+  }
+  cursor_ += sizeof block;
+  seen_ = cursor_ + records.size();
+  return seen_ != cursor_ || look_at_block(); // cut off before the end of its first record: damage
 }
 
 void RecordReader::release_now() noexcept {

@@ -4,7 +4,8 @@
 //   while ((n = reader.peek(batch)) > 0 || reader.wait(stop) == Wait::readable) { handle batch[0..n); reader.release();
 //   }
 //
-// It trusts nothing that it reads: a record that does not fit ends the stream, and damage() says where and why.
+// It trusts nothing that it reads: a record that does not fit, or a block of a file whose checksum is another, ends the
+// stream, and damage() says where and why.
 #pragma once
 
 #include "common/endpoint.hpp"
@@ -27,7 +28,7 @@ enum class Wait {
   readable, ///< peek() gives records now
   quiet,    ///< nothing came for the time of a sleep: time for housekeeping, then wait again
   ended,    ///< the end record was read: nothing more comes
-  cut_off,  ///< the producer died, or the file stops without an end record: all that there was has been read
+  cut_off,  ///< the producer died, or the file stops after a block without an end record: all that there was was read
   damaged,  ///< damage() says what
   stopped,  ///< the stop flag was set and nothing is left to read
 };
@@ -109,7 +110,12 @@ public:
 
 private:
   RecordReader() = default;
+  /// Looks for more when all that was seen is read: the producer's index, or a file's next block. False where there is
+  /// no more, or what there is is damaged.
   bool look() noexcept;
+  /// Checks the block at the cursor and lets its records be read. Of a block that was cut off, which nothing can check,
+  /// those that are whole; the damage is told when they are read.
+  bool look_at_block() noexcept;
   void release_now() noexcept;
   [[nodiscard]] std::uint64_t contiguous() const noexcept {
     const std::uint64_t to_end =
@@ -121,11 +127,12 @@ private:
   const std::byte* area_ = nullptr;
   std::uint64_t mask_ = 0;
   std::uint64_t cursor_ = 0;   ///< next octet to read
-  std::uint64_t seen_ = 0;     ///< the producer's index as last loaded
+  std::uint64_t seen_ = 0;     ///< the producer's index as last loaded, or the end of the file's block
   std::uint64_t released_ = 0; ///< what the producer was told
   std::uint64_t release_batch_ = 0;
   std::uint64_t records_ = 0;
   bool ended_ = false;
+  bool cut_ = false; ///< the file ends within the block that is read
   bool busy_poll_ = false;
   Ring ring_;
   boost::interprocess::mapped_region file_;

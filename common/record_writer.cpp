@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/record_writer.hpp"
 
+#include "common/checksum.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
+#include <span>
 #include <unistd.h>
 #include <utility>
 
@@ -62,13 +64,18 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& st
     writer.fd_ = ::open(endpoint.name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (writer.fd_ < 0)
       throw Error("cannot write " + endpoint.name + ": " + errno_text());
-    if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&stream), sizeof stream))
-      throw Error("cannot write " + endpoint.name + ": " + errno_text());
     writer.buffer_ = std::make_unique<std::byte[]>(file_buffer_bytes);
     writer.area_ = writer.buffer_.get();
     writer.mask_ = file_buffer_bytes - 1;
+    writer.position_ = writer.published_ = sizeof(BlockRecord);
     writer.limit_ = file_buffer_bytes;
     writer.max_record_bytes_ = file_buffer_bytes / 4;
+    StreamHeader header = stream;
+    header.checksum = header_checksum(stream);
+    if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&header), sizeof header)) {
+      writer.error_ = errno; // so that its destructor writes nothing more
+      throw Error(writer.failure());
+    }
     return writer;
   }
   writer.ring_ = attach_or_create(endpoint, options, writer.owns_ring_);
@@ -110,7 +117,7 @@ bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
 
 std::byte* RecordWriter::claim_slowly(std::uint64_t stride) noexcept {
   if (fd_ >= 0)
-    return flush_file() && stride <= mask_ + 1 ? area_ : nullptr;
+    return flush_file() && position_ + stride <= limit_ ? area_ + position_ : nullptr;
   const std::uint64_t offset = position_ & mask_;
   const std::uint64_t to_end = mask_ + 1 - offset;
   const std::uint64_t padding = stride > to_end ? to_end : 0;
@@ -127,12 +134,17 @@ std::byte* RecordWriter::claim_slowly(std::uint64_t stride) noexcept {
 bool RecordWriter::flush_file() noexcept {
   if (error_ != 0)
     return false;
+  if (position_ == sizeof(BlockRecord))
+    return true;
+  const std::span<const std::byte> records(area_ + sizeof(BlockRecord), area_ + position_);
+  const BlockRecord block{{sizeof(BlockRecord), RecordKind::block, 0}, records.size(), checksum(records)};
+  __builtin_memcpy(area_, &block, sizeof block);
   if (!write_all(fd_, area_, position_)) {
     error_ = errno;
     limit_ = 0;
     return false;
   }
-  position_ = published_ = 0;
+  position_ = published_ = sizeof(BlockRecord);
   return true;
 }
 

@@ -109,6 +109,7 @@ private:
   RecordWriter() = default;
   std::byte* claim_slowly(std::uint64_t stride) noexcept;
   bool has_room(std::uint64_t wanted) noexcept;
+  /// Writes what the buffer holds as one block.
   bool flush_file() noexcept;
 
   std::byte* area_ = nullptr;
@@ -119,7 +120,7 @@ private:
   std::uint64_t records_ = 0;
   std::uint64_t max_record_bytes_ = 0;
   Ring ring_;
-  std::unique_ptr<std::byte[]> buffer_; ///< of a file
+  std::unique_ptr<std::byte[]> buffer_; ///< of a file: room for a BlockRecord, then the records of that block
   int fd_ = -1;
   int error_ = 0; ///< errno of the write that failed
   bool owns_ring_ = false;

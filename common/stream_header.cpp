@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/stream_header.hpp"
 
+#include "common/checksum.hpp"
 #include "common/record.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace orbweaver {
 
@@ -57,27 +59,55 @@ bool terminated(const std::array<char, N>& text) {
   return std::find(text.begin(), text.end(), '\0') != text.end();
 }
 
+std::string damaged_at(std::size_t offset, const std::string& why) {
+  return "damaged at offset " + std::to_string(offset) + ": " + why;
+}
+
+std::string check_magic_and_version(const StreamHeader& header) {
+  if (header.magic != stream_magic)
+    return "not an Orbweaver stream (something else is at offset 0)";
+  if (header.version != stream_version)
+    return "stream version " + std::to_string(header.version) + " (at offset " +
+           std::to_string(offsetof(StreamHeader, version)) + "), this program reads version " +
+           std::to_string(stream_version) + ": record it again with this version";
+  return {};
+}
+
 } // namespace
 
+std::uint64_t header_checksum(const StreamHeader& header) noexcept {
+  StreamHeader bare = header;
+  bare.checksum = 0;
+  return checksum(std::as_bytes(std::span(&bare, 1)));
+}
+
 std::string check_stream_header(const StreamHeader& header, StreamKind expected) {
-  if (header.magic != stream_magic)
-    return "not an Orbweaver stream (its first octets are something else)";
-  if (header.version != stream_version)
-    return "stream version " + std::to_string(header.version) + ", this program reads version " +
-           std::to_string(stream_version) + ": record it again with this version";
+  if (auto why = check_magic_and_version(header); !why.empty())
+    return why;
   if (header.kind != expected)
     return "holds " + std::string(to_string(header.kind)) + ", wanted " + std::string(to_string(expected));
   if (header.field_count > max_fields)
-    return "damaged: " + std::to_string(header.field_count) + " fields";
+    return damaged_at(offsetof(StreamHeader, field_count), std::to_string(header.field_count) + " fields");
   if (header.kind == StreamKind::flows && header.record_bytes < sizeof(RecordHeader))
-    return "damaged: flow records of " + std::to_string(header.record_bytes) + " octets";
-  for (const auto& field : header.field_table()) {
+    return damaged_at(offsetof(StreamHeader, record_bytes),
+                      "flow records of " + std::to_string(header.record_bytes) + " octets");
+  for (std::size_t i = 0; i < header.field_count; ++i) {
+    const auto& field = header.fields[i];
     const auto size = field_size(field.type);
     if (!terminated(field.name) || !terminated(field.chain) || size == 0 || field.offset > header.record_bytes ||
         header.record_bytes - field.offset < size)
-      return "damaged: field " + std::to_string(&field - header.fields.data()) + " is not within a record";
+      return damaged_at(offsetof(StreamHeader, fields) + i * sizeof field,
+                        "field " + std::to_string(i) + " is not within a record");
   }
   return {};
+}
+
+std::string check_file_header(const StreamHeader& header, StreamKind expected) {
+  if (auto why = check_magic_and_version(header); !why.empty())
+    return why;
+  if (header.checksum != header_checksum(header))
+    return damaged_at(0, "the header was altered, its checksum is another");
+  return check_stream_header(header, expected);
 }
 
 } // namespace orbweaver

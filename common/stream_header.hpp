@@ -57,10 +57,11 @@ struct StreamHeader {
   std::array<char, 8> magic{};
   std::uint32_t version{};
   StreamKind kind{};
+  std::uint64_t checksum{};     ///< files: header_checksum(); 0 in a ring
   std::uint32_t raw_bytes{};    ///< packets: RawBytes that the records carry
   std::uint32_t record_bytes{}; ///< flows: octets of every flow record, header included
   std::uint32_t field_count{};
-  std::uint32_t reserved[9]{};
+  std::uint32_t reserved[7]{};
   std::array<FieldDescriptor, max_fields> fields{};
 
   [[nodiscard]] std::span<const FieldDescriptor> field_table() const noexcept { return {fields.data(), field_count}; }
@@ -68,13 +69,19 @@ struct StreamHeader {
 static_assert(sizeof(StreamHeader) == 64 + 64 * max_fields);
 
 inline constexpr std::array<char, 8> stream_magic{'O', 'R', 'B', 'S', 'T', 'R', 'M', '\n'};
-inline constexpr std::uint32_t stream_version = 1;
+inline constexpr std::uint32_t stream_version = 2;
 
 /// A header of that kind with magic and version set.
 [[nodiscard]] StreamHeader make_stream_header(StreamKind kind) noexcept;
 
+/// The checksum of the whole header, its own field taken as 0.
+[[nodiscard]] std::uint64_t header_checksum(const StreamHeader& header) noexcept;
+
 /// Why a header cannot be read as a stream of that kind (magic, version, kind, or a field that lies outside of its
-/// record), or an empty string.
+/// record), or an empty string. Says at which offset of the header it is damaged.
 [[nodiscard]] std::string check_stream_header(const StreamHeader& header, StreamKind expected);
+
+/// The same for the header of a file, which has a checksum.
+[[nodiscard]] std::string check_file_header(const StreamHeader& header, StreamKind expected);
 
 } // namespace orbweaver

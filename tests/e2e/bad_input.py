@@ -47,6 +47,7 @@ class BadInput(support.TestCase):
             "magic": b"X" + whole[1:],
             "version": whole[:8] + b"\xff" + whole[9:],
             "cut": whole[: len(whole) - 20],
+            "content": whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:],
             "length": whole[: 64 * 241] + b"\xff\xff\xff\x7f" + whole[64 * 241 + 4 :],
         }
         for name, data in cases.items():
@@ -56,7 +57,7 @@ class BadInput(support.TestCase):
             result = run(program("orbweaver-observer"), "--in", f"file:{damaged}", "--out", f"file:{flows}", "basic",
                          check=1)
             self.assertIn(damaged, result.stderr, name)
-        self.assertRegex(result.stderr, r"offset \d+")
+            self.assertRegex(result.stderr, r"offset \d+", name)
 
 
 if __name__ == "__main__":

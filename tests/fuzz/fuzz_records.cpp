@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Fuzzes the consumers of recorded streams: the input is a packets file, which a flow meter with all chains reads as an
 // observer does, or a flows file, of which every record is read by its field table. The first octet says which.
-// Where the rest has no stream header it gets one, so that the fuzzer need not find 15 KiB of it.
+// Where the rest has no stream header it gets one, so that the fuzzer need not find 15 KiB of it. Checksums are set
+// right, so that the fuzzer gets past them: that of the header, and, unless the first octet says that the rest is
+// blocks already, that of one block which has all the rest.
 #include "common/error.hpp"
 #include "common/flow_record.hpp"
 #include "common/record_reader.hpp"
 #include "observer/flow_meter.hpp"
+#include "tests/unit/common/recorded_file.hpp"
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
@@ -47,9 +52,9 @@ private:
 class MemoryFile {
 public:
   MemoryFile() : fd_(memfd_create("records", MFD_CLOEXEC)) {}
-  void fill(std::span<const std::uint8_t> head, std::span<const std::uint8_t> rest) const {
-    if (ftruncate(fd_, 0) != 0 || pwrite(fd_, head.data(), head.size(), 0) != static_cast<ssize_t>(head.size()) ||
-        pwrite(fd_, rest.data(), rest.size(), static_cast<off_t>(head.size())) != static_cast<ssize_t>(rest.size()))
+  void fill(std::string_view content) const {
+    if (ftruncate(fd_, 0) != 0 ||
+        pwrite(fd_, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()))
       std::abort();
   }
   [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, "/proc/self/fd/" + std::to_string(fd_)}; }
@@ -114,11 +119,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   static const MemoryFile file;
   const StreamKind kind = data[0] & 1 ? StreamKind::flows : StreamKind::packets;
-  const std::span<const std::uint8_t> rest(data + 1, size - 1);
+  const bool has_blocks = (data[0] & 2) != 0;
+  std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
   StreamHeader header = kind == StreamKind::flows ? all_chains().describe() : make_stream_header(kind);
-  const bool has_header =
-      rest.size() >= stream_magic.size() && std::memcmp(rest.data(), stream_magic.data(), stream_magic.size()) == 0;
-  file.fill({reinterpret_cast<const std::uint8_t*>(&header), has_header ? 0 : sizeof header}, rest);
+  if (rest.size() >= sizeof header && rest.starts_with(std::string_view(stream_magic.data(), stream_magic.size()))) {
+    std::memcpy(&header, rest.data(), sizeof header);
+    rest.remove_prefix(sizeof header);
+  }
+  std::string records(rest);
+  records.resize(record_stride(records.size()));
+  file.fill(test::file_of(header, has_blocks ? rest : test::block_of(records)));
   try {
     RecordReader reader = RecordReader::open(file.endpoint(), kind);
     if (kind == StreamKind::packets)

@@ -2,11 +2,13 @@
 // Recorded streams: what a writer puts in a file, and what a reader makes of a file that is not whole.
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "tests/unit/common/recorded_file.hpp"
 #include "tests/unit/common/ring_support.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <csignal>
 #include <doctest/doctest.h>
+#include <regex>
 #include <string>
 #include <sys/resource.h>
 #include <vector>
@@ -83,7 +85,7 @@ TEST_CASE("a recorded stream gives back every record, its header and how it ende
 TEST_CASE("an empty stream has its end record alone") {
   const Scratch scratch;
   record(scratch.path("jobs"), 0);
-  CHECK(read_file(scratch.path("jobs")).size() == header_bytes + sizeof(EndRecord));
+  CHECK(read_file(scratch.path("jobs")).size() == first_record + sizeof(EndRecord));
   CHECK(replay(scratch.path("jobs")).how == Wait::ended);
 }
 
@@ -102,7 +104,7 @@ TEST_CASE("a file cut off at any octet gives the whole records before, and says 
   const Scratch scratch;
   record(scratch.path("jobs"), 12);
   const auto whole = read_file(scratch.path("jobs"));
-  std::vector<std::size_t> ends{header_bytes}; // where each record ends
+  std::vector<std::size_t> ends{first_record}; // where each record ends
   for (std::uint32_t number = 0; number < 12; ++number)
     ends.push_back(ends.back() + record_stride(16 + number));
   std::size_t records = 0;
@@ -112,12 +114,13 @@ TEST_CASE("a file cut off at any octet gives the whole records before, and says 
       ++records;
     const auto result = replay(scratch.path("cut"));
     REQUIRE(result.records == records);
-    if (size == ends[records]) {
+    if (size == header_bytes) {
       REQUIRE(result.how == Wait::cut_off);
     } else {
       REQUIRE(result.how == Wait::damaged);
-      REQUIRE(result.damage.find(scratch.path("cut") + ": damaged at offset " + std::to_string(ends[records]) + ":") ==
-              0);
+      const auto offset = size < first_record ? header_bytes : ends[records];
+      REQUIRE(result.damage.find(scratch.path("cut") + ": damaged at offset " + std::to_string(offset) +
+                                 ": the file was cut off within") == 0);
     }
   }
   for (const auto size : {std::size_t{0}, std::size_t{1}, header_bytes - 1}) {
@@ -126,20 +129,114 @@ TEST_CASE("a file cut off at any octet gives the whole records before, and says 
   }
 }
 
-TEST_CASE("a damaged length is named with its offset, and what came before it is given out") {
+TEST_CASE("a file that stops after a block was cut off, and what its blocks hold is given out") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 5000);
+  const auto whole = read_file(scratch.path("jobs"));
+  std::size_t blocks = 0, end = header_bytes;
+  for (std::uint64_t records = 0; end < whole.size(); ++blocks) {
+    write_file(scratch.path("cut"), whole.substr(0, end));
+    const auto result = replay(scratch.path("cut"));
+    CHECK(result.how == Wait::cut_off);
+    CHECK(result.records >= records + (blocks > 0));
+    records = result.records;
+    BlockRecord block{};
+    std::memcpy(&block, whole.data() + end, sizeof block);
+    end += sizeof block + block.octets;
+  }
+  CHECK(blocks > 2);
+  CHECK(end == whole.size());
+}
+
+TEST_CASE("a file of which any bit was altered is damaged at an offset, and never good") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 3);
+  const auto whole = read_file(scratch.path("jobs"));
+  const std::regex named(scratch.path("altered") + ": .*offset [0-9]+.*");
+  for (std::size_t octet = 0; octet < whole.size(); ++octet) {
+    // All bits behind the header, one of each octet within it: the header is long.
+    for (unsigned bit = octet < header_bytes ? octet % 8 : 0; bit < 8; bit += octet < header_bytes ? 8 : 1) {
+      auto altered = whole;
+      altered[octet] = static_cast<char>(altered[octet] ^ 1 << bit);
+      write_file(scratch.path("altered"), altered);
+      CAPTURE(octet);
+      CAPTURE(bit);
+      if (octet < header_bytes) {
+        std::string why;
+        try {
+          static_cast<void>(replay(scratch.path("altered")));
+        } catch (const Error& error) {
+          why = error.what();
+        }
+        REQUIRE_MESSAGE(std::regex_match(why, named), why);
+      } else {
+        const auto result = replay(scratch.path("altered"));
+        REQUIRE(result.how == Wait::damaged);
+        REQUIRE(result.records == 0);
+        REQUIRE(result.damage.find(scratch.path("altered") + ": damaged at offset " + std::to_string(header_bytes) +
+                                   ":") == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("what comes before an altered block is given out") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 5000);
+  auto altered = read_file(scratch.path("jobs"));
+  BlockRecord first{};
+  std::memcpy(&first, altered.data() + header_bytes, sizeof first);
+  const auto second = first_record + first.octets;
+  altered[second + 1000] = static_cast<char>(altered[second + 1000] ^ 1);
+  write_file(scratch.path("altered"), altered);
+  const auto result = replay(scratch.path("altered"));
+  CHECK(result.records > 500);
+  CHECK(result.how == Wait::damaged);
+  CHECK(result.damage.find(": damaged at offset " + std::to_string(second) + ": a block of ") != std::string::npos);
+}
+
+TEST_CASE("a block that is longer than the file, but holds an end or another block, is damaged as a whole") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 5000);
+  for (const auto octets : {std::uint64_t{1} << 40, ~std::uint64_t{7}}) {
+    auto altered = read_file(scratch.path("jobs"));
+    std::memcpy(altered.data() + header_bytes + offsetof(BlockRecord, octets), &octets, sizeof octets);
+    write_file(scratch.path("altered"), altered);
+    const auto result = replay(scratch.path("altered"));
+    CHECK(result.records == 0);
+    CHECK(result.how == Wait::damaged);
+    CHECK(result.damage.find("damaged at offset " + std::to_string(header_bytes) + ": a block of " +
+                             std::to_string(octets) + " octets does not fit") != std::string::npos);
+  }
+}
+
+TEST_CASE("a length that cannot be is named with its offset, and what came before it is given out") {
   const Scratch scratch;
   record(scratch.path("jobs"), 12);
-  const auto whole = read_file(scratch.path("jobs"));
-  const auto third = header_bytes + 16 + 24 + 24;
+  const auto records = read_file(scratch.path("jobs")).substr(first_record);
+  const auto third = 16 + 24 + 24;
   for (const std::uint32_t length : {0U, 7U, 100'000U, 0xFFFFFFF9U, 0xFFFFFFFFU}) {
-    auto damaged = whole;
+    auto damaged = records;
     std::memcpy(damaged.data() + third, &length, sizeof length);
-    write_file(scratch.path("damaged"), damaged);
+    write_file(scratch.path("damaged"), file_of(job_stream(), block_of(damaged)));
     const auto result = replay(scratch.path("damaged"));
     CHECK(result.records == 3);
     CHECK(result.how == Wait::damaged);
-    CHECK(result.damage.find("damaged at offset " + std::to_string(third) + ": a record of " + std::to_string(length) +
-                             " octets") != std::string::npos);
+    CHECK(result.damage.find("damaged at offset " + std::to_string(first_record + third) + ": a record of " +
+                             std::to_string(length) + " octets") != std::string::npos);
+  }
+}
+
+TEST_CASE("records outside of a block, and blocks of none or of odd length, are damage") {
+  const Scratch scratch;
+  record(scratch.path("jobs"), 12);
+  const auto records = read_file(scratch.path("jobs")).substr(first_record);
+  for (const auto& blocks : {records, block_of({}) + block_of(records), block_of(records.substr(0, 17))}) {
+    write_file(scratch.path("damaged"), file_of(job_stream(), blocks));
+    const auto result = replay(scratch.path("damaged"));
+    CHECK(result.records == 0);
+    CHECK(result.damage.find("damaged at offset " + std::to_string(header_bytes) + ": there is no header of a block") !=
+          std::string::npos);
   }
 }
 
@@ -155,9 +252,11 @@ TEST_CASE("a file of another magic, version or kind, and what is no file, are re
   spoil(0);
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": not an Orbweaver stream");
   spoil(offsetof(StreamHeader, version));
-  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version 2");
+  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version 3 (at offset 8)");
   spoil(offsetof(StreamHeader, kind));
-  check_open_fails(scratch.path("spoilt"), "wanted jobs");
+  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": damaged at offset 0: the header was altered");
+  write_file(scratch.path("flows"), file_of(make_stream_header(StreamKind::flows), {}));
+  check_open_fails(scratch.path("flows"), scratch.path("flows") + ": holds flows, wanted jobs");
   check_open_fails(scratch.path("missing"), scratch.path("missing") + ": No such file or directory");
   check_open_fails(scratch.path(), "not a regular file");
 }
@@ -185,7 +284,7 @@ TEST_CASE("a file that cannot grow fails by name, takes no more records, and doe
   const auto room = writer.wait_for_room(1024, go_on);
   const bool finished = writer.finish(EndCause::complete, go_on);
   setrlimit(RLIMIT_FSIZE, &before);
-  CHECK(records == 1024); // what one buffer takes
+  CHECK(records == 1023); // what one buffer takes
   CHECK(room == Room::failed);
   CHECK_FALSE(finished);
   CHECK(writer.failure() == "cannot write " + scratch.path("jobs") + ": File too large");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/merger.hpp"
 
+#include "tests/unit/common/recorded_file.hpp"
 #include "tests/unit/common/scratch.hpp"
 #include "tests/unit/merger/flow_stream.hpp"
 
@@ -173,15 +174,15 @@ TEST_CASE("a stream cut off at any octet of its records gives the flows before, 
   write_numbers(scratch.path("whole"), 100, 200);
   const auto whole = read_file(scratch.path("a"));
   constexpr std::size_t record = 16;
-  REQUIRE(whole.size() == sizeof(StreamHeader) + 5 * record);
-  for (auto size = sizeof(StreamHeader); size < whole.size(); ++size) {
+  REQUIRE(whole.size() == first_record + 5 * record);
+  for (auto size = first_record; size < whole.size(); ++size) {
     write_file(scratch.path("cut"), whole.substr(0, size));
     const auto outcome = merge({"file:" + scratch.path("cut"), "file:" + scratch.path("whole")});
-    const auto flows = (size - sizeof(StreamHeader)) / record;
+    const auto flows = (size - first_record) / record;
     CHECK_FALSE(outcome.complete);
     REQUIRE(outcome.problems.size() == 1);
     CHECK(contains(outcome.problems[0], scratch.path("cut")));
-    CHECK(contains(outcome.problems[0], size % record == 0 ? "cut off" : "damaged at offset"));
+    CHECK(contains(outcome.problems[0], "damaged at offset " + std::to_string(first_record + flows * record)));
     CHECK(contains(outcome.problems[0], std::to_string(flows) + " flows until there"));
     CHECK(outcome.text == numbers(0, flows) + numbers(100, 200));
   }
@@ -196,7 +197,7 @@ TEST_CASE("a flow whose length is not the table's ends its stream at that offset
     CHECK(outcome.text == numbers(0, 3));
     REQUIRE(outcome.problems.size() == 1);
     CHECK(contains(outcome.problems[0],
-                   scratch.path("a") + ": damaged at offset " + std::to_string(sizeof(StreamHeader) + 3 * 16)));
+                   scratch.path("a") + ": damaged at offset " + std::to_string(first_record + 3 * 16)));
     CHECK(contains(outcome.problems[0], "a flow of " + std::to_string(length) + " octets"));
   }
 }

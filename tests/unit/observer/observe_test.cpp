@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The observer stage from file to file: whole, cut off and damaged inputs, and records of other kinds.
 #include "observer/observer.hpp"
+#include "tests/unit/common/recorded_file.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 
 #include <doctest/doctest.h>
@@ -50,11 +51,10 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
   std::filesystem::create_directory(folder);
   const Endpoint in{Endpoint::Kind::file, folder / "packets"}, out{Endpoint::Kind::file, folder / "flows"};
   {
-    const StreamHeader header = make_stream_header(StreamKind::packets);
-    std::ofstream file(in.name, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(&header), sizeof header);
+    std::string octets;
     for (const Words& words : records)
-      file.write(reinterpret_cast<const char*>(words.data()), static_cast<std::streamsize>(words.size() * 8));
+      octets.append(reinterpret_cast<const char*>(words.data()), words.size() * 8);
+    std::ofstream(in.name, std::ios::binary) << file_of(make_stream_header(StreamKind::packets), block_of(octets));
   }
   std::filesystem::resize_file(in.name, std::filesystem::file_size(in.name) - cut);
 
@@ -83,7 +83,7 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
 
 /// "offset N" of the record that follows these.
 std::string offset_after(const std::vector<Words>& records) {
-  std::size_t offset = sizeof(StreamHeader);
+  std::size_t offset = first_record;
   for (const Words& words : records)
     offset += words.size() * 8;
   return "offset " + std::to_string(offset);
