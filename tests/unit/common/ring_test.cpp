@@ -37,7 +37,7 @@ TEST_CASE("records of every length come out as they went in") {
     REQUIRE(record);
     REQUIRE(reinterpret_cast<std::uintptr_t>(record) % record_alignment == 0);
     REQUIRE(is_record(record, length, length));
-    REQUIRE(ring.reader.wait(stop_now) == Wait::stopped); // gives everything back
+    REQUIRE(ring.reader.wait(stop_now, std::chrono::microseconds(1)) == Wait::stopped); // gives everything back
   }
 }
 
