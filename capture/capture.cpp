@@ -48,7 +48,6 @@ CaptureResult Capture::read_all(const Publish& publish) {
     const Source::Result read = source_.read(std::span(frames_).first(wanted));
     switch (read.status) {
     case Source::Status::frames:
-      given_ += read.count;
       handle_batch(read.count);
       break;
     case Source::Status::idle:
@@ -80,12 +79,19 @@ CaptureResult Capture::finish(CaptureResult result) {
 
 /// In two passes: dissection, which is pure, and then what has an effect, packet by packet in their order.
 void Capture::handle_batch(std::size_t count) noexcept {
+  std::uint64_t octets = 0;
   for (std::size_t i = 0; i < count; ++i)
-    counters_[CaptureCounter::octets_read] += frames_[i].wire_length;
+    octets += frames_[i].wire_length;
+  const std::size_t given = count;
   if (options_.filter)
     count = leave_out_filtered(count);
   for (std::size_t i = 0; i < count; ++i)
     results_[i] = dissect(frames_[i], options_.raw_bytes, drafts_[i]);
+  if (source_.lost()) [[unlikely]]
+    return;
+  given_ += given;
+  counters_[CaptureCounter::octets_read] += octets;
+  counters_[CaptureCounter::filtered] += given - count;
   for (std::size_t i = 0; i < count; ++i) {
     if (clock_.advance(frames_[i].time_ns)) [[unlikely]]
       step_clock();
@@ -103,9 +109,7 @@ void Capture::handle_batch(std::size_t count) noexcept {
 std::size_t Capture::leave_out_filtered(std::size_t count) noexcept {
   const auto end = std::remove_if(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count),
                                   [&](const Frame& frame) { return !options_.filter->matches(frame); });
-  const auto kept = static_cast<std::size_t>(end - frames_.begin());
-  counters_[CaptureCounter::filtered] += count - kept;
-  return kept;
+  return static_cast<std::size_t>(end - frames_.begin());
 }
 
 /// A fragment, or an ICMP error, which may quote one.

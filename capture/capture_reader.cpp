@@ -45,9 +45,15 @@ CaptureReader::CaptureReader(std::unique_ptr<Input> input, std::uint32_t snap_le
 Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
   while (finished_ == Status::frames) {
     needed_ = 0;
-    if (const std::size_t count = take(out); count != 0)
+    const std::uint8_t* const start = cursor_;
+    const std::size_t count = take(out);
+    // Behind the cut, the rest of its page reads as zeros: records without octets.
+    const bool odd = !fault_.empty() || (count != 0 && out[count - 1].captured_length == 0);
+    if (input_->lost(odd)) [[unlikely]]
+      cursor_ = start;
+    else if (count != 0)
       return {Status::frames, count};
-    if (!fault_.empty())
+    else if (!fault_.empty())
       return finish(Status::failed, fault_);
 
     const std::uint64_t offset = position_octets();

@@ -39,6 +39,10 @@ public:
   /// Pointers into the window are void after it, even where nothing came.
   [[nodiscard]] virtual More advance(const std::uint8_t* from) noexcept = 0;
 
+  /// Whether octets of the window are lost since they were shown, because the file was cut shorter: what was read of
+  /// them is void, and advance() fails. `look`: something looks wrong, so ask the file system too.
+  [[nodiscard]] virtual bool lost([[maybe_unused]] bool look) noexcept { return false; }
+
   /// Octets in all; 0 where that is not known.
   [[nodiscard]] virtual std::uint64_t size_octets() const noexcept { return 0; }
 
@@ -89,7 +93,7 @@ private:
 };
 
 /// The regular file at `path`, mapped. It is read as long as it was when it was opened; a file that is cut shorter
-/// meanwhile is a failure, as far as that can be seen before the octets are used. Throws Error.
+/// meanwhile is a failure, and lost() says where octets in the window went with it. Throws Error.
 [[nodiscard]] std::unique_ptr<Input> open_mapped_input(const std::string& path);
 
 /// What arrives at a file descriptor (a pipe, a socket, a terminal); closes it in the end.

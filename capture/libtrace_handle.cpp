@@ -8,7 +8,7 @@
 namespace orbweaver {
 
 LibtraceHandle::LibtraceHandle(const LibtraceOptions& options)
-    : uri_(options.uri), trace_(trace_create(options.uri.c_str())) {
+    : name_(options.name), trace_(trace_create(options.uri.c_str())) {
   if (trace_is_err(trace_))
     throw_open_error();
   int yes = 1;
@@ -40,7 +40,7 @@ void LibtraceHandle::release(std::size_t count) noexcept {
 }
 
 std::string LibtraceHandle::error_text() const {
-  return uri_ + ": " + trace_get_err(trace_).problem;
+  return name_ + ": " + trace_get_err(trace_).problem;
 }
 
 void LibtraceHandle::throw_open_error() {

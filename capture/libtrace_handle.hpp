@@ -27,13 +27,13 @@ public:
   /// packet is read into again, also past the end of its batch. Nothing for other formats.
   void release(std::size_t count) noexcept;
 
-  /// "URI: what libtrace says", after an error.
+  /// "NAME: what libtrace says", after an error.
   [[nodiscard]] std::string error_text() const;
 
 private:
   [[noreturn]] void throw_open_error();
 
-  std::string uri_;
+  std::string name_;
   libtrace_t* trace_;
   std::array<libtrace_packet_t*, frame_batch> packets_{};
 };

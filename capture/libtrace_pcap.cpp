@@ -17,7 +17,7 @@ constexpr std::uint32_t max_captured = LIBTRACE_PACKET_BUFSIZE - record_header_o
 class LibtracePcapSource final : public Source {
 public:
   LibtracePcapSource(const LibtraceOptions& options, std::unique_ptr<Source> guard)
-      : handle_(options), uri_(options.uri), guard_(std::move(guard)),
+      : handle_(options), name_(options.name), guard_(std::move(guard)),
         snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length) {}
 
   Result read(std::span<Frame> out) noexcept override;
@@ -28,7 +28,7 @@ private:
   [[nodiscard]] bool read_one(libtrace_packet_t* packet, Frame& frame) noexcept;
 
   LibtraceHandle handle_;
-  std::string uri_;
+  std::string name_;
   std::unique_ptr<Source> guard_;
   std::uint32_t snap_length_;
   std::uint64_t read_ = 0;
@@ -50,7 +50,7 @@ bool LibtracePcapSource::read_one(libtrace_packet_t* packet, Frame& frame) noexc
   ++read_;
   const std::string_view unread = "; give the file without \"--reader libtrace\"";
   if (frame.captured_length > max_captured) {
-    fail(uri_ + ": packet " + std::to_string(read_) + ": libtrace cannot read a packet of " +
+    fail(name_ + ": packet " + std::to_string(read_) + ": libtrace cannot read a packet of " +
          std::to_string(frame.captured_length) + " octets, only of " + std::to_string(max_captured) +
          std::string(unread));
     return false;
@@ -58,7 +58,7 @@ bool LibtracePcapSource::read_one(libtrace_packet_t* packet, Frame& frame) noexc
   const int size = trace_read_packet(handle_.trace(), packet);
   if (size != static_cast<int>(frame.captured_length + record_header_octets)) {
     const bool said = trace_is_err(handle_.trace());
-    fail((said ? handle_.error_text() : uri_ + ": libtrace reads it otherwise than we do") + ", packet " +
+    fail((said ? handle_.error_text() : name_ + ": libtrace reads it otherwise than we do") + ", packet " +
          std::to_string(read_) + std::string(unread));
     return false;
   }

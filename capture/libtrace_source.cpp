@@ -43,7 +43,7 @@ Format format_of(const std::string& uri) {
 class LibtraceSource final : public Source {
 public:
   LibtraceSource(const LibtraceOptions& options, const Format& format)
-      : handle_(options), uri_(options.uri), format_(format),
+      : handle_(options), name_(options.name), format_(format),
         snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length) {}
 
   Result read(std::span<Frame> out) noexcept override;
@@ -57,7 +57,7 @@ public:
 
   std::string warning() const override {
     return skipped_ == 0 ? std::string()
-                         : uri_ + ": " + std::to_string(skipped_) + " records were skipped: " + describe_skipped();
+                         : name_ + ": " + std::to_string(skipped_) + " records were skipped: " + describe_skipped();
   }
 
 private:
@@ -77,7 +77,7 @@ private:
   }
 
   LibtraceHandle handle_;
-  std::string uri_;
+  std::string name_;
   Format format_;
   std::uint32_t snap_length_;
   std::size_t held_ = 0; // packets that may hold a slot of the kernel's ring
@@ -172,11 +172,11 @@ Source::Result LibtraceSource::read(std::span<Frame> out) noexcept {
 Source::Result LibtraceSource::finish() noexcept {
   finished_ = true;
   if (damaged_)
-    return fail(uri_ + ": packet " + std::to_string(read_) + ": its record header contradicts itself");
+    return fail(name_ + ": packet " + std::to_string(read_) + ": its record header contradicts itself");
   if (trace_is_err(handle_.trace()))
     return fail(handle_.error_text() + " (after packet " + std::to_string(read_) + ")");
   if (skipped_ != 0 && given_ == 0)
-    return fail(uri_ + ": " + describe_skipped());
+    return fail(name_ + ": " + describe_skipped());
   return {Status::end, 0};
 }
 

@@ -14,6 +14,7 @@ struct LibtraceOptions {
   std::string uri;               ///< FORMAT:REST
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
   bool promiscuous = false;
+  std::string name; ///< what messages call it: what the user typed
 };
 
 /// Opens any URI of libtrace but "pcapfile:". Throws Error: an unknown format, an interface that is not there (and

@@ -5,10 +5,13 @@
 #include "capture/open_source.hpp"
 #include "common/chain_list.hpp"
 #include "common/error.hpp"
+#include "common/input_file.hpp"
 #include "common/stage.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
 #include <memory>
 #include <optional>
 #include <random>
@@ -71,18 +74,40 @@ std::uint64_t random_seed() {
   return std::uint64_t{device()} << 32 | device();
 }
 
-std::vector<RecordWriter> open_outputs(const Options& options, std::uint32_t raw_bytes) {
+/// Throws UsageError where outputs are too many, the same, or what is to be read.
+std::vector<Endpoint> choose_outputs(const Options& options) {
   if (options.outputs.size() > max_observers)
     throw UsageError("--out was given " + std::to_string(options.outputs.size()) + " times; at most " +
                      std::to_string(max_observers) + " observers can share a capture");
+  std::vector<Endpoint> outputs;
+  for (const auto& text : options.outputs) {
+    const auto& output = outputs.emplace_back(Endpoint::parse(text));
+    if (std::count(options.outputs.begin(), options.outputs.end(), text) > 1)
+      throw UsageError("--out " + text + " was given twice; give each observer one of its own");
+    if (output.kind == Endpoint::Kind::file)
+      refuse_same_file(input_file(options.source.name), output.name);
+  }
+  return outputs;
+}
+
+std::vector<RecordWriter> open_outputs(const Options& options, const std::vector<Endpoint>& outputs,
+                                       std::uint32_t raw_bytes) {
   StreamHeader stream = make_stream_header(StreamKind::packets);
   stream.raw_bytes = raw_bytes;
   std::vector<RecordWriter> writers;
-  writers.reserve(options.outputs.size());
-  for (const auto& output : options.outputs)
-    writers.push_back(
-        RecordWriter::open(Endpoint::parse(output), stream, endpoint_options(options.stage, options.ring_mib)));
+  writers.reserve(outputs.size());
+  for (const auto& output : outputs)
+    writers.push_back(RecordWriter::open(output, stream, endpoint_options(options.stage, options.ring_mib)));
   return writers;
+}
+
+/// A source may let wait for itself as long as it likes (a FIFO that nobody writes). Until there is a stage, SIGTERM,
+/// which the front command starts us with blocked, ends the process: nothing is lost, since nothing was read.
+void end_on_sigterm() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 int run(const Options& options) {
@@ -95,12 +120,14 @@ int run(const Options& options) {
   std::optional<BpfFilter> filter;
   if (!options.filter.empty())
     capture_options.filter = &filter.emplace(options.filter);
+  const auto outputs = choose_outputs(options);
   SourceOptions source_options = options.source;
   source_options.reader = reader_of(options.reader);
+  end_on_sigterm();
   const std::unique_ptr<Source> source = open_source(source_options);
 
   Stage stage(StageKind::capture, options.stage);
-  Capture capture(*source, open_outputs(options, capture_options.raw_bytes), capture_options, stage.stop());
+  Capture capture(*source, open_outputs(options, outputs, capture_options.raw_bytes), capture_options, stage.stop());
   const CaptureResult result =
       capture.run([&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
 

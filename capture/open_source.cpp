@@ -47,7 +47,7 @@ std::unique_ptr<Input> open_file_input(const std::string& path) {
 }
 
 LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
-  return {std::move(uri), options.snap_length, options.promiscuous};
+  return {std::move(uri), options.snap_length, options.promiscuous, options.name};
 }
 
 std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {

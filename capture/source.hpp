@@ -49,6 +49,10 @@ public:
   /// fault are given before `failed` is.
   [[nodiscard]] virtual Result read(std::span<Frame> out) noexcept = 0;
 
+  /// Whether the frames given last have lost their octets, because the file was cut shorter under them. They must not
+  /// be used then, and the next read fails.
+  [[nodiscard]] virtual bool lost() const noexcept { return false; }
+
   /// Whether packets are lost when they are not read in time. A pipe is not live: it waits.
   [[nodiscard]] virtual bool live() const noexcept { return false; }
 

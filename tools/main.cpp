@@ -17,6 +17,7 @@ namespace {
 using namespace orbweaver;
 
 int run_command(int argc, char** argv) {
+  refuse_empty_values({argv, static_cast<std::size_t>(argc)});
   CLI::App app("Orbweaver measures network paths: it watches traffic and says what the path did to it.", "orbweaver");
   app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
   app.require_subcommand(0, 1);

@@ -2,7 +2,9 @@
 #include "tools/observe_command.hpp"
 
 #include "common/chain_list.hpp"
+#include "common/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/input_file.hpp"
 #include "common/stage.hpp"
 #include "tools/ledger.hpp"
 #include "tools/pipeline.hpp"
@@ -10,7 +12,9 @@
 #include "tools/summary.hpp"
 #include "tools/supervisor.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <spdlog/spdlog.h>
 
@@ -40,6 +44,8 @@ void check(const ObserveOptions& options) {
   if (options.chains.empty())
     throw UsageError("name at least one chain, for example: basic tcp (orbweaver observe --list-chains tells all)");
   static_cast<void>(raw_bytes_of(options.chains, describe_chains())); // throws where one does not exist
+  for (const auto& output : {options.output, options.summary})
+    refuse_same_file(input_file(options.source), output);
 }
 
 /// Opened before the run, so that a place that cannot be written is told now and not at the end.
@@ -56,6 +62,16 @@ void write_summary(File& file, const std::string& path, const std::string& text)
   const bool written = std::fputs(text.c_str(), file.get()) >= 0;
   if (std::fclose(file.release()) != 0 || !written)
     throw Error("cannot write the summary to " + path + ": " + errno_text());
+}
+
+/// A merger that was killed could not remove the file that it wrote before it has its name (see merger/output.hpp).
+void remove_unfinished(const StageProcess& merger, const std::string& output) {
+  if (merger.process.end_signal() == 0 || output.empty())
+    return;
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const auto target = fs::exists(output, none) ? fs::canonical(output, none).string() : output;
+  fs::remove(target + "." + std::to_string(merger.process.pid()) + ".tmp", none);
 }
 
 /// Whether the stages have all come to their end, so that the ledger must balance.
@@ -88,6 +104,7 @@ int observe(const ObserveOptions& options) {
   Pipeline pipeline(options);
   Progress progress(options.output.empty());
   auto result = Supervisor(pipeline, progress).run();
+  remove_unfinished(pipeline.stages().back(), options.output);
 
   const auto snapshot = pipeline.snapshot();
   const auto ledger = draw_ledger(snapshot);

@@ -4,14 +4,29 @@
 #include "tools/cpu_list.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cstdint>
 
 namespace orbweaver {
 
 namespace {
 
-/// A check that says nothing of itself in the help, where the option's text does.
-CLI::Validator quiet(const CLI::Validator& check) {
-  return check.description("");
+constexpr std::uint64_t most_packets = 1'000'000'000'000'000'000; // thirty years of 1 Gpkt/s
+constexpr std::uint64_t max_timeout_s = 86'400;                   // as the observer has it
+constexpr std::uint64_t max_flows = 0xFFFFFFF0;                   // as the observer's table has it
+
+/// Takes a whole number within bounds, both included, and hands it on in plain decimal. The help says nothing of it.
+CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+  const auto check = [low, high](std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || number < low || number > high)
+      return "'" + text + "' is not a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+    text = std::to_string(number);
+    return {};
+  };
+  return CLI::Validator(check, "");
 }
 
 /// An option that is only handed on to a stage.
@@ -23,16 +38,18 @@ CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const s
 
 void add_source_options(CLI::App& app, ObserveOptions& options) {
   auto& arguments = options.capture_arguments;
-  app.add_option("-i,--input", options.source,
-                 "An interface, a pcap or pcapng file (\"-\": standard input), or any libtrace URI")
+  app.add_option_function<std::string>(
+         "-i,--input", // a stage has a standard input of its own, unless it is asked to read ours
+         [&options](const std::string& name) { options.source = name == "/dev/stdin" ? "-" : name; },
+         "An interface, a pcap or pcapng file (\"-\": standard input), or any libtrace URI")
       ->type_name("SOURCE");
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
-      ->check(quiet(CLI::IsMember({"auto", "mapped", "libtrace"})));
+      ->check(CLI::IsMember({"auto", "mapped", "libtrace"}).description(""));
   hand_on(app, arguments, "--filter", "EXPR", "Only packets that match, in tcpdump's language");
   hand_on(app, arguments, "--snaplen", "N", "Octets of each packet to look at; 0: all")
-      ->check(quiet(CLI::NonNegativeNumber));
+      ->transform(whole_number(0, UINT32_MAX));
   hand_on(app, arguments, "--count", "N", "Stop after N packets that pass the filter; 0: never")
-      ->check(quiet(CLI::NonNegativeNumber));
+      ->transform(whole_number(0, most_packets));
   app.add_flag_callback(
       "--promiscuous", [&arguments] { arguments.emplace_back("--promiscuous"); },
       "On an interface, take packets for other hosts too");
@@ -41,13 +58,13 @@ void add_source_options(CLI::App& app, ObserveOptions& options) {
 void add_flow_options(CLI::App& app, ObserveOptions& options) {
   auto& arguments = options.observer_arguments;
   hand_on(app, arguments, "--idle-timeout", "S", "A flow ends after so long without a packet (30)")
-      ->check(quiet(CLI::PositiveNumber));
+      ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--complete-timeout", "S", "A flow that a chain saw complete stays for so long (5)")
-      ->check(quiet(CLI::NonNegativeNumber));
+      ->transform(whole_number(0, max_timeout_s));
   hand_on(app, arguments, "--active-timeout", "S", "A flow ends after so long, packets or not (never)")
-      ->check(quiet(CLI::PositiveNumber));
+      ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--max-flows", "N", "Flows in one observer's table; the longest idle one makes room")
-      ->check(quiet(CLI::PositiveNumber));
+      ->transform(whole_number(1, max_flows));
 }
 
 void add_output_options(CLI::App& app, ObserveOptions& options) {
@@ -59,20 +76,20 @@ void add_output_options(CLI::App& app, ObserveOptions& options) {
 void add_machine_options(CLI::App& app, ObserveOptions& options) {
   app.add_option("--observers", options.observers, "Observer processes")
       ->type_name("N")
-      ->check(quiet(CLI::Range(1U, static_cast<unsigned>(max_observers))))
+      ->transform(whole_number(1, max_observers))
       ->capture_default_str();
   app.add_option_function<std::string>(
          "--cpus", [&options](const std::string& list) { options.cpus = parse_cpu_list(list); },
          "Cores, as in 2,3,4,5 or 2-5, dealt out to capture, observers, merger in this order")
       ->type_name("LIST");
-  const auto ring_bounds = quiet(CLI::Range(min_ring_mib, max_ring_mib));
+  const auto ring_bounds = whole_number(min_ring_mib, max_ring_mib);
   app.add_option("--packet-ring-mib", options.packet_ring_mib, "Size of the ring to each observer")
       ->type_name("MIB")
-      ->check(ring_bounds)
+      ->transform(ring_bounds)
       ->capture_default_str();
   app.add_option("--flow-ring-mib", options.flow_ring_mib, "Size of the ring from each observer")
       ->type_name("MIB")
-      ->check(ring_bounds)
+      ->transform(ring_bounds)
       ->capture_default_str();
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings on huge pages");
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for stages with a core each");

@@ -17,9 +17,11 @@ namespace {
 [[noreturn]] void become(const char* program, char* const* arguments, ChildStreams streams) noexcept {
   for (const int ignored : {SIGINT, SIGHUP, SIGQUIT})
     std::signal(ignored, SIG_IGN);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  // A request to end that comes before the stage can take it waits until then.
+  sigset_t waits;
+  sigemptyset(&waits);
+  sigaddset(&waits, SIGTERM);
+  sigprocmask(SIG_SETMASK, &waits, nullptr);
   if (!streams.inherit_stdin) {
     const int null = open("/dev/null", O_RDONLY);
     dup2(null, STDIN_FILENO);

@@ -20,7 +20,7 @@ public:
   Process() = default;
 
   /// Starts a program by its path. The child ignores SIGINT, SIGHUP and SIGQUIT, which a terminal sends to the whole
-  /// group: the front command decides what they mean. Throws Error.
+  /// group: the front command decides what they mean. It has SIGTERM blocked until it unblocks it. Throws Error.
   static Process start(const std::string& program, const std::vector<std::string>& arguments, ChildStreams streams);
 
   /// Whether it was started and has not been seen to end.

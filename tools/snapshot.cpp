@@ -4,6 +4,7 @@
 #include "common/shared_memory.hpp"
 #include "common/wait.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <spdlog/fmt/fmt.h>
 
@@ -43,7 +44,8 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
 Totals totals_of(const Snapshot& snapshot) noexcept {
   const auto capture = [&](std::size_t place) { return snapshot.sum(StageKind::capture, place); };
   const auto observer = [&](std::size_t place) { return snapshot.sum(StageKind::observer, place); };
-  return {capture(CaptureCounter::packets_read),
+  // A capture that was killed had no time to tell of its last packets, but the observers have got them.
+  return {std::max(capture(CaptureCounter::packets_read), observer(ObserverCounter::packets_received)),
           capture(CaptureCounter::dropped_source) + capture(CaptureCounter::dropped_ring),
           capture(CaptureCounter::short_packets),
           capture(CaptureCounter::non_ip),

@@ -63,7 +63,7 @@ void Supervisor::on_signal(int signal) {
     return;
   progress_.clear();
   if (interrupted_ || signal == SIGQUIT) {
-    spdlog::warn("{} again: ending at once, flows that are not yet written are lost", signal_name(signal));
+    spdlog::warn("{}: ending at once; flows that are not yet written are lost", signal_name(signal));
     end_at_once();
     return;
   }
@@ -84,8 +84,9 @@ void Supervisor::on_end(StageProcess& stage) {
   if (result_.end == RunEnd::stopped)
     return;
   const bool is_capture = stage.block->kind == StageKind::capture;
-  if (signal == SIGTERM && interrupted_ && is_capture && !was_ready) {
-    abandon(); // asked to end before it had begun: there are no flows
+  if (signal == SIGTERM && is_capture && !was_ready) {
+    record(RunEnd::interrupted, exit_done, {}); // asked to end before it had begun: there are no flows
+    abandon();
     return;
   }
   progress_.clear();

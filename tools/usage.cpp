@@ -2,8 +2,10 @@
 #include "tools/usage.hpp"
 
 #include "common/chain_list.hpp"
+#include "common/error.hpp"
 
 #include <CLI/CLI.hpp>
+#include <string_view>
 #include <vector>
 
 namespace orbweaver {
@@ -44,6 +46,19 @@ std::string usage_error(const CLI::App& front, const CLI::ParseError& error) {
       return with_nearest("command", argument, subcommand_names(front)) + hint;
   }
   return error.what() + hint;
+}
+
+void refuse_empty_values(std::span<const char* const> arguments) {
+  std::string_view before;
+  for (const std::string_view argument : arguments) {
+    const bool lacks_value = argument.starts_with("--") && argument.find('=') == argument.size() - 1;
+    if (argument.empty() || lacks_value) {
+      const std::string option(lacks_value ? argument.substr(0, argument.size() - 1) : before);
+      throw UsageError(option.starts_with("-") ? option + " has an empty value: give it one, or leave the option out"
+                                               : "there is an empty argument after '" + option + "'");
+    }
+    before = argument;
+  }
 }
 
 } // namespace orbweaver

@@ -2,6 +2,7 @@
 // Errors of the command line that say what was meant: the nearest subcommand or option to a mistyped one.
 #pragma once
 
+#include <span>
 #include <string>
 
 namespace CLI {
@@ -13,5 +14,9 @@ namespace orbweaver {
 
 /// One line for a command line that cannot be parsed, with where to read on.
 [[nodiscard]] std::string usage_error(const CLI::App& front, const CLI::ParseError& error);
+
+/// Refuses, as a UsageError, an argument that is empty and an option like `--count=`, which would take the next
+/// argument for its value.
+void refuse_empty_values(std::span<const char* const> arguments);
 
 } // namespace orbweaver

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Bad input is named, and what came before it is never lost."""
 
+import json
 import os
+import re
+import subprocess
+import time
 
 import support
 from support import flow_lines, observe, program, run
@@ -19,6 +23,29 @@ class BadInput(support.TestCase):
             self.assertIn(cut, result.stderr)
             self.assertIn("processed 1199 packets", result.stderr)
             self.assertNotIn("ledger", result.stderr)
+
+    def test_a_capture_cut_shorter_while_it_is_read_is_named_and_flows_up_to_there_are_kept(self):
+        blocks = 60
+        records = [record for block in range(blocks)
+                   for record in support.packets(500, start_s=1_700_000_000 + 40 * block)]  # flows end at each block
+        capture = support.write_pcap(self.path("x.pcap"), records)
+        running = subprocess.Popen([support.ORBWEAVER, "observe", "-i", capture, "--packet-ring-mib", "1",
+                                    "--flow-ring-mib", "1", "--summary", self.path("s.json"), *support.ALL_CHAINS],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(1)  # nobody reads the flows: the rings fill, and capture waits for room
+        os.truncate(capture, 1_000_000)
+        flows, errors = running.communicate(timeout=support.PATIENCE_S)
+        self.assertEqual(running.returncode, 1, errors)
+        self.assertRegex(errors, re.escape(capture) + r": offset \d+: was cut to 1000000 octets while it was read")
+        self.assertNotIn("killed", errors)
+        with open(self.path("s.json")) as file:
+            summary = json.load(file)
+        self.assertEqual(summary["end"], "input failed")
+        self.assert_balanced(summary)
+        self.assertGreater(summary["packets"], 0)
+        self.assertLess(summary["packets"], len(records))
+        self.assertEqual((summary["short"], summary["non_ip"]), (0, 0))
+        self.assertEqual(len(flow_lines(flows)), summary["flows"])
 
     def test_what_is_no_capture_is_named_once_and_nothing_else_is_said(self):
         text = self.path("notes.txt")

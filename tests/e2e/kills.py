@@ -33,6 +33,8 @@ class Kills(support.TestCase):
         output, summary = self.kill("capture", 0, "orbweaver-capture")
         with open(output) as flows:
             self.assertEqual(len(support.flow_lines(flows.read())), summary["flows"])
+        received = sum(stage["counters"]["packets_received"] for stage in summary["stages"][1:3])
+        self.assertGreaterEqual(summary["packets"], received)
 
     def test_an_observer_killed(self):
         output, summary = self.kill("observer", 1, "orbweaver-observer 1")
@@ -42,7 +44,9 @@ class Kills(support.TestCase):
         self.assertEqual(summary["stages"][2]["state"], "dead")
 
     def test_merger_killed(self):
-        self.kill("merger", 0, "orbweaver-merger")
+        for stop in (signal.SIGKILL, signal.SIGSEGV):
+            self.kill("merger", 0, "orbweaver-merger", stop)
+            self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".tmp")], [])
 
     def test_a_stage_that_crashes_is_named_with_its_signal(self):
         self.kill("observer", 0, "orbweaver-observer 0", signal.SIGABRT)

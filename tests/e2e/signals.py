@@ -49,6 +49,16 @@ class Signals(support.TestCase):
         with open(output) as flows:
             self.assertEqual(len(support.flow_lines(flows.read())), 20_000)
 
+    def test_sigquit_ends_at_once_and_says_so(self):
+        output = self.path("flows")
+        running = Running(self, "--output", output, "basic")
+        running.wait_for_flows()
+        running.process.send_signal(signal.SIGQUIT)
+        status, errors, _ = running.end()
+        self.assertEqual(status, 1, errors)
+        self.assertIn("SIGQUIT: ending at once", errors)
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".tmp")], [])
+
     def test_a_second_signal_ends_at_once(self):
         running = Running(self, "--observers", "2", "basic", stdout=subprocess.PIPE)  # nobody reads it
         self.addCleanup(running.process.stdout.close)

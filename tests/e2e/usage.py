@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What people type wrong is answered in one line that helps, with exit status 2."""
 
+import os
+
 import support
 from support import ORBWEAVER, TROUBLES, program, run
 
@@ -27,6 +29,31 @@ class Usage(support.TestCase):
                               ("--flow-ring-mib", "many"), ("--reader", "mine"), ("--idle-timeout", "-1"),
                               ("--max-flows", "0"), ("--cpus", "1,,2"), ("--session", "a/b")):
             self.assert_usage("observe", "-i", TROUBLES, f"{option}={value}", "basic", says=option.strip("-").split("-")[0])
+
+    def test_an_empty_value_is_named_and_takes_no_other_argument_for_itself(self):
+        for empty in (["--filter", ""], ["--filter="], ["--count="], ["--reader="]):
+            option = empty[0].rstrip("=")
+            self.assert_usage("observe", *empty, "-i", TROUBLES, "basic", "tcp", says=f"{option} has an empty value")
+
+    def test_nobody_writes_over_what_is_read(self):
+        capture = support.write_pcap(self.path("x.pcap"), support.packets(10))
+        with open(capture, "rb") as file:
+            before = file.read()
+        os.symlink(capture, self.path("link"))
+        for source in (capture, "pcapfile:" + capture):
+            for option in ("--output", "--summary"):
+                self.assert_usage("observe", "-i", source, option, self.path("link"), "basic", says="is the input as well")
+        stage = program("orbweaver-capture")
+        self.assertIn("is the input as well", run(stage, "-i", capture, "--out", f"file:{capture}", check=2).stderr)
+        twice = ["--out", "file:" + self.path("out")] * 2
+        self.assertIn("was given twice", run(stage, "-i", capture, *twice, check=2).stderr)
+        with open(capture, "rb") as file:
+            self.assertEqual(file.read(), before)
+
+    def test_the_device_of_standard_input_is_standard_input(self):
+        with open(TROUBLES, "rb") as capture:
+            result = support.observe("/dev/stdin", "basic", stdin=capture)
+        self.assertEqual(support.flow_lines(result.stdout), support.flow_lines(support.observe(TROUBLES, "basic").stdout))
 
     def test_a_core_that_is_not_there_is_named_by_the_stage(self):
         result = run(ORBWEAVER, "observe", "-i", TROUBLES, "--cpus", "1000", "basic", check=2)

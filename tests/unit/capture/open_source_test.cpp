@@ -130,6 +130,27 @@ TEST_CASE("a file that is cut shorter while it is read ends in a named failure")
   CHECK(contains(all.error, "was cut to 4194304 octets while it was read"));
 }
 
+TEST_CASE("octets that were shown already and are cut away give no frames, in whichever page the cut lies") {
+  const Folder folder;
+  craft::PcapWriter writer;
+  for (int i = 0; i < 3'000; ++i)
+    writer.packet(i, Bytes(1000, 1));
+  for (const std::uintmax_t size : {1'000'000U, 1'048'576U, 24U + 1016U * 640U}) {
+    const std::string path = folder.save("shown.pcap", writer.bytes());
+    const auto source = open_source({.name = path});
+    Frame frames[frame_batch];
+    REQUIRE(source->read(frames).status == Status::frames);
+    std::filesystem::resize_file(path, size);
+    const ReadResult all = read_all(*source);
+    CHECK(all.status == Status::failed);
+    CHECK(contains(all.error, "was cut to " + std::to_string(size) + " octets while it was read"));
+    CHECK(all.frames.size() + 2 * frame_batch >= size / 1016);
+    CHECK(all.frames.size() + frame_batch <= size / 1016);
+    for (const ReadFrame& frame : all.frames)
+      CHECK(frame.octets == Bytes(1000, 1));
+  }
+}
+
 TEST_CASE("what cannot be opened is refused with what to do") {
   const Folder folder;
   CHECK(contains(refusal(folder.path), "is a directory"));

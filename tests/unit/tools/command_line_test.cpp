@@ -84,6 +84,36 @@ TEST_CASE("a mistyped command or option is answered with the nearest one") {
   CHECK(error("stats --jsn") == "no option '--jsn'; did you mean '--json'? (see orbweaver stats --help)");
 }
 
+TEST_CASE("an option without its value is refused, instead of taking the next argument for it") {
+  const auto refuse = [](std::vector<const char*> arguments) { refuse_empty_values(arguments); };
+  CHECK_NOTHROW(refuse({"orbweaver", "observe", "--filter=a = b", "-i", "x", "--count", "1", "--", "basic"}));
+  CHECK_THROWS_WITH_AS(refuse({"orbweaver", "--filter", "", "basic"}),
+                       "--filter has an empty value: give it one, or leave the option out", UsageError);
+  CHECK_THROWS_WITH_AS(refuse({"orbweaver", "--count=", "basic"}),
+                       "--count has an empty value: give it one, or leave the option out", UsageError);
+  CHECK_THROWS_AS(refuse({"orbweaver", "observe", "basic", ""}), UsageError);
+}
+
+TEST_CASE("bounds are told in whole numbers, and a number is handed on in decimal") {
+  CHECK(FrontCommand().parse("observe --count=-1 basic") ==
+        "--count: '-1' is not a whole number from 0 to 1000000000000000000 (see orbweaver observe --help)");
+  CHECK(FrontCommand().parse("observe --idle-timeout 86401 basic") ==
+        "--idle-timeout: '86401' is not a whole number from 1 to 86400 (see orbweaver observe --help)");
+  CHECK_FALSE(FrontCommand().parse("observe --max-flows 4294967281 basic").empty());
+  CHECK_FALSE(FrontCommand().parse("observe --snaplen 4294967296 basic").empty());
+  CHECK_FALSE(FrontCommand().parse("observe --count 1e6 basic").empty());
+  FrontCommand front;
+  CHECK(front.parse("observe --max-flows 4294967280 --idle-timeout 010 --complete-timeout 0 basic").empty());
+  CHECK(front.observe.observer_arguments ==
+        Strings{"--idle-timeout=10", "--complete-timeout=0", "--max-flows=4294967280"});
+}
+
+TEST_CASE("the device of standard input is standard input") {
+  FrontCommand front;
+  CHECK(front.parse("observe -i /dev/stdin basic").empty());
+  CHECK(front.observe.source == "-");
+}
+
 TEST_CASE("a value out of range is refused") {
   for (const auto* option : {"--observers=0", "--observers=65", "--packet-ring-mib=0", "--flow-ring-mib=40000",
                              "--reader=mine", "--idle-timeout=0", "--max-flows=-1", "--snaplen=x"})

@@ -57,6 +57,12 @@ TEST_CASE("a sum that does not balance names both sides") {
   CHECK(LedgerSum{"a = b", 7, 7}.text() == "a = b: 7 = 7");
 }
 
+TEST_CASE("packets that a killed capture had no time to count are counted as the observers received them") {
+  auto snapshot = balanced_snapshot();
+  snapshot.stages.front().counters[CaptureCounter::packets_read] = 12;
+  CHECK(totals_of(snapshot).packets == 80);
+}
+
 TEST_CASE("the closing line is in the original's words") {
   CHECK(closing_line(totals_of(balanced_snapshot())) ==
         "processed 100 packets (17 dropped, 3 short, 5 non-ip) into 7 flows (1 ignored)");
