@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SIGINT, SIGTERM and SIGHUP end a run in order with every flow written; a second one ends it at once."""
 
+import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -8,6 +10,16 @@ import time
 
 import support
 from support import Running, segments, wait_until
+
+
+def has_started_capture(front):
+    """Whether the front command has started its first stage: from then on it takes signals."""
+    with open(f"/proc/{front.pid}/task/{front.pid}/children") as children:
+        for child in children.read().split():
+            with contextlib.suppress(OSError), open(f"/proc/{child}/cmdline") as command:
+                if "orbweaver-capture" in command.read():
+                    return True
+    return False
 
 
 class Signals(support.TestCase):
@@ -48,6 +60,44 @@ class Signals(support.TestCase):
         self.assertEqual(front.returncode, 0, errors)
         with open(output) as flows:
             self.assertEqual(len(support.flow_lines(flows.read())), 20_000)
+
+    def test_sigterm_to_the_whole_group_at_any_time_ends_in_order(self):
+        capture = support.write_pcap(self.path("x.pcap"), support.packets(20_000))
+        for delay_ms in (0, 1, 2, 3, 5, 8, 12, 20, 30, 50, 100, 300):
+            for times in (1, 3):
+                output, summary_path = self.path("flows"), self.path("summary.json")
+                # The shell keeps the pipe open, so that the run does not end by itself.
+                feed = subprocess.Popen(["sh", "-c", f"cat {capture}; exec sleep 60"], stdout=subprocess.PIPE)
+                front = subprocess.Popen([support.ORBWEAVER, "observe", "-i", "-", "--observers", "2", "--output", output,
+                                          "--summary", summary_path, "basic"],
+                                         stdin=feed.stdout, stderr=subprocess.PIPE, start_new_session=True)
+                feed.stdout.close()
+                while not has_started_capture(front):
+                    self.assertIsNone(front.poll())
+                time.sleep(delay_ms / 1000)
+                os.killpg(front.pid, signal.SIGTERM)
+                for _ in range(times - 1):
+                    self.tell_stages(front)
+                errors = front.communicate(timeout=support.PATIENCE_S)[1].decode()
+                feed.kill()
+                feed.wait()
+                self.assertEqual(front.returncode, 0, f"{delay_ms} ms: {errors}")
+                with open(summary_path) as file:
+                    summary = json.load(file)
+                self.assertEqual(summary["end"], "interrupted", errors)
+                self.assert_balanced(summary)
+                if os.path.exists(output):
+                    with open(output) as flows:
+                        self.assertEqual(len(support.flow_lines(flows.read())), summary["flows"])
+                    os.unlink(output)
+                else:
+                    self.assertEqual(summary["flows"], 0)
+
+    def tell_stages(self, front):
+        """Sends SIGTERM once more to the stages alone: a second one to the front command would end the run at once."""
+        for pid in support.run("pgrep", "-P", str(front.pid)).stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
 
     def test_sigquit_ends_at_once_and_says_so(self):
         output = self.path("flows")
