@@ -101,8 +101,8 @@ std::vector<RecordWriter> open_outputs(const Options& options, const std::vector
   return writers;
 }
 
-/// A source may let wait for itself as long as it likes (a FIFO that nobody writes). Until there is a stage, SIGTERM,
-/// which the front command starts us with blocked, ends the process: nothing is lost, since nothing was read.
+/// Until there is a stage, SIGTERM ends the process, which the front command starts with it blocked: nothing was read
+/// yet, so nothing is lost, and a source may let wait for itself as long as it likes (a FIFO that nobody writes).
 void end_on_sigterm() {
   sigset_t set;
   sigemptyset(&set);
@@ -111,6 +111,7 @@ void end_on_sigterm() {
 }
 
 int run(const Options& options) {
+  end_on_sigterm();
   CaptureOptions capture_options;
   if (!options.chains.empty())
     capture_options.raw_bytes = raw_bytes_of(options.chains, describe_chains());
@@ -123,7 +124,6 @@ int run(const Options& options) {
   const auto outputs = choose_outputs(options);
   SourceOptions source_options = options.source;
   source_options.reader = reader_of(options.reader);
-  end_on_sigterm();
   const std::unique_ptr<Source> source = open_source(source_options);
 
   Stage stage(StageKind::capture, options.stage);
