@@ -51,10 +51,42 @@ constexpr std::array<CounterInfo, ObserverCounter::count> observer_counters{{
     {"clock_second", "the packet clock, seconds since the epoch", true},
 }};
 
+constexpr std::array<CounterInfo, SpiderCounter::count> spider_counters{{
+    {"lines_read", "lines of the job input, empty ones left out"},
+    {"lines_bad", "of those, lines that are no job"},
+    {"lines_duplicate", "of those, jobs for a target that was there before"},
+    {"jobs_taken", "jobs taken from the input"},
+    {"jobs_finished", "jobs whose connections have all ended"},
+    {"jobs_open", "jobs under way", true},
+    {"connections_ok", "connections that succeeded"},
+    {"connections_failed", "connections that were refused or broke"},
+    {"connections_timeout", "connections that took too long"},
+    {"connections_skipped", "connections that were not tried"},
+    {"connections_discarded", "connections that say nothing about the path"},
+    {"connections_open", "connections under way", true},
+    {"position_octets", "octets of the job file read", true},
+    {"size_octets", "octets of the job file, 0 where unknown", true},
+}};
+
 constexpr std::array<CounterInfo, MergerCounter::count> merger_counters{{
     {"flows_received", "flows read from the observers"},
     {"flows_written", "flows written to the output"},
     {"flows_dropped", "flows that could not be written"},
+    {"flows_joined", "flows that belong to a connection of the spider"},
+    {"flows_unclaimed", "flows that no connection claimed in time"},
+    {"flows_waiting", "flows that wait for their connection", true},
+    {"connections_received", "connections that the spider made"},
+    {"connections_joined", "of those, connections whose flow was observed"},
+    {"missed_never_seen", "of those, connections of which no packet was seen"},
+    {"missed_ring_drop", "of those, connections not seen while a ring lost packets"},
+    {"missed_expired", "of those, connections whose flow had been let go before"},
+    {"missed_no_port", "of those, connections that never got a port"},
+    {"connections_waiting", "connections that wait for their flow", true},
+    {"jobs_received", "jobs that the spider took"},
+    {"jobs_written", "jobs written to the output"},
+    {"jobs_dropped", "jobs that could not be written"},
+    {"jobs_unfinished", "of those written, jobs that the spider did not finish"},
+    {"jobs_waiting", "jobs that wait for connections or flows", true},
     {"octets_written", "octets written to the output"},
     {"digest_low", "low half of the digest of the flows written, 0 where not asked for", true},
     {"digest_high", "high half of it", true},
@@ -82,10 +114,10 @@ std::span<const CounterInfo> counters_of(StageKind kind) noexcept {
     return capture_counters;
   case StageKind::observer:
     return observer_counters;
+  case StageKind::spider:
+    return spider_counters;
   case StageKind::merger:
     return merger_counters;
-  case StageKind::spider:
-    break;
   }
   return {};
 }

@@ -70,11 +70,46 @@ enum : std::size_t {
 };
 } // namespace ObserverCounter
 
+namespace SpiderCounter {
+enum : std::size_t {
+  lines_read,
+  lines_bad,
+  lines_duplicate,
+  jobs_taken,
+  jobs_finished,
+  jobs_open,
+  connections_ok,
+  connections_failed,
+  connections_timeout,
+  connections_skipped,
+  connections_discarded,
+  connections_open,
+  position_octets,
+  size_octets,
+  count,
+};
+} // namespace SpiderCounter
+
 namespace MergerCounter {
 enum : std::size_t {
   flows_received,
   flows_written,
   flows_dropped,
+  flows_joined,
+  flows_unclaimed,
+  flows_waiting,
+  connections_received,
+  connections_joined,
+  missed_never_seen,
+  missed_ring_drop,
+  missed_expired,
+  missed_no_port,
+  connections_waiting,
+  jobs_received,
+  jobs_written,
+  jobs_dropped,
+  jobs_unfinished,
+  jobs_waiting,
   octets_written,
   digest_low,
   digest_high,

@@ -10,14 +10,15 @@ namespace orbweaver {
 
 /// Tells the records of a stream apart. Values are part of the file format.
 enum class RecordKind : std::uint16_t {
-  padding = 0, ///< fills a ring's area up to its end; carries nothing
-  packet = 1,  ///< PacketRecord
-  tick = 2,    ///< TickRecord
-  loss = 3,    ///< LossRecord
-  flow = 4,    ///< FlowRecord
-  job = 5,     ///< a job record of the spider
-  end = 6,     ///< EndRecord: nothing comes after it
-  block = 7,   ///< BlockRecord: files only, and readers keep it to themselves
+  padding = 0,    ///< fills a ring's area up to its end; carries nothing
+  packet = 1,     ///< PacketRecord
+  tick = 2,       ///< TickRecord
+  loss = 3,       ///< LossRecord
+  flow = 4,       ///< FlowRecord
+  job = 5,        ///< JobRecord
+  end = 6,        ///< EndRecord: nothing comes after it
+  block = 7,      ///< BlockRecord: files only, and readers keep it to themselves
+  connection = 8, ///< ConnectionRecord
 };
 
 /// Opens every record.

@@ -64,6 +64,8 @@ public:
       RecordHeader header{};
       if (there >= sizeof header) [[likely]]
         __builtin_memcpy(&header, place, sizeof header);
+      __builtin_prefetch(place + read_ahead_bytes);
+      __builtin_prefetch(place + read_ahead_bytes + 64);
       const std::uint64_t stride = record_stride(header.length);
       if (header.length < sizeof header || stride > there) [[unlikely]] {
         mark_damaged("a record of " + std::to_string(header.length) + " octets does not fit, " + std::to_string(there) +
@@ -117,6 +119,7 @@ private:
   /// those that are whole; the damage is told when they are read.
   bool look_at_block() noexcept;
   void release_now() noexcept;
+  static constexpr std::size_t read_ahead_bytes = 4096;
   [[nodiscard]] std::uint64_t contiguous() const noexcept {
     const std::uint64_t to_end =
         mask_ - (cursor_ & mask_) + 1; // 0 where the mask is all ones: a file has no end to wrap at

@@ -17,14 +17,10 @@ public:
       : writer_(writer), length_(static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes) {}
 
   void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
-    std::byte* place = writer_.claim(length_);
-    while (!place) {
-      if (gone_ || writer_.wait_for_room(length_, never_) != Room::available) {
-        gone_ = true;
-        ++dropped_;
-        return;
-      }
-      place = writer_.claim(length_);
+    std::byte* const place = claim(length_);
+    if (!place) {
+      ++dropped_;
+      return;
     }
     std::memcpy(place, &flow, sizeof flow);
     std::memcpy(place + sizeof flow, states.data(), states.size());
@@ -32,10 +28,28 @@ public:
     ++emitted_;
   }
 
+  /// Gives a tick or a loss on, so that who joins flows knows up to when this observer has seen, and when it was blind.
+  void forward(const RecordHeader& record) noexcept {
+    if (std::byte* const place = claim(record.length)) {
+      std::memcpy(place, &record, record.length);
+      writer_.commit(record.length, record.kind);
+    }
+  }
+
   [[nodiscard]] std::uint64_t emitted() const noexcept { return emitted_; }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
 
 private:
+  /// Place for a record; waits while the ring is full. nullptr where nobody reads it any more.
+  std::byte* claim(std::uint32_t length) noexcept {
+    std::byte* place = writer_.claim(length);
+    while (!place && !gone_) {
+      gone_ = writer_.wait_for_room(length, never_) != Room::available;
+      place = gone_ ? nullptr : writer_.claim(length);
+    }
+    return place;
+  }
+
   RecordWriter& writer_;
   std::uint32_t length_;
   bool gone_ = false; ///< the reader left: not waited for again
@@ -105,8 +119,10 @@ private:
   bool handle_other(const RecordHeader& record) noexcept {
     if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
       meter_.tick(reinterpret_cast<const TickRecord&>(record).second);
+      sink_.forward(record);
     } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
       meter_.lost(reinterpret_cast<const LossRecord&>(record).packets);
+      sink_.forward(record);
     } else if (record.kind == RecordKind::end && record.length == sizeof(EndRecord)) {
       cause_ = reinterpret_cast<const EndRecord&>(record).cause;
       ended_ = true;

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a session changed in the system (sysctls, an nftables table of its own) and how it is put back, however the
+// session ends. Before each change the value that was there goes into a journal in shared memory,
+// `orbweaver.NAME.state`, which lives as long as the changes themselves would: until the machine starts again. It says
+// which network namespace it is about. The spider writes it; the front command puts back what a killed spider left, and
+// the next start what a killed session left.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+class SystemState {
+public:
+  /// Opens the journal of a session. Throws Error where another living session changes the state of this network
+  /// namespace, and names it: two at once would measure each other.
+  explicit SystemState(const std::string& session);
+  SystemState(const SystemState&) = delete;
+  SystemState& operator=(const SystemState&) = delete;
+  /// Puts back everything, and removes the journal.
+  ~SystemState();
+
+  /// Sets a sysctl ("net.ipv4.tcp_ecn"); the value that it has is remembered the first time. Throws Error: what is
+  /// missing (the right to write it, the sysctl itself), and how to get it.
+  void set_sysctl(const std::string& name, const std::string& value);
+
+  /// Replaces the session's nftables table (family inet) by one of this body; empty: removes it. Throws Error.
+  void set_nftables(const std::string& body);
+
+  /// Whether sysctls and nftables can be changed, found out without changing anything: throws Error that says which
+  /// right is missing (CAP_NET_ADMIN, a read-only /proc/sys, no nft program) and how to give it.
+  static void check_rights(const std::vector<std::string>& sysctls, bool nftables);
+
+  /// Puts everything back now; a second call does nothing. Returns what could not be put back, a sentence each.
+  std::vector<std::string> restore() noexcept;
+
+private:
+  struct Journal;
+  std::unique_ptr<Journal> journal_;
+};
+
+/// Puts back what the journal of that session says, if there is one, and removes it. Returns a sentence for each thing
+/// that was put back or could not be. For the front command, when a spider has died.
+std::vector<std::string> restore_system_state(const std::string& session);
+
+/// The same for the journals of all sessions that have no living process. Those of other network namespaces stay while
+/// the namespace exists, and are named.
+std::vector<std::string> restore_dead_system_states();
+
+} // namespace orbweaver

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a combiner sees and says: the flows of one job, joined with their connections, and the conditions that follow.
+// A combiner is a pure function; it has a file in conditions/ and a line in conditions/library.hpp. Merger's thread.
+#pragma once
+
+#include "common/job_record.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace orbweaver {
+
+/// One connection of a job with the flow that belongs to it, if there was one.
+class JobFlow {
+public:
+  virtual ~JobFlow() = default;
+  /// Whether the observer saw a flow of this connection.
+  [[nodiscard]] virtual bool observed() const = 0;
+  [[nodiscard]] virtual ConnectionState state() const = 0;
+  /// 6 or 17; 0 where there was no connection.
+  [[nodiscard]] virtual std::uint8_t protocol() const = 0;
+  /// Packets that the observer's ring lost while the flow was open: what it did not see may have been there.
+  [[nodiscard]] virtual std::uint64_t ring_drops() const = 0;
+  /// A field of the flow by its name (CHAINS.md), booleans as 0 and 1. Nothing where it is null, where no chain of the
+  /// flow has it, or where there is no flow.
+  [[nodiscard]] virtual std::optional<std::int64_t> number(std::string_view field) const = 0;
+  /// A member of the connection record by JSON pointer (RFC 6901), as text: "/http_info/http_version".
+  [[nodiscard]] virtual std::optional<std::string> member(std::string_view pointer) const = 0;
+
+  [[nodiscard]] bool ok() const { return state() == ConnectionState::ok; }
+  /// Whether a field is there and not 0.
+  [[nodiscard]] bool is(std::string_view field) const { return number(field).value_or(0) != 0; }
+};
+
+/// The flows of a job, one for each configuration or connection of the plugin, in order.
+using JobFlows = std::span<const JobFlow* const>;
+
+/// The conditions of a job, in the order in which they were added.
+class Conditions {
+public:
+  void add(std::string condition) { list_.push_back(std::move(condition)); }
+
+  /// A condition that rests on something that was not seen in `flow`: where the flow's ring lost packets it is
+  /// withheld, and `pathspider.uncertain` stands for it (once).
+  void add_unseen(const JobFlow& flow, std::string condition) {
+    if (flow.ring_drops() == 0)
+      add(std::move(condition));
+    else if (std::find(list_.begin(), list_.end(), uncertain) == list_.end())
+      add(std::string(uncertain));
+  }
+
+  [[nodiscard]] const std::vector<std::string>& list() const noexcept { return list_; }
+
+  static constexpr std::string_view uncertain = "pathspider.uncertain";
+  static constexpr std::string_view not_observed = "pathspider.not_observed";
+
+private:
+  std::vector<std::string> list_;
+};
+
+/// Reads the flows of a job and says what they mean.
+using Combine = void (*)(JobFlows flows, Conditions& conditions);
+
+/// The combiner of a plugin.
+struct CombinerEntry {
+  std::string_view plugin;
+  Combine combine;
+};
+
+/// Adds prefix.connectivity.works (both), .broken (the baseline only), .transient (the experimental one only), or
+/// .offline (neither).
+inline void combine_connectivity(bool baseline, bool experimental, std::string_view prefix, Conditions& conditions) {
+  const auto* word = baseline ? (experimental ? "works" : "broken") : (experimental ? "transient" : "offline");
+  conditions.add(std::string(prefix) + ".connectivity." + word);
+}
+
+/// With a baseline alone: online or offline.
+inline void combine_connectivity(bool baseline, std::string_view prefix, Conditions& conditions) {
+  conditions.add(std::string(prefix) + ".connectivity." + (baseline ? "online" : "offline"));
+}
+
+/// Whether every flow was observed.
+[[nodiscard]] inline bool all_observed(JobFlows flows) {
+  return std::all_of(flows.begin(), flows.end(), [](const JobFlow* flow) { return flow->observed(); });
+}
+
+} // namespace orbweaver

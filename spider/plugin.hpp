@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a plugin of the spider is: it says what it is called and what it needs, and for each job which connections to
+// make. The engine makes them. A plugin has a file in plugins/, its conditions a file in merger/conditions/; one
+// line in plugins/library.hpp registers it. All calls come from the spider's one thread. See docs/writing-a-plugin.md.
+#pragma once
+
+#include "common/plugin_list.hpp"
+#include "spider/connect.hpp"
+#include "spider/job.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// One sysctl and the value that it has in a configuration: {"net.ipv4.tcp_ecn", "2"}.
+struct SysctlSetting {
+  std::string name;
+  std::string value;
+};
+
+/// A configuration of the system for a synchronized plugin. The engine remembers what was there before, sets it, and
+/// puts it back, however the session ends.
+struct SystemConfiguration {
+  std::vector<SysctlSetting> sysctls;
+  /// What goes into an nftables table of the session's own (family inet), empty for none: `chain out { type route hook
+  /// output priority mangle; ip dscp set 48; }`. The table goes away with the configuration.
+  std::string nftables;
+};
+
+/// What a plugin has to hand from its pre_connect to the connections of the job.
+struct PreConnect {
+  virtual ~PreConnect() = default;
+};
+
+class Plugin {
+public:
+  virtual ~Plugin() = default;
+
+  /// Takes the options of its own, checked as their descriptions say, before anything else. Throws UsageError.
+  virtual void configure(const PluginArguments& arguments) { static_cast<void>(arguments); }
+
+  /// Connections for each job: of a synchronized plugin one a configuration, of a forge one a sequence number.
+  [[nodiscard]] virtual unsigned connections() const = 0;
+
+  /// Synchronized: the configurations, in order, connections() of them.
+  [[nodiscard]] virtual std::vector<SystemConfiguration> configurations() const { return {}; }
+
+  /// Once a job, before its connections; its result is given to each of them.
+  virtual std::unique_ptr<PreConnect> pre_connect(const Job& job) {
+    static_cast<void>(job);
+    return nullptr;
+  }
+
+  /// Before connection `config` (from 0): `request` is a plain one of the chosen kind; change what this plugin wants
+  /// otherwise.
+  virtual void connect(ConnectRequest& request, const Job& job, const PreConnect* before, unsigned config) {
+    static_cast<void>(request), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
+  }
+
+  /// Forge: the IP datagram number `seq`, from its first octet, to be sent as it is from request.source and
+  /// source_port. Empty: nothing is sent, the connection counts as skipped.
+  [[nodiscard]] virtual std::vector<std::uint8_t> forge(const ConnectRequest& request, std::uint16_t source_port,
+                                                        const Job& job, unsigned seq) {
+    static_cast<void>(request), static_cast<void>(source_port), static_cast<void>(job), static_cast<void>(seq);
+    return {};
+  }
+
+  /// After each connection: may change its state, and add to its members.
+  virtual void post_connect(ConnectResult& result, const Job& job, const PreConnect* before, unsigned config) {
+    static_cast<void>(result), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
+  }
+};
+
+/// How a plugin is known: what it says of itself, and how one is made.
+struct PluginEntry {
+  PluginDescription description;
+  std::unique_ptr<Plugin> (*make)();
+};
+
+} // namespace orbweaver
