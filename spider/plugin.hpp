@@ -5,12 +5,18 @@
 #pragma once
 
 #include "common/plugin_list.hpp"
+#include "common/shared_object.hpp"
 #include "spider/connect.hpp"
+#include "spider/connector.hpp"
+#include "spider/event_loop.hpp"
 #include "spider/job.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace orbweaver {
@@ -72,6 +78,19 @@ public:
   virtual void post_connect(ConnectResult& result, const Job& job, const PreConnect* before, unsigned config) {
     static_cast<void>(result), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
   }
+
+  /// Takes what came of a job: the members of each result, JSON text without braces.
+  using Results = std::function<void(std::vector<std::string>&& results)>;
+
+  /// Of a plugin without connect kinds (connections() is 0): works on a job under the event loop and calls `done` once,
+  /// never from within this call, after `timeout_ns` at the latest. Each result goes to the output as it is. Destroying
+  /// what is returned ends the work; `done` is then never called, and may itself do so.
+  [[nodiscard]] virtual std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns,
+                                                         Results done) {
+    static_cast<void>(job), static_cast<void>(timeout_ns);
+    loop.call_soon([done = std::move(done)] { done({}); });
+    return nullptr;
+  }
 };
 
 /// How a plugin is known: what it says of itself, and how one is made.
@@ -79,5 +98,13 @@ struct PluginEntry {
   PluginDescription description;
   std::unique_ptr<Plugin> (*make)();
 };
+
+/// Exports the plugins of a shared object, an array of PluginEntry that lives as long as the object:
+/// `const PluginEntry entries[] = {{.description = {…}, .make = …}}; ORBWEAVER_EXPORT_PLUGINS(entries)`
+#define ORBWEAVER_EXPORT_PLUGINS(entries)                                                                              \
+  extern "C" const ::orbweaver::SharedTable orbweaver_plugins;                                                         \
+  extern "C" const ::orbweaver::SharedTable orbweaver_plugins{::orbweaver::plugin_interface_version,                   \
+                                                              static_cast<std::uint32_t>(std::size(entries)),          \
+                                                              static_cast<const ::orbweaver::PluginEntry*>(entries)};
 
 } // namespace orbweaver
