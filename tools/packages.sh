@@ -6,10 +6,12 @@ build_packages=(
   libtins-dev libtrace3-dev libwandio1-dev
   libxxhash-dev meson ninja-build pkgconf python3
 )
+bed_packages=(ethtool iproute2 nftables nginx-light openssl procps unbound)
 demo_packages=(curl)
 test_packages=(clang doctest-dev iproute2 libclang-rt-14-dev procps tcpreplay)
 
 # Installs those of the named packages that are missing; says so, and names every package that cannot be installed.
+# No service of theirs is started, neither now nor at the next start of the machine: the tests run servers of their own.
 install_packages() {
   local package missing=() failed=() as_root=()
   for package in "$@"; do
@@ -29,13 +31,26 @@ install_packages() {
   fi
   local install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends)
   "${as_root[@]}" apt-get update -q >/dev/null || echo "packages: apt-get update failed; trying with what is known" >&2
-  if "${install[@]}" "${missing[@]}" >/dev/null; then
-    return 0
+  # What packages ask before they start a service (invoke-rc.d(8)); one of the machine's own says enough.
+  local policy=/usr/sbin/policy-rc.d
+  if [ -e "$policy" ]; then
+    policy=
+  else
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 755 "$policy"
   fi
-  # One that fails keeps all from being installed: one by one tells which.
-  for package in "${missing[@]}"; do
-    "${install[@]}" "$package" >/dev/null 2>&1 || failed+=("$package")
-  done
+  if ! "${install[@]}" "${missing[@]}" >/dev/null; then
+    # One that fails keeps all from being installed: one by one tells which.
+    for package in "${missing[@]}"; do
+      "${install[@]}" "$package" >/dev/null 2>&1 || failed+=("$package")
+    done
+  fi
+  [ -z "$policy" ] || "${as_root[@]}" rm -f "$policy"
+  if [ -d /run/systemd/system ]; then
+    for package in "${missing[@]}"; do
+      case $package in nginx-light | unbound) "${as_root[@]}" systemctl -q disable "${package%-light}" || true ;; esac
+    done
+  fi
   if [ ${#failed[@]} -gt 0 ]; then
     echo "packages: could not install: ${failed[*]}" >&2
     return 1
