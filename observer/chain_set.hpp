@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The chosen chains: where their states lie in a flow, their fields, and the calls of their hooks. No virtual calls:
-// every chain of the list is compiled in, and a bit says whether it was chosen.
+// every chain of the list is compiled in, and a bit says whether it was chosen. Chains of shared objects come after
+// them, by a pointer for each class of packets.
 #pragma once
 
 #include "common/chain_list.hpp"
@@ -8,7 +9,9 @@
 #include "common/packet_record.hpp"
 #include "common/stream_header.hpp"
 #include "observer/chain.hpp"
+#include "observer/chain_hooks.hpp"
 #include "observer/library_chains.hpp"
+#include "observer/shared_chain.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,14 +41,19 @@ template <typename... Chains>
 class BasicChainSet<ChainList<Chains...>> {
 public:
   static constexpr std::size_t chain_count = sizeof...(Chains);
+  using SharedChains = std::span<const SharedChain* const>;
 
-  /// All chains that there are.
-  [[nodiscard]] static std::array<ChainInfo, chain_count> library() {
-    return {ChainInfo{Chains::name, Chains::summary, Chains::raw_bytes, Chains::fields}...};
+  /// All chains that there are: those of the list, then the shared ones.
+  [[nodiscard]] static std::vector<ChainInfo> library(SharedChains shared = {}) {
+    std::vector<ChainInfo> chains{{Chains::name, Chains::summary, Chains::raw_bytes, Chains::fields}...};
+    for (const auto* chain : shared)
+      chains.push_back({chain->name, chain->summary, chain->raw_bytes, chain->fields});
+    return chains;
   }
 
-  /// Chooses chains by name; repeated ones count once. A name that is not there is a UsageError.
-  static BasicChainSet choose(std::span<const std::string> names);
+  /// Chooses chains by name; repeated ones count once. A name that is not there is a UsageError. What `shared` points
+  /// to outlives the set.
+  static BasicChainSet choose(std::span<const std::string> names, SharedChains shared = {});
 
   /// Octets that the states of one flow take together, a multiple of 8.
   [[nodiscard]] std::uint32_t state_bytes() const noexcept { return state_bytes_; }
@@ -53,7 +61,8 @@ public:
   /// The raw bytes that the chosen chains need.
   [[nodiscard]] std::uint32_t raw_bytes() const noexcept { return raw_bytes_; }
 
-  /// The stream of flow records that these chains give: a FlowRecord, then the states.
+  /// The stream of flow records that these chains give: a FlowRecord, then the states. Throws UsageError where they
+  /// have more fields than a stream can have.
   [[nodiscard]] StreamHeader describe() const;
 
   /// Makes the states of a new flow; false where a chain vetoes it.
@@ -64,6 +73,8 @@ public:
       if constexpr (requires { Chain::new_flow(state, packet); })
         keep = keep && Chain::new_flow(state, packet);
     });
+    for (const auto& [chain, offset] : shared_)
+      keep &= chain->new_flow(states + offset, packet);
     return keep;
   }
 
@@ -75,80 +86,27 @@ public:
   }
 
 private:
-  /// What decides about a packet's hooks, besides the IP version.
-  enum class Class { tcp, udp, cut_off, other, icmp, icmp_error };
-
-  /// Classes are told apart once, not by each chain: `basic tcp` takes 20 instructions a packet and not 100.
   template <int version>
   bool packet_of(std::byte* states, PacketView packet, bool rev) const noexcept {
-    constexpr std::uint8_t icmp_protocol = version == 4 ? 1 : 58;
-    const std::uint8_t protocol = packet->key.protocol;
-    const std::uint8_t bits = packet->bits & (PacketBits::transport | PacketBits::icmp_error);
-    if (bits == PacketBits::transport) [[likely]] {
-      if (protocol == 6)
-        return hooks<version, Class::tcp>(states, packet, rev);
-      if (protocol == 17)
-        return hooks<version, Class::udp>(states, packet, rev);
-      if (protocol == icmp_protocol)
-        return hooks<version, Class::icmp>(states, packet, rev);
+    switch (class_of<version>(packet)) {
+    case PacketClass::tcp:
+      return hooks<version, PacketClass::tcp>(states, packet, rev);
+    case PacketClass::udp:
+      return hooks<version, PacketClass::udp>(states, packet, rev);
+    case PacketClass::cut_off:
+      return hooks<version, PacketClass::cut_off>(states, packet, rev);
+    case PacketClass::other:
+      return hooks<version, PacketClass::other>(states, packet, rev);
+    case PacketClass::icmp:
+      return hooks<version, PacketClass::icmp>(states, packet, rev);
+    case PacketClass::icmp_error:
+      break;
     }
-    if (bits & PacketBits::icmp_error)
-      return hooks<version, Class::icmp_error>(states, packet, rev);
-    if (protocol == 6 || protocol == 17)
-      return hooks<version, Class::cut_off>(states, packet, rev);
-    return hooks<version, Class::other>(states, packet, rev);
+    return hooks<version, PacketClass::icmp_error>(states, packet, rev);
   }
 
-  /// Which of its hooks a chain has for a class of packets.
-  template <typename Chain, int version, Class kind>
-  struct Hooks {
-    using State = typename Chain::State;
-    static constexpr bool datagram = kind != Class::icmp_error;
-    static constexpr bool message = kind == Class::icmp || kind == Class::icmp_error;
-    static constexpr bool ip = datagram && requires(State & s, PacketView p) { Chain::ip(s, p, true); };
-    static constexpr bool ip4 = datagram && version == 4 && requires(State & s, PacketView p) {
-      Chain::ip4(s, p, true);
-    };
-    static constexpr bool ip6 = datagram && version == 6 && requires(State & s, PacketView p) {
-      Chain::ip6(s, p, true);
-    };
-    static constexpr bool tcp = kind == Class::tcp && requires(State & s, PacketView p) { Chain::tcp(s, p, true); };
-    static constexpr bool udp = kind == Class::udp && requires(State & s, PacketView p) { Chain::udp(s, p, true); };
-    static constexpr bool l4 = (kind == Class::other || kind == Class::icmp) && requires(State & s, PacketView p) {
-      Chain::l4(s, p, true);
-    };
-    static constexpr bool icmp4 = message && version == 4 && requires(State & s, PacketView p) {
-      Chain::icmp4(s, p, true);
-    };
-    static constexpr bool icmp6 = message && version == 6 && requires(State & s, PacketView p) {
-      Chain::icmp6(s, p, true);
-    };
-    static constexpr bool any = ip || ip4 || ip6 || tcp || udp || l4 || icmp4 || icmp6;
-
-    [[gnu::always_inline]] static bool call(State& state, PacketView packet, bool rev) noexcept {
-      bool going = true;
-      if constexpr (ip)
-        going &= Chain::ip(state, packet, rev);
-      if constexpr (ip4)
-        going &= Chain::ip4(state, packet, rev);
-      if constexpr (ip6)
-        going &= Chain::ip6(state, packet, rev);
-      if constexpr (tcp)
-        going &= Chain::tcp(state, packet, rev);
-      if constexpr (udp)
-        going &= Chain::udp(state, packet, rev);
-      if constexpr (l4)
-        going &= Chain::l4(state, packet, rev);
-      if constexpr (icmp4)
-        going &= Chain::icmp4(state, packet, rev);
-      if constexpr (icmp6)
-        going &= Chain::icmp6(state, packet, rev);
-      return going;
-    }
-  };
-
   /// Runs a class's hooks. A chain that has none for it is not even asked whether it was chosen.
-  template <int version, Class kind>
+  template <int version, PacketClass kind>
   bool hooks(std::byte* states, PacketView packet, bool rev) const noexcept {
     bool going = true;
     std::size_t place = 0;
@@ -161,6 +119,9 @@ private:
       ++place;
     };
     (run(std::type_identity<Chains>{}), ...);
+    for (const auto& [chain, offset] : shared_)
+      if (const auto hook = chain->hooks[version == 6][static_cast<std::size_t>(kind)])
+        going &= hook(states + offset, packet, rev);
     return going;
   }
 
@@ -175,30 +136,58 @@ private:
   std::uint32_t state_bytes_ = 0;
   std::uint32_t raw_bytes_ = 0;
   std::array<std::uint32_t, chain_count> offsets_{};
-  std::vector<std::size_t> order_; ///< of the fields: places in the list, as the user named them
+
+  struct SharedState {
+    const SharedChain* chain;
+    std::uint32_t offset; ///< of its state
+  };
+  std::vector<SharedState> shared_;
+
+  /// The chosen chains as the user named them, which is the order of the fields.
+  struct Chosen {
+    ChainInfo chain;
+    std::uint32_t offset;
+  };
+  std::vector<Chosen> order_;
 };
 
 template <typename... Chains>
-BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(std::span<const std::string> names) {
+BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(std::span<const std::string> names,
+                                                                                SharedChains shared) {
   static_assert((std::is_trivially_copyable_v<typename Chains::State> && ...), "states are copied into flow records");
   static_assert(chain_count <= 32);
   constexpr std::array<std::uint32_t, chain_count> sizes{
       (std::is_empty_v<typename Chains::State> ? 0 : std::uint32_t{sizeof(typename Chains::State)})...};
   constexpr std::array<std::uint32_t, chain_count> alignments{std::uint32_t{alignof(typename Chains::State)}...};
-  const auto chains = library();
+  const auto chains = library(shared);
   BasicChainSet set;
+  const auto place_state = [&set](std::uint32_t size, std::uint32_t alignment) {
+    const std::uint32_t offset = (set.state_bytes_ + alignment - 1) / alignment * alignment;
+    set.state_bytes_ = offset + size;
+    return offset;
+  };
   for (const auto& name : names) {
     const auto chain = std::ranges::find(chains, name, &ChainInfo::name);
-    if (chain == chains.end())
-      throw UsageError(unknown_chain(name, std::vector<std::string>{std::string(Chains::name)...}));
-    const auto place = static_cast<std::size_t>(chain - chains.begin());
-    if (set.chosen_ >> place & 1)
+    if (chain == chains.end()) {
+      std::vector<std::string> candidates;
+      for (const auto& candidate : chains)
+        candidates.emplace_back(candidate.name);
+      throw UsageError(unknown_chain(name, candidates));
+    }
+    if (std::ranges::find(set.order_, name, [](const Chosen& chosen) { return chosen.chain.name; }) != set.order_.end())
       continue;
-    set.chosen_ |= std::uint32_t{1} << place;
-    set.order_.push_back(place);
+    const auto place = static_cast<std::size_t>(chain - chains.begin());
+    std::uint32_t offset = 0;
+    if (place < chain_count) {
+      offset = set.offsets_[place] = place_state(sizes[place], alignments[place]);
+      set.chosen_ |= std::uint32_t{1} << place;
+    } else {
+      const auto* const object = shared[place - chain_count];
+      offset = place_state(object->state_bytes, object->state_alignment);
+      set.shared_.push_back({object, offset});
+    }
+    set.order_.push_back({*chain, offset});
     set.raw_bytes_ |= chain->raw_bytes;
-    set.offsets_[place] = (set.state_bytes_ + alignments[place] - 1) / alignments[place] * alignments[place];
-    set.state_bytes_ = set.offsets_[place] + sizes[place];
   }
   set.state_bytes_ = (set.state_bytes_ + 7) / 8 * 8;
   return set;
@@ -210,6 +199,8 @@ StreamHeader BasicChainSet<ChainList<Chains...>>::describe() const {
   header.raw_bytes = raw_bytes_;
   header.record_bytes = static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes_;
   const auto add = [&](std::string_view chain, const ChainField& field, std::uint32_t base) {
+    if (header.field_count == max_fields)
+      throw UsageError("these chains have more than " + std::to_string(max_fields) + " fields together: choose fewer");
     auto& entry = header.fields.at(header.field_count++);
     field.name.copy(entry.name.data(), entry.name.size() - 1);
     chain.copy(entry.chain.data(), entry.chain.size() - 1);
@@ -220,10 +211,9 @@ StreamHeader BasicChainSet<ChainList<Chains...>>::describe() const {
   add("", core_field("pkt_last", FieldType::time_ns, offsetof(FlowRecord, last_ns)), 0);
   add("", core_field("flow_end_reason", FieldType::end_reason, offsetof(FlowRecord, end_reason)), 0);
   add("", core_field("ring_drops", FieldType::u64, offsetof(FlowRecord, ring_drops)), 0);
-  const auto chains = library();
-  for (const auto place : order_)
-    for (const auto& field : chains[place].fields)
-      add(chains[place].name, field, static_cast<std::uint32_t>(sizeof(FlowRecord)) + offsets_[place]);
+  for (const auto& [chain, offset] : order_)
+    for (const auto& field : chain.fields)
+      add(chain.name, field, static_cast<std::uint32_t>(sizeof(FlowRecord)) + offset);
   return header;
 }
 

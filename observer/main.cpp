@@ -3,7 +3,7 @@
 #include "common/error.hpp"
 #include "common/stage.hpp"
 #include "config.hpp"
-#include "observer/chain_set.hpp"
+#include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
 
 #include <CLI/CLI.hpp>
@@ -14,10 +14,10 @@ namespace {
 
 using namespace orbweaver;
 
-/// A JSON array of the library's chains, for programs. Names and summaries need no escaping.
-void describe_library() {
+/// A JSON array of all chains, for programs. Names and summaries need no escaping.
+void describe(ChainSet::SharedChains shared) {
   std::string text = "[";
-  for (const ChainInfo& chain : ChainSet::library()) {
+  for (const ChainInfo& chain : ChainSet::library(shared)) {
     text += text.size() > 1 ? ",\n" : "\n";
     text += R"({"name":")" + std::string(chain.name) + R"(","summary":")" + std::string(chain.summary) +
             R"(","raw_bytes":)" + std::to_string(chain.raw_bytes) + R"(,"fields":[)";
@@ -50,15 +50,18 @@ std::string names_of(std::uint32_t raw_bytes) {
 }
 
 int run(Options& options) {
+  std::vector<const SharedChain*> shared;
+  for (const auto& found : find_shared_chains())
+    shared.push_back(found.chain);
   if (options.describe) {
-    describe_library();
+    describe(shared);
     return exit_done;
   }
   if (options.in.empty() || options.out.empty())
     throw UsageError("give --in and --out (see orbweaver-observer --help)");
   if (options.chains.empty())
     throw UsageError("name at least one chain (see orbweaver observe --list-chains)");
-  const ChainSet chains = ChainSet::choose(options.chains);
+  const ChainSet chains = ChainSet::choose(options.chains, shared);
   const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
   refuse_same_file(in, out);
   if (options.meter.max_flows == 0)

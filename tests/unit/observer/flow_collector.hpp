@@ -105,7 +105,9 @@ template <typename Chains = ChainSet>
 class Metering {
 public:
   explicit Metering(const std::vector<std::string>& chains, const FlowMeterOptions& options = {})
-      : chains_(Chains::choose(chains)), collector_(chains_.describe()), meter_(chains_, options, collector_) {}
+      : Metering(Chains::choose(chains), options) {}
+  explicit Metering(const Chains& chains, const FlowMeterOptions& options = {})
+      : chains_(chains), collector_(chains_.describe()), meter_(chains_, options, collector_) {}
   Metering(const Metering&) = delete;
   Metering& operator=(const Metering&) = delete;
 

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Chains of shared objects: the library's own chains under other names must say the same as the built-in ones.
+#include "observer/find_chains.hpp"
+#include "tests/unit/observer/chain_support.hpp"
+
+#include <random>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+/// A chain of the library as a shared object would bring it, under a name that is free.
+template <typename Chain>
+SharedChain renamed(std::string_view name) {
+  SharedChain chain = shared_chain<Chain>();
+  chain.name = name;
+  return chain;
+}
+
+/// Wants no flow of the lower endpoint's port 1.
+struct PickyChain {
+  static constexpr std::string_view name = "picky";
+  static constexpr std::string_view summary = "vetoes";
+  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  struct State {};
+  inline static const auto fields = std::array<ChainField, 0>{};
+  static bool new_flow(State&, PacketView packet) noexcept { return packet->key.ports[0] != 1; }
+  static bool udp(State&, PacketView, bool rev) noexcept { return !rev; }
+};
+
+using Shared = std::vector<const SharedChain*>;
+
+std::string why_not(SharedChain chain) {
+  return check_shared_chain(chain, ChainSet::library());
+}
+
+} // namespace
+
+TEST_CASE("a chain from a shared object says what the same chain says when it is built in") {
+  const SharedChain ecn = renamed<EcnChain>("ecn2"), tcp_chain = renamed<TcpChain>("tcp2"),
+                    icmp = renamed<IcmpChain>("icmp2"), options = renamed<TcpoptChain>("tcpopt2");
+  const Shared shared{&ecn, &tcp_chain, &icmp, &options};
+  const std::vector<std::string> built_in{"ecn", "tcp", "icmp", "tcpopt"}, others{"ecn2", "tcp2", "icmp2", "tcpopt2"};
+  Metering<> as_built_in(built_in), as_shared(ChainSet::choose(others, shared));
+  std::mt19937 random(7);
+  for (int i = 0; i < 2000; ++i) {
+    const bool rev = random() % 2;
+    const auto protocol = static_cast<std::uint8_t>(std::array{6, 6, 17, 1, 132}[random() % 5]);
+    Packet packet = random() % 8 == 0
+                        ? Packet::error(rev ? server : client, rev ? client : server, protocol, random() % 2 ? 3 : 11)
+                        : Packet(rev ? server : client, rev ? client : server, protocol);
+    packet.at(1000 + static_cast<std::uint64_t>(i), 0).traffic_class(static_cast<std::uint8_t>(random()));
+    if (protocol == 6)
+      packet.flags(static_cast<std::uint8_t>(random() & random()))
+          .options({2, 4, 1, 2, 4, 2, 3, 3, 7, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8});
+    as_built_in.feed(packet);
+    as_shared.feed(packet);
+  }
+  const auto& expected = as_built_in.flush();
+  const auto& got = as_shared.flush();
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    CHECK(got[i].values() == expected[i].values());
+}
+
+TEST_CASE("shared and built-in chains are chosen together, and the fields come as the user named the chains") {
+  const SharedChain ecn = renamed<EcnChain>("ecn2");
+  const Shared shared{&ecn};
+  const ChainSet set = ChainSet::choose(std::vector<std::string>{"ecn2", "basic", "ecn2"}, shared);
+  const StreamHeader header = set.describe();
+  CHECK(check_stream_header(header, StreamKind::flows).empty());
+  CHECK(header.field_table()[4].chain_view() == "ecn2");
+  CHECK(header.field_table()[4 + EcnChain::fields.size()].chain_view() == "basic");
+  CHECK(header.field_table().size() == 4 + EcnChain::fields.size() + 9);
+  CHECK(header.record_bytes == sizeof(FlowRecord) + set.state_bytes());
+}
+
+TEST_CASE("a shared chain vetoes flows and completes them") {
+  const SharedChain picky = shared_chain<PickyChain>();
+  const Shared shared{&picky};
+  Metering<> metering(ChainSet::choose(std::vector<std::string>{"picky", "basic"}, shared));
+  metering.feed(Packet(ipv4(1, 1), ipv4(2, 2), 17)).feed(Packet(ipv4(1, 3), ipv4(2, 2), 17));
+  metering.feed(Packet(ipv4(2, 2), ipv4(1, 3), 17));
+  const auto& flows = metering.flush();
+  REQUIRE(flows.size() == 1);
+  CHECK(flows[0]["sp"] == "3");
+  CHECK(flows[0]["flow_end_reason"] == "end of Flow detected");
+  CHECK(metering.counters().flows_vetoed == 1);
+}
+
+TEST_CASE("a shared chain that cannot be used is refused with its reason") {
+  CHECK(why_not(renamed<EcnChain>("ecn2")).empty());
+  CHECK(why_not(shared_chain<EcnChain>()).find("already") != std::string::npos);
+  CHECK(why_not(renamed<EcnChain>("")).find("1 to 15") != std::string::npos);
+  CHECK(why_not(renamed<EcnChain>("a-name-of-16-cha")).find("1 to 15") != std::string::npos);
+  SharedChain outside = renamed<EcnChain>("outside");
+  outside.state_bytes = 3;
+  CHECK(why_not(outside).find("outside of its state") != std::string::npos);
+  SharedChain aligned = renamed<EcnChain>("aligned");
+  aligned.state_alignment = 64;
+  CHECK(why_not(aligned).find("aligned to 64") != std::string::npos);
+}
