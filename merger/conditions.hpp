@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a combiner sees and says: the flows of one job, joined with their connections, and the conditions that follow.
-// A combiner is a pure function; it has a file in conditions/ and a line in conditions/library.hpp. Merger's thread.
+// A combiner is a pure function; it has a file in conditions/ and a line in conditions/library.hpp, or stands in a
+// shared object (ORBWEAVER_EXPORT_CONDITIONS). Merger's thread.
 #pragma once
 
 #include "common/job_record.hpp"
+#include "common/shared_object.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,10 +27,12 @@ public:
   [[nodiscard]] virtual ConnectionState state() const = 0;
   /// 6 or 17; 0 where there was no connection.
   [[nodiscard]] virtual std::uint8_t protocol() const = 0;
-  /// Packets that the observer's ring lost while the flow was open: what it did not see may have been there.
+  /// Packets that the observer's ring lost while the flow was open, and at least 1 where it lost any during the
+  /// connection, or where the flow begins with an answer: what the observer did not see may have been there.
   [[nodiscard]] virtual std::uint64_t ring_drops() const = 0;
   /// A field of the flow by its name (CHAINS.md), booleans as 0 and 1. Nothing where it is null, where no chain of the
-  /// flow has it, or where there is no flow.
+  /// flow has it, or where there is no flow. `_fwd` is the direction from the connection's source to its destination,
+  /// also where the flow's first packet seen was an answer.
   [[nodiscard]] virtual std::optional<std::int64_t> number(std::string_view field) const = 0;
   /// A member of the connection record by JSON pointer (RFC 6901), as text: "/http_info/http_version".
   [[nodiscard]] virtual std::optional<std::string> member(std::string_view pointer) const = 0;
@@ -63,13 +68,15 @@ private:
   std::vector<std::string> list_;
 };
 
-/// Reads the flows of a job and says what they mean.
+/// Reads the flows of a job and says what they mean. It gets at least as many flows as its entry says, one for every
+/// configuration. Not called for a job that the spider did not finish.
 using Combine = void (*)(JobFlows flows, Conditions& conditions);
 
 /// The combiner of a plugin.
 struct CombinerEntry {
   std::string_view plugin;
   Combine combine;
+  std::uint32_t min_flows = 1; ///< connections that the plugin makes for a job, at least
 };
 
 /// Adds prefix.connectivity.works (both), .broken (the baseline only), .transient (the experimental one only), or
@@ -90,3 +97,16 @@ inline void combine_connectivity(bool baseline, std::string_view prefix, Conditi
 }
 
 } // namespace orbweaver
+
+/// Exports the combiners of a shared object; once in it, outside of any namespace:
+///
+///   ORBWEAVER_EXPORT_CONDITIONS({"mine", combine_mine, 2})
+#define ORBWEAVER_EXPORT_CONDITIONS(...)                                                                               \
+  namespace {                                                                                                          \
+  constexpr orbweaver::CombinerEntry orbweaver_combiners[] = {__VA_ARGS__};                                            \
+  }                                                                                                                    \
+  extern "C" {                                                                                                         \
+  [[gnu::visibility("default")]] extern const orbweaver::SharedTable orbweaver_conditions;                             \
+  const orbweaver::SharedTable orbweaver_conditions{orbweaver::plugin_interface_version,                               \
+                                                    std::size(orbweaver_combiners), orbweaver_combiners};              \
+  }
