@@ -367,15 +367,20 @@ server:
 """
 
 
-def targets(names=None, families=(4, 6), hosts=1, port=0):
-    """The jobs for some paths (none: all), as dictionaries."""
+def job(name, family, host=1):
+    """The job for an address of a path, as a dictionary."""
+    made = {"dip": bed_paths.address(name, family, host), "domain": f"{name}.bed.test", "bed_path": name}
+    if port := bed_paths.BY_NAME[name].target_port:
+        made["dp"] = port
+    return made
+
+
+def targets(names=None, families=(4, 6), hosts=1):
+    """The jobs for some paths (none: all)."""
     for name in names or bed_paths.BY_NAME:
         for family in families:
             for host in range(1, hosts + 1):
-                job = {"dip": bed_paths.address(name, family, host), "domain": f"{name}.bed.test", "bed_path": name}
-                if at := port or bed_paths.BY_NAME[name].target_port:
-                    job["dp"] = at
-                yield job
+                yield job(name, family, host)
 
 
 def crowd(count):
