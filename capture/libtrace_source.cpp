@@ -3,7 +3,7 @@
 
 #include "capture/libtrace_frame.hpp"
 #include "capture/libtrace_handle.hpp"
-#include "capture/network_interface.hpp"
+#include "common/network_interface.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>

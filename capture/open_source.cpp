@@ -3,7 +3,7 @@
 
 #include "capture/capture_reader.hpp"
 #include "capture/libtrace_source.hpp"
-#include "capture/network_interface.hpp"
+#include "common/network_interface.hpp"
 #include "capture/pipe_source.hpp"
 #include "common/error.hpp"
 

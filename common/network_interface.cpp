@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/network_interface.hpp"
+#include "common/network_interface.hpp"
 
 #include "common/error.hpp"
 
 #include <cstring>
+#include <ifaddrs.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -25,6 +26,18 @@ bool interface_is_up(const std::string& name) {
 }
 
 } // namespace
+
+bool interface_has_address(const std::string& name) {
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0)
+    throw Error("cannot list the addresses of " + name + ": " + errno_text());
+  bool has = false;
+  for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next)
+    has = has || (one->ifa_name == name && one->ifa_addr != nullptr &&
+                  (one->ifa_addr->sa_family == AF_INET || one->ifa_addr->sa_family == AF_INET6));
+  freeifaddrs(list);
+  return has;
+}
 
 std::string interface_names() {
   std::string names;
