@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/engine.hpp"
+
+#include "common/error.hpp"
+#include "common/wait.hpp"
+#include "spider/clock.hpp"
+#include "spider/connectors.hpp"
+#include "spider/job_output.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <deque>
+#include <memory>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <utility>
+#include <vector>
+
+namespace orbweaver {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How long a batch that is not full waits for more jobs.
+constexpr std::uint64_t batch_wait_ns = 50'000'000;
+/// Connections started between two looks at the sockets, so that none waits long.
+constexpr unsigned max_starts = 64;
+/// How far behind its rate the spider may make up for at once.
+constexpr std::uint64_t rate_slack_ns = 10'000'000;
+constexpr std::uint64_t housekeeping_ns = 100'000'000;
+
+/// A job with its connection under way.
+struct Worker {
+  Job job;
+  std::unique_ptr<PreConnect> before;
+  std::unique_ptr<Connection> connection;
+  ConnectRequest request;
+  unsigned config = 0;
+};
+
+class Engine {
+public:
+  Engine(JobReader& jobs, RecordWriter& writer, const PluginDescription& description, Plugin& plugin,
+         const SpiderOptions& options, const std::atomic<bool>& stop, Stage& stage)
+      : jobs_(jobs), writer_(writer), description_(description), plugin_(plugin), options_(options), stop_(stop),
+        stage_(stage), output_(writer), connections_(plugin.connections()), workers_(options.workers),
+        interval_ns_(options.rate > 0 ? static_cast<std::uint64_t>(1e9 / options.rate) : 0) {
+    for (auto i = static_cast<std::uint32_t>(workers_.size()); i > 0; --i)
+      idle_.push_back(i - 1);
+  }
+
+  SpiderResult run() {
+    try {
+      while (!done())
+        round();
+    } catch (...) {
+      writer_.finish(EndCause::failed, stop_now_);
+      throw;
+    }
+    return finish();
+  }
+
+private:
+  using Index = std::uint32_t;
+
+  [[nodiscard]] bool synchronized() const noexcept { return description_.model == Model::synchronized; }
+  [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool no_more_jobs() const noexcept { return input_ended_ || stopping(); }
+  [[nodiscard]] bool done() const noexcept {
+    return reader_gone_ || (idle_.size() == workers_.size() && !output_.waiting() && no_more_jobs());
+  }
+
+  void round() {
+    loop_.run_once(pause());
+    now_ns_ = monotonic_ns();
+    if (!output_.waiting()) {
+      synchronized() ? step_batch() : take_jobs();
+      start_connections();
+    }
+    output_.flush();
+    if (output_.waiting())
+      look_at_reader();
+    if (now_ns_ - housekept_ns_ >= housekeeping_ns)
+      housekeep();
+  }
+
+  /// How long the loop may sleep.
+  [[nodiscard]] milliseconds pause() const noexcept {
+    if (output_.waiting())
+      return milliseconds(1);
+    if (!ready_.empty() && !held_back())
+      return milliseconds(0);
+    return interval_ns_ > 0 || !batch_.empty() ? milliseconds(1) : longest_sleep;
+  }
+
+  // Jobs
+
+  bool next_job(Index worker) {
+    if (no_more_jobs() || input_waits_)
+      return false;
+    Job& job = workers_[worker].job;
+    switch (jobs_.next(job)) {
+    case JobReader::Next::job:
+      begin_job(workers_[worker]);
+      return true;
+    case JobReader::Next::wait:
+      input_waits_ = true;
+      loop_.watch(jobs_.descriptor(), EPOLLIN, [this](std::uint32_t) {
+        loop_.forget(jobs_.descriptor());
+        input_waits_ = false;
+      });
+      return false;
+    case JobReader::Next::end:
+      input_ended_ = true;
+    }
+    return false;
+  }
+
+  void begin_job(Worker& worker) {
+    worker.config = 0;
+    if (connections_ == 0)
+      return;
+    const Job& job = worker.job;
+    members_ = job.members;
+    options_.local.describe(job, members_);
+    output_.job(job.id, connections_, members_);
+    worker.before = plugin_.pre_connect(job);
+  }
+
+  /// For all models but the synchronized: no more jobs than can begin now, so that few are under way when asked to
+  /// stop.
+  void take_jobs() {
+    while (!idle_.empty() && ready_.size() < max_starts && (ready_.empty() || interval_ns_ == 0) && !held_back() &&
+           next_job(idle_.back())) {
+      ready_.push_back(idle_.back());
+      idle_.pop_back();
+    }
+  }
+
+  void end_job(Index worker) {
+    workers_[worker].before.reset();
+    ++jobs_finished_;
+    idle_.push_back(worker);
+  }
+
+  // Batches of a synchronized plugin
+
+  [[nodiscard]] std::size_t batch_size() const noexcept {
+    const double a_second = options_.rate > 0 ? std::ceil(options_.rate) : options_.workers;
+    return static_cast<std::size_t>(std::min<double>(a_second, options_.workers));
+  }
+
+  void step_batch() {
+    if (batch_open_ > 0)
+      return;
+    if (!batch_running_) {
+      fill_batch();
+      const bool waits_for_more =
+          batch_.size() < batch_size() && !no_more_jobs() && now_ns_ - batch_since_ns_ < batch_wait_ns;
+      if (batch_.empty() || waits_for_more)
+        return;
+      batch_running_ = true;
+      batch_config_ = 0;
+    } else if (++batch_config_ == connections_) {
+      for (const Index worker : batch_)
+        end_job(worker);
+      batch_.clear();
+      batch_running_ = false;
+      return step_batch();
+    }
+    options_.configure_system(batch_config_);
+    for (const Index worker : batch_)
+      workers_[worker].config = batch_config_;
+    ready_.assign(batch_.begin(), batch_.end());
+    batch_open_ = batch_.size();
+  }
+
+  void fill_batch() {
+    while (batch_.size() < batch_size() && next_job(idle_.back())) {
+      if (batch_.empty())
+        batch_since_ns_ = now_ns_;
+      batch_.push_back(idle_.back());
+      idle_.pop_back();
+    }
+  }
+
+  // Connections
+
+  [[nodiscard]] bool held_back() const noexcept { return interval_ns_ > 0 && now_ns_ < allowed_ns_; }
+
+  void start_connections() {
+    for (unsigned starts = 0; !ready_.empty() && starts < max_starts && !held_back(); ++starts) {
+      const Index worker = ready_.front();
+      ready_.pop_front();
+      if (interval_ns_ > 0)
+        allowed_ns_ = std::max(allowed_ns_, now_ns_ - std::min(now_ns_, rate_slack_ns)) + interval_ns_;
+      start(worker);
+    }
+  }
+
+  void start(Index index) {
+    Worker& worker = workers_[index];
+    ++connections_open_;
+    if (connections_ == 0) {
+      worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
+                                       [this, index](std::vector<std::string>&& results) { worked(index, results); });
+      return;
+    }
+    prepare(worker);
+    if (worker.request.source.version == 0)
+      return ended(index, skipped(-1));
+    if (description_.model == Model::forge)
+      return forge(index);
+    worker.connection = connector(worker.request.kind).start(worker.request, [this, index](ConnectResult&& result) {
+      ended(index, std::move(result));
+    });
+  }
+
+  void prepare(Worker& worker) {
+    ConnectRequest& request = worker.request;
+    const Job& job = worker.job;
+    request.kind = options_.kind;
+    request.source = options_.local.source_for(job.destination);
+    request.destination = job.destination;
+    request.destination_port = job.destination_port.value_or(default_port(options_.kind));
+    request.interface = options_.local.interface;
+    request.domain = job.domain;
+    request.timeout_ns = options_.timeout_ns;
+    request.fast_open = request.http2 = false;
+    plugin_.connect(request, job, worker.before.get(), worker.config);
+  }
+
+  static ConnectResult skipped(std::int32_t port) {
+    ConnectResult result;
+    result.state = ConnectionState::skipped;
+    result.source_port = port;
+    result.start_ns = result.stop_ns = realtime_ns();
+    return result;
+  }
+
+  void forge(Index index) {
+    Worker& worker = workers_[index];
+    const std::uint16_t port = next_local_port();
+    const auto datagram = plugin_.forge(worker.request, port, worker.job, worker.config);
+    if (datagram.empty())
+      return ended(index, skipped(-1));
+    ConnectResult result = options_.send_forged(worker.request, port, datagram);
+    loop_.call_at(now_ns_ + forged_hold_ns, [this, index, result = std::move(result)]() mutable {
+      result.stop_ns = realtime_ns();
+      ended(index, std::move(result));
+    });
+  }
+
+  void ended(Index index, ConnectResult&& result) {
+    Worker& worker = workers_[index];
+    worker.connection.reset();
+    --connections_open_;
+    plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
+    ++states_.at(static_cast<std::size_t>(result.state));
+    output_.connection(record_of(worker, result), result.members);
+    if (synchronized())
+      --batch_open_;
+    else if (++worker.config < connections_)
+      ready_.push_back(index);
+    else
+      end_job(index);
+  }
+
+  static ConnectionRecord record_of(const Worker& worker, const ConnectResult& result) {
+    const ConnectRequest& request = worker.request;
+    ConnectionRecord record{};
+    record.job_id = worker.job.id;
+    record.start_ns = result.start_ns;
+    record.stop_ns = result.stop_ns;
+    record.source_port = result.source_port;
+    record.destination_port = request.destination_port;
+    record.config = static_cast<std::uint16_t>(worker.config);
+    record.protocol = protocol_of(request.kind);
+    record.state = result.state;
+    record.source = request.source;
+    record.destination = request.destination;
+    return record;
+  }
+
+  /// What a plugin without connections made of a job.
+  void worked(Index index, const std::vector<std::string>& results) {
+    Worker& worker = workers_[index];
+    worker.connection.reset();
+    --connections_open_;
+    ++states_.at(static_cast<std::size_t>(results.empty() ? ConnectionState::failed : ConnectionState::ok));
+    for (const std::string& members : results)
+      output_.job(worker.job.id, 0, members);
+    end_job(index);
+  }
+
+  Connector& connector(ConnectKind kind) {
+    auto& made = connectors_.at(static_cast<std::size_t>(kind));
+    if (!made)
+      made = make_connector(kind, loop_);
+    return *made;
+  }
+
+  // The end, and those who watch
+
+  void look_at_reader() {
+    const auto nobody_came = [this] {
+      return writer_.ring() &&
+             writer_.ring().header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
+    };
+    reader_gone_ = !writer_.failure().empty() || writer_.reader_gone() || (stopping() && nobody_came());
+  }
+
+  SpiderResult finish() {
+    SpiderResult result;
+    if (!jobs_.problem().empty())
+      result = {false, jobs_.problem()};
+    const EndCause cause = !result.complete ? EndCause::failed
+                           : input_ended_   ? EndCause::complete
+                                            : EndCause::interrupted;
+    housekeep();
+    if (!writer_.finish(reader_gone_ ? EndCause::failed : cause, stop_) || reader_gone_) {
+      result = {false, writer_.failure()};
+      if (result.problem.empty())
+        result.problem = writer_.name() + ": its reader has left; " +
+                         std::to_string(jobs_.counters().jobs - jobs_finished_) + " jobs were under way";
+    }
+    return result;
+  }
+
+  void housekeep() noexcept {
+    housekept_ns_ = monotonic_ns();
+    writer_.housekeep(housekept_ns_);
+    namespace C = SpiderCounter;
+    const JobReaderCounters& read = jobs_.counters();
+    const auto state = [this](ConnectionState which) { return states_[static_cast<std::size_t>(which)]; };
+    std::array<std::uint64_t, C::count> counters{};
+    counters[C::lines_read] = read.lines_read;
+    counters[C::lines_bad] = read.lines_bad;
+    counters[C::lines_duplicate] = read.lines_duplicate;
+    counters[C::jobs_taken] = read.jobs;
+    counters[C::jobs_finished] = jobs_finished_;
+    counters[C::jobs_open] = read.jobs - jobs_finished_;
+    counters[C::connections_ok] = state(ConnectionState::ok);
+    counters[C::connections_failed] = state(ConnectionState::failed);
+    counters[C::connections_timeout] = state(ConnectionState::timeout);
+    counters[C::connections_skipped] = state(ConnectionState::skipped);
+    counters[C::connections_discarded] = state(ConnectionState::discard);
+    counters[C::connections_open] = connections_open_;
+    counters[C::position_octets] = jobs_.position_octets();
+    counters[C::size_octets] = jobs_.size_octets();
+    stage_.publish(counters, housekept_ns_);
+  }
+
+  JobReader& jobs_;
+  RecordWriter& writer_;
+  const PluginDescription& description_;
+  Plugin& plugin_;
+  const SpiderOptions& options_;
+  const std::atomic<bool>& stop_;
+  const std::atomic<bool> stop_now_{true};
+  Stage& stage_;
+  JobOutput output_;
+  unsigned connections_; ///< of each job
+
+  EventLoop loop_;
+  std::array<std::unique_ptr<Connector>, 6> connectors_; ///< by ConnectKind, made when first needed
+  std::vector<Worker> workers_;
+  std::vector<Index> idle_;    ///< workers without a job
+  std::deque<Index> ready_;    ///< workers whose next connection can start
+  std::vector<Index> batch_;   ///< synchronized: the workers of the batch
+  std::size_t batch_open_ = 0; ///< of them, those whose connection has not ended
+  unsigned batch_config_ = 0;
+  bool batch_running_ = false;
+  std::uint64_t batch_since_ns_ = 0;
+  std::string members_;
+
+  std::uint64_t interval_ns_;    ///< between two connections; 0: none
+  std::uint64_t allowed_ns_ = 0; ///< when the next may start
+  std::uint64_t now_ns_ = 0;
+  std::uint64_t housekept_ns_ = 0;
+  std::uint64_t jobs_finished_ = 0;
+  std::uint64_t connections_open_ = 0;
+  std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
+  bool input_waits_ = false;
+  bool input_ended_ = false;
+  bool reader_gone_ = false;
+};
+
+} // namespace
+
+SpiderResult spider(JobReader& jobs, RecordWriter& writer, const PluginDescription& description, Plugin& plugin,
+                    const SpiderOptions& options, const std::atomic<bool>& stop, Stage& stage) {
+  return Engine(jobs, writer, description, plugin, options, stop, stage).run();
+}
+
+void allow_descriptors(unsigned workers) {
+  // Two for each connection (a library may open a second before the first is closed), some for the program itself.
+  const rlim_t wanted = rlim_t{workers} * 2 + 64;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+    return;
+  const rlimit raised{wanted, std::max(limit.rlim_max, wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &raised) != 0)
+    throw Error("-w " + std::to_string(workers) + " needs " + std::to_string(wanted) + " open files, " +
+                std::to_string(limit.rlim_max) + " are allowed: use at most -w " +
+                std::to_string(limit.rlim_max > 64 ? (limit.rlim_max - 64) / 2 : 0) +
+                ", or raise the limit (ulimit -n " + std::to_string(wanted) + ", LimitNOFILE= of systemd)");
+}
+
+} // namespace orbweaver

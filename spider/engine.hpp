@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The spider stage: takes jobs, has the plugin's connections made for them, model by model, and writes job and
+// connection records. One thread, under its event loop; nothing in it blocks but the change of the system's state.
+//
+// Synchronized: a batch of as many jobs as there are workers; the system is set to configuration 0, each job makes its
+// connection, all are waited for; configuration 1, and so on; then the next batch. A batch that is not full begins when
+// nothing has come for a while. All other models: each worker has a job, makes its connections one after another, and
+// takes the next job.
+#pragma once
+
+#include "common/record_writer.hpp"
+#include "common/stage.hpp"
+#include "spider/job_reader.hpp"
+#include "spider/local_addresses.hpp"
+#include "spider/plugin.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+namespace orbweaver {
+
+struct SpiderOptions {
+  ConnectKind kind = ConnectKind::tcp; ///< of a plugin that makes connections
+  LocalAddresses local;
+  unsigned workers = 100; ///< connections under way at once
+  double rate = 0;        ///< connections a second, 0: as fast as they end
+  std::uint64_t timeout_ns = 5'000'000'000;
+  /// Sets the system to a configuration of a synchronized plugin. Throws Error.
+  std::function<void(unsigned config)> configure_system;
+  /// Sends what a forge plugin made: ForgeSender::send().
+  std::function<ConnectResult(const ConnectRequest&, std::uint16_t source_port, std::span<const std::uint8_t> datagram)>
+      send_forged;
+};
+
+/// How a spider came to its end.
+struct SpiderResult {
+  bool complete = true; ///< false: the jobs could not be read to their end, or the records not be written
+  std::string problem;  ///< what was wrong, or empty
+};
+
+/// A forged packet keeps its worker for this long, which bounds how fast they are sent: there is no end to wait for.
+inline constexpr std::uint64_t forged_hold_ns = 100'000'000;
+
+/// Runs a plugin, which was configured, for all jobs; ends in order when there are no more or `stop` is set: the jobs
+/// under way are finished. Throws Error where a connection cannot be made at all or the system cannot be changed.
+SpiderResult spider(JobReader& jobs, RecordWriter& writer, const PluginDescription& description, Plugin& plugin,
+                    const SpiderOptions& options, const std::atomic<bool>& stop, Stage& stage);
+
+/// Raises the limit of open files to what so many workers need. Throws Error that says what to do where that is not
+/// permitted.
+void allow_descriptors(unsigned workers);
+
+} // namespace orbweaver

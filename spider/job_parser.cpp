@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/job_parser.hpp"
+
+#include "common/json_string.hpp"
+#include "spider/line_reader.hpp"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <limits>
+#include <simdjson.h>
+#include <vector>
+
+namespace orbweaver {
+
+namespace {
+
+namespace json = simdjson::ondemand;
+static_assert(LineReader::slack_octets >= simdjson::SIMDJSON_PADDING);
+
+/// Deeper documents are refused, so that the stack is bounded.
+constexpr unsigned max_depth = 256;
+
+std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view space = " \t\r\n";
+  const auto first = text.find_first_not_of(space);
+  return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(space) + 1 - first);
+}
+
+/// Whether it is a number (RFC 8259, 6), of any size.
+bool is_number(std::string_view text) noexcept {
+  const auto digits = [&text] {
+    const auto count = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(count);
+    return count > 0;
+  };
+  const auto skip = [&text](std::string_view any) {
+    const bool there = !text.empty() && any.find(text.front()) != any.npos;
+    text.remove_prefix(there);
+    return there;
+  };
+  skip("-");
+  if (!skip("0") && !digits())
+    return false;
+  if (skip(".") && !digits())
+    return false;
+  if (skip("eE") && (skip("+-"), !digits()))
+    return false;
+  return text.empty();
+}
+
+/// Goes through a whole value, which simdjson checks only as far as it is looked at, and returns its text.
+std::string_view checked(json::value value, json::document& document, unsigned depth) {
+  if (depth > max_depth)
+    throw BadJob("it is nested deeper than " + std::to_string(max_depth));
+  const std::string_view token = value.raw_json_token();
+  const auto text_to_here = [&] {
+    const char* const end = document.current_location();
+    return trimmed({token.data(), static_cast<std::size_t>(end - token.data())});
+  };
+  switch (token.front()) {
+  case '[':
+    for (auto element : value.get_array())
+      checked(element.value(), document, depth + 1);
+    return text_to_here();
+  case '{':
+    for (auto field : value.get_object()) {
+      static_cast<void>(field.unescaped_key().value());
+      checked(field.value(), document, depth + 1);
+    }
+    return text_to_here();
+  case '"':
+    static_cast<void>(value.get_string().value());
+    break;
+  case 't':
+  case 'f':
+    static_cast<void>(value.get_bool().value());
+    break;
+  case 'n':
+    if (!value.is_null())
+      throw BadJob("a value is none of JSON");
+    break;
+  default:
+    // Not read as a number: it may be larger than one of this machine's.
+    if (!is_number(trimmed(token)))
+      throw BadJob("a value is none of JSON");
+  }
+  return trimmed(token);
+}
+
+/// A whole number without sign, all of `text`.
+template <typename Number>
+std::optional<Number> whole_number(std::string_view text) noexcept {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(number)
+                                                                                   : std::nullopt;
+}
+
+void take_address(Job& job, std::string_view text) {
+  job.destination = parse_address(text);
+  if (job.destination.version == 0)
+    throw BadJob("dip is no address: " + std::string(text.substr(0, 60)));
+}
+
+void take_port(Job& job, std::string_view text) {
+  job.destination_port = whole_number<std::uint16_t>(text);
+  if (!job.destination_port || *job.destination_port == 0)
+    throw BadJob("dp is no port from 1 to 65535: " + std::string(text.substr(0, 60)));
+}
+
+void clear(Job& job) {
+  job.destination = {};
+  job.destination_port.reset();
+  job.domain.clear();
+  job.destination_asn.reset();
+  job.members.clear();
+  job.text.clear();
+}
+
+void append_member(std::string& members, std::string_view key, std::string_view value, bool quoted) {
+  if (!members.empty())
+    members += ',';
+  append_json_string(members, key);
+  members += ':';
+  if (quoted)
+    append_json_string(members, value);
+  else
+    members += value;
+}
+
+/// The fields of a line of CSV (RFC 4180); a quoted one ends on its line.
+std::vector<std::string> csv_fields(std::string_view line) {
+  std::vector<std::string> fields(1);
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == ',') {
+      fields.emplace_back();
+    } else if (line[i] != '"') {
+      fields.back() += line[i];
+    } else {
+      if (!fields.back().empty())
+        throw BadJob("a quote stands within a field");
+      for (++i; i < line.size() && (line[i] != '"' || (i + 1 < line.size() && line[i + 1] == '"')); ++i) {
+        i += line[i] == '"';
+        fields.back() += line[i];
+      }
+      if (i == line.size())
+        throw BadJob("a quoted field does not end on its line");
+      if (i + 1 < line.size() && line[i + 1] != ',')
+        throw BadJob("text stands behind a quoted field");
+    }
+  }
+  return fields;
+}
+
+} // namespace
+
+struct JobParser::State {
+  json::parser parser;
+  json::parser info_parser;
+
+  /// The number of an `info` object, which was checked.
+  std::optional<std::uint32_t> asn_of(std::string_view info) {
+    json::document document = info_parser.iterate(info.data(), info.size(), info.size() + LineReader::slack_octets);
+    std::uint64_t asn = 0;
+    const bool there = document["ASN"].get_uint64().get(asn) == simdjson::SUCCESS;
+    return there && asn <= std::numeric_limits<std::uint32_t>::max() ? std::optional(static_cast<std::uint32_t>(asn))
+                                                                     : std::nullopt;
+  }
+};
+
+JobParser::JobParser() : state_(std::make_unique<State>()) {}
+JobParser::~JobParser() = default;
+
+FlowAddress parse_address(std::string_view text) noexcept {
+  FlowAddress address{};
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size())
+    return address;
+  std::copy(text.begin(), text.end(), terminated.begin());
+  if (inet_pton(AF_INET, terminated.data(), address.octets) == 1)
+    address.version = 4;
+  else if (inet_pton(AF_INET6, terminated.data(), address.octets) == 1)
+    address.version = 6;
+  return address;
+}
+
+std::string address_text(const FlowAddress& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, text.data(), text.size());
+  return text.data();
+}
+
+namespace {
+
+/// The text of a string that was checked; what stands in it escaped is no address and no name that can be looked up.
+std::string_view string_of(std::string_view key, std::string_view text) {
+  if (!text.starts_with('"'))
+    throw BadJob(std::string(key) + " is no string");
+  return text.substr(1, text.size() - 2);
+}
+
+/// Takes what the spider itself reads of a member.
+void take_member(Job& job, std::string_view key, std::string_view text) {
+  if (text == "null")
+    return;
+  if (key == "dip") {
+    if (job.destination.version != 0)
+      throw BadJob("dip stands in it twice");
+    take_address(job, string_of(key, text));
+  } else if (key == "dp") {
+    take_port(job, text);
+  } else if (key == "domain") {
+    job.domain = string_of(key, text);
+    if (job.domain.find('\\') != job.domain.npos)
+      throw BadJob("domain is no name: " + job.domain.substr(0, 60));
+  } else if (key == "dip_asn") {
+    job.destination_asn = whole_number<std::uint32_t>(text);
+  }
+}
+
+bool written_by_spider(std::string_view key) noexcept {
+  return key == "sip" || key == "path" || key == "sip_public" || key == "sip_asn";
+}
+
+} // namespace
+
+void JobParser::ndjson(std::string_view line, Job& job) {
+  clear(job);
+  std::optional<std::uint32_t> info_asn;
+  try {
+    json::document document = state_->parser.iterate(line.data(), line.size(), line.size() + LineReader::slack_octets);
+    json::object object;
+    if (document.get_object().get(object) != simdjson::SUCCESS)
+      throw BadJob("it is no JSON object");
+    for (auto field : object) {
+      const char* const raw_key = field.key().value().raw();
+      const std::string_view key = field.unescaped_key();
+      const bool is_info = key == "info";
+      const std::string_view text = checked(field.value(), document, 1);
+      take_member(job, key, text);
+      if (is_info && text.starts_with('{'))
+        info_asn = state_->asn_of(text);
+      if (key.starts_with('_') || written_by_spider(key))
+        continue;
+      if (!job.members.empty())
+        job.members += ',';
+      job.members += '"';
+      job.members.append(raw_key, static_cast<std::size_t>(text.data() - raw_key)).append(text);
+    }
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
+      throw BadJob("text stands behind the object");
+  } catch (const simdjson::simdjson_error& error) {
+    throw BadJob(std::string("it is no JSON object: ") + error.what());
+  }
+  if (!job.destination_asn)
+    job.destination_asn = info_asn;
+  job.text = trimmed(line);
+}
+
+void JobParser::csv(std::string_view line, Job& job) {
+  clear(job);
+  if (!simdjson::validate_utf8(line.data(), line.size()))
+    throw BadJob("it is not UTF-8");
+  const auto fields = csv_fields(line);
+  if (fields.size() < 2 || fields.size() > 4)
+    throw BadJob("it has " + std::to_string(fields.size()) +
+                 " columns, not 2 (rank,domain), 3 (dip,dp,domain) or 4 (dip,dp,domain,rank)");
+  std::string_view rank;
+  if (fields.size() == 2) {
+    rank = fields[0];
+  } else {
+    take_address(job, fields[0]);
+    append_member(job.members, "dip", fields[0], true);
+    if (!fields[1].empty()) {
+      take_port(job, fields[1]);
+      append_member(job.members, "dp", std::to_string(*job.destination_port), false);
+    }
+    rank = fields.size() == 4 ? std::string_view(fields[3]) : std::string_view();
+  }
+  job.domain = fields[fields.size() == 2 ? 1 : 2];
+  if (!job.domain.empty())
+    append_member(job.members, "domain", job.domain, true);
+  if (!rank.empty())
+    append_member(job.members, "rank", rank, !is_number(rank));
+  job.text = "{" + job.members + "}";
+}
+
+} // namespace orbweaver

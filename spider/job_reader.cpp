@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/job_reader.hpp"
+
+#include <utility>
+
+namespace orbweaver {
+
+JobReader::JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line)
+    : lines_(path), options_(options), bad_line_(std::move(bad_line)) {}
+
+bool JobReader::take(std::string_view line, Job& job) {
+  if (options_.csv)
+    JobParser::csv(line, job);
+  else
+    parser_.ndjson(line, job);
+  if (options_.by_domain) {
+    if (job.domain.empty())
+      throw BadJob("it has no domain");
+    return targets_.insert(job.domain);
+  }
+  if (job.destination.version == 0)
+    throw BadJob("it has no dip");
+  // As octets: an address can be written in more ways than one.
+  const std::size_t octets = job.destination.version == 4 ? 4 : 16;
+  return targets_.insert({reinterpret_cast<const char*>(job.destination.octets), octets});
+}
+
+JobReader::Next JobReader::next(Job& job) {
+  for (std::string_view line;;) {
+    switch (lines_.next(line)) {
+    case LineReader::Next::wait:
+      return Next::wait;
+    case LineReader::Next::end:
+      return Next::end;
+    case LineReader::Next::too_long:
+      ++counters_.lines_read, ++counters_.lines_bad;
+      bad_line_(lines_.number(), "it is longer than " + std::to_string(LineReader::max_line_octets) + " octets");
+      break;
+    case LineReader::Next::line:
+      if (line.find_first_not_of(" \t") == line.npos)
+        break;
+      ++counters_.lines_read;
+      try {
+        if (take(line, job)) {
+          job.id = ++counters_.jobs;
+          job.line = lines_.number();
+          return Next::job;
+        }
+        ++counters_.lines_duplicate;
+      } catch (const BadJob& bad) {
+        ++counters_.lines_bad;
+        bad_line_(lines_.number(), bad.what());
+      }
+    }
+  }
+}
+
+} // namespace orbweaver

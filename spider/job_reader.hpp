@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The jobs of a run, from a file or standard input, one after another: bad lines are named and counted, targets that
+// were there before are passed over. Owned by the engine; one thread, and no call blocks on a pipe.
+#pragma once
+
+#include "spider/job_parser.hpp"
+#include "spider/line_reader.hpp"
+#include "spider/target_set.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace orbweaver {
+
+struct JobReaderOptions {
+  bool csv = false;       ///< lines are CSV, not NDJSON
+  bool by_domain = false; ///< a job's target is its `domain`; else its `dip`
+};
+
+struct JobReaderCounters {
+  std::uint64_t lines_read = 0; ///< empty ones left out
+  std::uint64_t lines_bad = 0;
+  std::uint64_t lines_duplicate = 0;
+  std::uint64_t jobs = 0;
+};
+
+class JobReader {
+public:
+  enum class Next {
+    job,
+    wait, ///< nothing is there now: wait until descriptor() can be read
+    end,  ///< problem() says whether that is the end of the input
+  };
+  using BadLine = std::function<void(std::uint64_t line, const std::string& why)>;
+
+  /// "-" is standard input. `bad_line` is told of each line that is no job. Throws UsageError for what cannot be
+  /// opened.
+  JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line);
+
+  /// Gives the next job, its strings in the room of the last one's.
+  Next next(Job& job);
+
+  [[nodiscard]] int descriptor() const noexcept { return lines_.descriptor(); }
+  [[nodiscard]] const JobReaderCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t position_octets() const noexcept { return lines_.position_octets(); }
+  [[nodiscard]] std::uint64_t size_octets() const noexcept { return lines_.size_octets(); }
+  [[nodiscard]] const std::string& name() const noexcept { return lines_.name(); }
+  /// Why the input could not be read to its end, or empty.
+  [[nodiscard]] const std::string& problem() const noexcept { return lines_.problem(); }
+
+private:
+  /// Whether the line is a job for a new target; throws BadJob.
+  bool take(std::string_view line, Job& job);
+
+  LineReader lines_;
+  JobParser parser_;
+  TargetSet targets_;
+  JobReaderOptions options_;
+  BadLine bad_line_;
+  JobReaderCounters counters_;
+};
+
+} // namespace orbweaver

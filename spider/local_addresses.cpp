@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/local_addresses.hpp"
+
+#include "common/error.hpp"
+#include "common/json_string.hpp"
+#include "spider/job_parser.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <ifaddrs.h>
+#include <memory>
+#include <net/if.h>
+#include <netinet/in.h>
+
+namespace orbweaver {
+
+namespace {
+
+bool same(const FlowAddress& a, const FlowAddress& b) noexcept {
+  return a.version == b.version && std::memcmp(a.octets, b.octets, a.version == 4 ? 4 : 16) == 0;
+}
+
+bool on_link(const FlowAddress& address) noexcept {
+  return address.version == 6 && address.octets[0] == 0xFE && (address.octets[1] & 0xC0) == 0x80; // RFC 4291, 2.4
+}
+
+FlowAddress address_of(const sockaddr& socket_address) noexcept {
+  FlowAddress address{};
+  if (socket_address.sa_family == AF_INET) {
+    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in&>(socket_address).sin_addr, 4);
+    address.version = 4;
+  } else if (socket_address.sa_family == AF_INET6) {
+    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in6&>(socket_address).sin6_addr, 16);
+    address.version = 6;
+  }
+  return address;
+}
+
+std::string interfaces() {
+  std::string names;
+  const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> all(if_nameindex(), if_freenameindex);
+  for (auto* entry = all.get(); entry && entry->if_index != 0; ++entry)
+    names.append(names.empty() ? "" : ", ").append(entry->if_name);
+  return names;
+}
+
+} // namespace
+
+LocalAddresses LocalAddresses::of(const std::string& interface) {
+  LocalAddresses local;
+  local.interface = interface;
+  if (if_nametoindex(interface.c_str()) == 0)
+    throw UsageError("no interface '" + interface + "'; there are " + interfaces());
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0)
+    throw Error("cannot read the addresses of " + interface + ": " + errno_text());
+  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> all(first, freeifaddrs);
+  for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
+    if (!entry->ifa_addr || entry->ifa_name != interface)
+      continue;
+    const FlowAddress address = address_of(*entry->ifa_addr);
+    FlowAddress& place = address.version == 4 ? local.ip4 : on_link(address) ? local.ip6_link : local.ip6;
+    if (address.version != 0 && place.version == 0)
+      place = address;
+  }
+  if (local.ip4.version == 0 && local.ip6.version == 0 && local.ip6_link.version == 0)
+    throw UsageError("interface " + interface + " has no address: give it one, or choose another of " + interfaces());
+  return local;
+}
+
+void LocalAddresses::set_public(const std::vector<std::string>& addresses) {
+  for (const auto& text : addresses) {
+    const FlowAddress address = parse_address(text);
+    if (address.version == 0)
+      throw UsageError("--public-address " + text + ": that is no address");
+    (address.version == 4 ? public_ip4 : public_ip6) = address;
+  }
+}
+
+FlowAddress LocalAddresses::source_for(const FlowAddress& target) const noexcept {
+  if (target.version == 6)
+    return on_link(target) ? ip6_link : ip6;
+  return target.version == 4 ? ip4 : FlowAddress{};
+}
+
+void LocalAddresses::describe(const Job& job, std::string& members) const {
+  const FlowAddress source = source_for(job.destination);
+  const FlowAddress& seen = job.destination.version == 4 ? public_ip4 : public_ip6;
+  std::string path;
+  const auto add = [&path](const std::string& text) {
+    if (!path.empty())
+      path += ',';
+    append_json_string(path, text);
+  };
+  const auto as_name = [](std::uint32_t number) { return "AS" + std::to_string(number); };
+  if (source.version != 0) {
+    add(address_text(source));
+    members += R"(,"sip":")" + address_text(source) + '"';
+  }
+  if (seen.version != 0) {
+    if (!same(seen, source))
+      add(address_text(seen));
+    members += R"(,"sip_public":")" + address_text(seen) + '"';
+  }
+  if (asn) {
+    add(as_name(*asn));
+    members += R"(,"sip_asn":)" + std::to_string(*asn);
+  }
+  if (job.destination_asn)
+    add(as_name(*job.destination_asn));
+  add(address_text(job.destination));
+  members += R"(,"path":[)" + path + ']';
+}
+
+} // namespace orbweaver
