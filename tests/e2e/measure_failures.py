@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A measurement that something goes wrong with: processes killed, interrupted, a ring that loses packets. What was finished is
+in the output, the rest is named, the system's state is as it was, nothing hangs and nothing is left.
+"""
+
+import os
+import signal
+import time
+
+import bed as beds
+import bed_case
+import support
+from support import process_runs, segments, wait_until
+
+CALM_S = 8  # the goal is a second or two on a quiet machine
+JOBS = 20_000
+STAGES = ("capture", "observer", "spider", "merger")
+
+ECN_SOUND = {"ecn.connectivity.works", "ecn.negotiation.succeeded", "ecn.ipmark.ect0.not_seen", "ecn.ipmark.ect1.not_seen",
+             "ecn.ipmark.ce.not_seen"}
+DSCP_SOUND = {"dscp.0.replymark:0", "dscp.48.connectivity.works", "dscp.48.replymark:48"}
+MSS_SOUND = {"mss.connectivity.online", "mss.option.local.value:1460", "mss.option.remote.value:1460",
+             "mss.option.received.unchanged"}
+
+
+def host_state():
+    """A sysctl of the network namespace that the tests run in: no measurement in the bed may touch it."""
+    with open("/proc/sys/net/ipv4/tcp_ecn") as file:
+        return file.read()
+
+
+class Failures(bed_case.BedCase):
+    def setUp(self):
+        super().setUp()
+        self.before, self.host_before = self.system_state(), host_state()
+
+    def start(self, plugin="ecn", *general, rate=1000, count=JOBS):
+        """A measurement that takes as long as it may; flows come quickly, so that results do."""
+        return bed_case.Measuring(self, plugin, "--connect", "tcp", jobs=beds.crowd(count),
+                                  general=("--rate", str(rate), "-w", "50", "--complete-timeout", "0", *general))
+
+    def assert_true_results(self, results, sound, count=None):
+        """No job twice, and each either has the conditions of a sound path or says why it has not: never a wrong one."""
+        targets = [result["dip"] for result in results]
+        self.assertEqual(len(targets), len(set(targets)))
+        if count is not None:
+            self.assertEqual(len(targets), count)
+        for result in results:
+            said = set(result["conditions"])
+            doubts = {word for word in said if word.startswith("pathspider.")}
+            self.assertLessEqual(said - doubts, sound, result)
+            if not doubts:
+                self.assertEqual(said, sound, result)
+        return sum("pathspider.unfinished" in result["conditions"] for result in results)
+
+    def assert_all_put_back(self, session):
+        self.assertEqual(self.system_state(), self.before)
+        self.assertEqual(host_state(), self.host_before)
+        self.assertEqual(segments(session), [])
+
+    def kill(self, stage, plugin, sound):
+        measuring = self.start(plugin)
+        measuring.wait_for_results(200)
+        finished = {result["dip"] for result in measuring.results()}
+        os.kill(measuring.stages()[stage], signal.SIGKILL)
+        status, errors, took_s = measuring.end()
+        results = measuring.results()
+        unfinished = self.assert_true_results(results, sound)
+        print(f"{plugin}, {stage} killed: ended after {took_s:.2f} s, status {status}, {len(results)} results, "
+              f"{unfinished} of them named unfinished", flush=True)
+        self.assertEqual(status, 1, errors)
+        self.assertRegex(errors, rf"orbweaver-{stage}( 0)? \(process")
+        self.assertIn("was killed by SIGKILL", errors)
+        self.assertLess(took_s, CALM_S)
+        self.assertLessEqual(finished, {result["dip"] for result in results})
+        self.assertTrue(unfinished or "unfinished" in errors, errors)
+        self.assert_all_put_back(measuring.session)
+
+    def test_a_stage_killed(self):
+        for stage in STAGES:
+            for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND)):
+                with self.subTest(stage=stage, plugin=plugin):
+                    self.kill(stage, plugin, sound)
+
+    def killed_front(self, plugin, *with_it):
+        """Kills the front command, and with it some stages before they can do anything about it."""
+        measuring = self.start(plugin)
+        measuring.wait_for_results(200)
+        finished = {result["dip"] for result in measuring.results()}
+        stages = measuring.stages()
+        self.assertEqual(set(stages), set(STAGES))
+        victims = [measuring.process.pid, *(stages[name] for name in with_it)]
+        for pid in victims:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        measuring.process.wait()
+        _, took_s = wait_until(lambda: not any(process_runs(pid) for pid in stages.values()), "the stages to end")
+        print(f"{plugin}, front command{''.join(' and ' + name for name in with_it)} killed: all ended after {took_s:.2f} s",
+              flush=True)
+        self.assertLess(took_s, CALM_S)
+        self.assertLessEqual(finished, {result["dip"] for result in measuring.results()})
+        return measuring
+
+    def test_the_front_command_killed(self):
+        for plugin in ("ecn", "dscp"):
+            with self.subTest(plugin):
+                self.assert_all_put_back(self.killed_front(plugin).session)
+
+    def test_a_next_start_puts_back_what_a_killed_session_left(self):
+        for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND)):
+            for with_it in (("spider",), STAGES):
+                with self.subTest(plugin=plugin, with_it=with_it):
+                    measuring = self.killed_front(plugin, *with_it)
+                    self.measure("mss", "--connect", "tcp", jobs=list(beds.crowd(10)))
+                    self.assert_all_put_back(measuring.session)
+                    # What was left is no configuration of the next measurement's own: that one is true as well.
+                    measured = self.measure(plugin, "--connect", "tcp", jobs=list(beds.crowd(10)))
+                    self.assertEqual(self.assert_true_results(measured.results, sound, 10), 0)
+                    self.assert_all_put_back(measuring.session)
+
+    def test_two_at_once_do_not_change_the_system_under_each_other(self):
+        first = self.start()
+        first.wait_for_results(50)
+        second = self.bed.run(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "ecn", input="", capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(first.session, second.stderr)
+        first.process.send_signal(signal.SIGINT)
+        self.assertEqual(first.end()[0], 0)
+        self.assert_all_put_back(first.session)
+
+    def test_an_interrupted_measurement_finishes_the_jobs_under_way(self):
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND), ("mss", MSS_SOUND)):
+                with self.subTest(plugin=plugin, stop=stop.name):
+                    measuring = self.start(plugin)
+                    measuring.wait_for_results(200)
+                    measuring.process.send_signal(stop)
+                    status, errors, took_s = measuring.end()
+                    results = measuring.results()
+                    print(f"{plugin}, {stop.name}: ended after {took_s:.2f} s with {len(results)} results", flush=True)
+                    self.assertEqual(status, 0, errors)
+                    self.assertLess(len(results), JOBS)
+                    for result in results:
+                        self.assertEqual(set(result["conditions"]), sound, result)
+                    self.assert_true_results(results, sound)
+                    self.assertLess(took_s, CALM_S)
+                    self.assert_all_put_back(measuring.session)
+
+    def test_a_ring_that_loses_packets_gives_doubts_and_never_a_wrong_condition(self):
+        jobs = 10_000
+        for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
+            with self.subTest(plugin):
+                measuring = self.start(plugin, "--packet-ring-mib", "1", "-w", "500", "--missed-after", "5", rate=100_000,
+                                       count=jobs)
+                observer = wait_until(lambda: measuring.stages().get("observer"), "the observer")[0]
+                wait_until(lambda: len(measuring.results()) > 100, "some results")
+                os.kill(observer, signal.SIGSTOP)  # nobody reads the ring meanwhile
+                time.sleep(2)
+                os.kill(observer, signal.SIGCONT)
+                status, errors, _ = measuring.end(120)
+                results = measuring.results()
+                self.assertEqual(status, 0, errors)
+                self.assert_true_results(results, sound, jobs)
+                doubtful = sum(set(result["conditions"]) != sound for result in results)
+                print(f"{plugin} with a ring that loses packets: {doubtful} of {len(results)} results in doubt", flush=True)
+                self.assertGreater(doubtful, 0, "the ring lost nothing: the test shows nothing")
+                self.assert_all_put_back(measuring.session)
+
+    def test_without_the_right_to_change_the_system_nothing_is_sent(self):
+        process = self.bed.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--", support.ORBWEAVER, "measure",
+                               "-i", beds.INTERFACE, "ecn", input=bed_case.ndjson(beds.crowd(3)), capture_output=True, text=True,
+                               timeout=60)
+        self.assertEqual(process.returncode, 1, process.stderr)
+        self.assertEqual(process.stdout, "")
+        self.assertRegex(process.stderr, "CAP_NET_ADMIN|net_admin")
+        self.assertEqual(self.system_state(), self.before)
+
+
+if __name__ == "__main__":
+    support.main()
