@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The merger's loop: takes flows from any number of streams in turn, and prints each by its own stream's field table.
-// One thread.
+// The passive merger: prints every flow of any number of streams by its own stream's field table. One thread.
 #pragma once
 
 #include "common/counters.hpp"
@@ -8,6 +7,7 @@
 #include "merger/digest.hpp"
 #include "merger/ndjson_writer.hpp"
 #include "merger/output.hpp"
+#include "merger/stream_loop.hpp"
 
 #include <array>
 #include <atomic>
@@ -19,13 +19,13 @@
 
 namespace orbweaver {
 
-class Merger {
-public:
-  /// Takes the local counters (places: MergerCounter) and the time of CLOCK_MONOTONIC.
-  using Publish = std::function<void(std::span<const std::uint64_t> counters, std::uint64_t now_ns)>;
+/// Takes the local counters (places: MergerCounter) and the time of CLOCK_MONOTONIC.
+using PublishCounters = std::function<void(std::span<const std::uint64_t> counters, std::uint64_t now_ns)>;
 
+class Merger final : private StreamSink {
+public:
   /// `output` must outlive the merger. `publish` is called about every 100 ms, also while no flow comes.
-  Merger(std::vector<RecordReader> streams, Output& output, bool digest, Publish publish);
+  Merger(std::vector<RecordReader> streams, Output& output, bool digest, PublishCounters publish);
 
   /// Reads all streams to their end and finishes the output. Once `stop` is set it waits for nothing more, but still
   /// writes what is there. Ends early where the output fails. True when every stream came to its end in order and every
@@ -41,26 +41,24 @@ public:
   [[nodiscard]] std::span<const std::uint64_t> counters() const noexcept { return counters_; }
 
 private:
+  /// How a stream's flows are printed, and how many there were.
   struct Input {
-    explicit Input(RecordReader&& stream) : reader(std::move(stream)), writer(reader.stream()) {}
-    RecordReader reader;
+    explicit Input(const StreamHeader& stream) : writer(stream) {}
     NdjsonWriter writer;
     std::uint64_t flows = 0;
-    bool done = false;
   };
 
-  std::size_t take(Input& input) noexcept;
-  void take_flow(Input& input, const RecordHeader* record) noexcept;
-  void wait_for_one();
-  void leave(Input& input, Wait how);
-  void housekeep(std::uint64_t now_ns);
-  void close_ledger();
+  std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
+  [[nodiscard]] std::string taken(std::size_t stream) const override;
+  [[nodiscard]] bool failed() const override { return output_.failed(); }
+  void quiet() override;
+  void housekeep(std::uint64_t now_ns) override;
 
+  StreamLoop loop_;
   std::vector<Input> inputs_;
-  std::size_t next_to_wait_on_ = 0;
   Output& output_;
   bool wants_digest_;
-  Publish publish_;
+  PublishCounters publish_;
   Digest digest_;
   std::array<std::uint64_t, MergerCounter::count> counters_{};
   std::vector<std::string> problems_;

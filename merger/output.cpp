@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
@@ -26,7 +27,8 @@ bool may_retry(int fd) noexcept {
 
 } // namespace
 
-Output::Output(const std::string& path) : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)) {
+Output::Output(const std::string& path, std::string_view what)
+    : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(what) {
   namespace fs = std::filesystem;
   if (path.empty() || path == "-") {
     fd_ = STDOUT_FILENO;
@@ -59,6 +61,16 @@ void Output::fail(int error) noexcept {
     error_ = error;
 }
 
+void Output::write_line(std::string_view line) noexcept {
+  for (; line.size() > buffer_bytes; line.remove_prefix(buffer_bytes)) {
+    std::memcpy(claim(buffer_bytes), line.data(), buffer_bytes);
+    fill_ = buffer_bytes;
+  }
+  char* const place = claim(line.size());
+  std::memcpy(place, line.data(), line.size());
+  commit(place + line.size());
+}
+
 bool Output::flush() noexcept {
   std::size_t done = 0;
   while (done < fill_ && !failed()) {
@@ -72,9 +84,9 @@ bool Output::flush() noexcept {
   }
   octets_written_ += done;
   if (failed())
-    flows_written_ += static_cast<std::uint64_t>(std::count(buffer_.get(), buffer_.get() + done, '\n'));
+    lines_written_ += static_cast<std::uint64_t>(std::count(buffer_.get(), buffer_.get() + done, '\n'));
   else
-    flows_written_ = flows_taken_;
+    lines_written_ = lines_taken_;
   fill_ = 0;
   return !failed();
 }
@@ -97,7 +109,7 @@ std::string Output::failure() const {
   if (!failed())
     return {};
   return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
-         std::to_string(flows_written_) + " flows written" +
+         std::to_string(lines_written_) + " " + std::string(what_) + " written" +
          (renames_ ? " to its temporary file, which was removed" : "");
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace orbweaver {
 
@@ -15,7 +16,8 @@ public:
   /// Standard output where `path` is empty or "-". Else the file of that name: it is written as `PATH.PID.tmp` beside
   /// it, and finish() renames that; what was there before stays until then. What exists and is no regular file (a
   /// device, a FIFO) is written directly. Throws Error.
-  explicit Output(const std::string& path = {});
+  /// `what` the lines are is said where writing fails.
+  explicit Output(const std::string& path = {}, std::string_view what = "flows");
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
   /// Removes the temporary file unless finish() succeeded.
@@ -31,11 +33,14 @@ public:
     return buffer_.get() + fill_;
   }
 
-  /// Ends the line claimed last: one flow, `end` being the place after its newline.
+  /// Ends the line claimed last, `end` being the place after its newline.
   void commit(const char* end) noexcept {
     fill_ = static_cast<std::size_t>(end - buffer_.get());
-    ++flows_taken_;
+    ++lines_taken_;
   }
+
+  /// Takes a line of any length, which ends with its newline and has no other one.
+  void write_line(std::string_view line) noexcept;
 
   /// Writes what is in the buffer. False once writing has failed.
   bool flush() noexcept;
@@ -47,11 +52,11 @@ public:
   bool finish() noexcept;
 
   [[nodiscard]] bool failed() const noexcept { return error_ != 0; }
-  /// What failed, where, and how many flows were written, or empty.
+  /// What failed, where, and how many lines were written, or empty.
   [[nodiscard]] std::string failure() const;
 
-  /// Flows whose whole line the system took.
-  [[nodiscard]] std::uint64_t flows_written() const noexcept { return flows_written_; }
+  /// Lines that the system took as a whole.
+  [[nodiscard]] std::uint64_t lines_written() const noexcept { return lines_written_; }
   [[nodiscard]] std::uint64_t octets_written() const noexcept { return octets_written_; }
 
 private:
@@ -59,9 +64,10 @@ private:
 
   std::unique_ptr<char[]> buffer_;
   std::size_t fill_ = 0;
-  std::uint64_t flows_taken_ = 0;
-  std::uint64_t flows_written_ = 0;
+  std::uint64_t lines_taken_ = 0;
+  std::uint64_t lines_written_ = 0;
   std::uint64_t octets_written_ = 0;
+  std::string_view what_;
   std::string path_;      ///< the final name; empty: standard output
   std::string temporary_; ///< while there is one
   bool renames_ = false;  ///< whether it is a file that gets its name at the end

@@ -47,7 +47,7 @@ TEST_CASE("a file appears under its name when it is complete, and not before") {
   REQUIRE(output.finish());
   CHECK(read_file(path) == "{}\n{\"a\":1}\n");
   CHECK(scratch.files() == 1);
-  CHECK(output.flows_written() == 2);
+  CHECK(output.lines_written() == 2);
   CHECK(output.octets_written() == 11);
   CHECK(output.failure().empty());
 }
@@ -94,7 +94,7 @@ TEST_CASE("many lines larger than the buffer are written in order") {
   REQUIRE(expected.size() > 2 * Output::buffer_bytes);
   REQUIRE(output.finish());
   CHECK((read_file(path) == expected));
-  CHECK(output.flows_written() == 50'000);
+  CHECK(output.lines_written() == 50'000);
 }
 
 TEST_CASE("a line as large as the buffer fits") {
@@ -114,7 +114,7 @@ TEST_CASE("a full device is named with its cause and the count, and is not remov
   CHECK(output.failed());
   write_line(output, "{}\n"); // there is room after a failure too
   CHECK_FALSE(output.finish());
-  CHECK(output.flows_written() == 0);
+  CHECK(output.lines_written() == 0);
   CHECK(output.failure() == "cannot write /dev/full: No space left on device; 0 flows written");
   CHECK(std::filesystem::exists("/dev/full"));
 }
@@ -134,7 +134,7 @@ TEST_CASE("a file that cannot grow any more counts the whole lines written, and 
   const bool finished = output.finish();
   setrlimit(RLIMIT_FSIZE, &before);
   CHECK_FALSE(finished);
-  CHECK(output.flows_written() == 100);
+  CHECK(output.lines_written() == 100);
   CHECK(output.octets_written() == 1005);
   CHECK(contains(output.failure(), path + ": File too large; 100 flows written"));
   CHECK(contains(output.failure(), "removed"));
@@ -157,7 +157,7 @@ TEST_CASE("a pipe whose reader has gone is a failure with the count of what it t
   close(reader);
   write_line(output, "{}\n");
   CHECK_FALSE(output.flush());
-  CHECK(output.flows_written() == 1);
+  CHECK(output.lines_written() == 1);
   CHECK(contains(output.failure(), path + ": Broken pipe; 1 flows written"));
 }
 

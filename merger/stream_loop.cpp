@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/stream_loop.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::uint64_t housekeeping_ns = 100'000'000;
+
+/// How long one quiet stream may hold up the others. Short against the time in which a ring fills.
+constexpr std::chrono::milliseconds sleep_among_several{2};
+
+} // namespace
+
+StreamLoop::StreamLoop(std::vector<RecordReader> streams) {
+  inputs_.reserve(streams.size());
+  for (auto& stream : streams)
+    inputs_.emplace_back(std::move(stream));
+}
+
+void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
+  std::uint64_t last_housekeeping_ns = 0;
+  const auto is_done = [](const Input& input) { return input.done; };
+  while (!sink.failed() && !std::all_of(inputs_.begin(), inputs_.end(), is_done)) {
+    const bool stopping = stop.load(std::memory_order_relaxed);
+    std::size_t records = 0;
+    bool passed_over = false;
+    for (std::size_t stream = 0; stream < inputs_.size(); ++stream) {
+      if (inputs_[stream].done)
+        continue;
+      if (!sink.is_due(stream)) {
+        passed_over = true;
+        continue;
+      }
+      const auto taken = take(stream, sink);
+      if (taken == 0 && stopping)
+        leave(stream, Wait::stopped, sink);
+      records += taken;
+    }
+    if (records == 0 && !stopping && !passed_over)
+      wait_for_one(sink);
+    if (const auto now = monotonic_ns(); now - last_housekeeping_ns >= housekeeping_ns) {
+      last_housekeeping_ns = now;
+      for (auto& input : inputs_)
+        input.reader.housekeep(now);
+      sink.housekeep(now);
+    }
+  }
+}
+
+/// Handles one batch of records; returns how many there were.
+std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
+  auto& reader = inputs_[stream].reader;
+  std::array<const RecordHeader*, 128> batch;
+  const auto count = reader.peek(batch);
+  const bool ends = count > 0 && batch[count - 1]->kind == RecordKind::end; // nothing comes after it
+  const bool ends_well = ends && batch[count - 1]->length == sizeof(EndRecord);
+  const auto others = std::span(batch).first(count - ends_well);
+  std::string why;
+  const auto taken = sink.take(stream, others, why);
+  if (taken < others.size()) {
+    reader.mark_damaged_at(others[taken], why);
+    leave(stream, Wait::damaged, sink);
+  } else if (ends_well) {
+    leave(stream, Wait::ended, sink);
+  }
+  reader.release();
+  return count;
+}
+
+/// Waits on one stream, each time another one: what comes in the others meanwhile is late by a short sleep at most.
+void StreamLoop::wait_for_one(StreamSink& sink) {
+  const auto open = std::count_if(inputs_.begin(), inputs_.end(), [](const Input& input) { return !input.done; });
+  if (open == 0)
+    return;
+  do
+    next_to_wait_on_ = (next_to_wait_on_ + 1) % inputs_.size();
+  while (inputs_[next_to_wait_on_].done);
+  const std::atomic<bool> never{false}; // run() itself sees to stopping
+  const auto sleep = open == 1 ? longest_sleep : sleep_among_several;
+  switch (const auto how = inputs_[next_to_wait_on_].reader.wait(never, sleep)) {
+  case Wait::readable:
+  case Wait::stopped:
+    break;
+  case Wait::quiet:
+    sink.quiet();
+    break;
+  case Wait::ended:
+  case Wait::cut_off:
+  case Wait::damaged:
+    leave(next_to_wait_on_, how, sink);
+    break;
+  }
+}
+
+/// Nothing more is read from that stream.
+void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
+  auto& input = inputs_[stream];
+  input.done = true;
+  if (how == Wait::damaged)
+    problems_.push_back(input.reader.damage() + "; " + sink.taken(stream) + " until there");
+  if (how == Wait::cut_off)
+    problems_.push_back(input.reader.name() + ": cut off, it has no end record; " + sink.taken(stream) +
+                        " until there");
+  input.reader.close();
+  sink.ended(stream, how == Wait::ended || how == Wait::stopped);
+}
+
+void StreamLoop::close() {
+  for (auto& input : inputs_) {
+    input.reader.housekeep(monotonic_ns());
+    input.reader.close();
+  }
+}
+
+} // namespace orbweaver

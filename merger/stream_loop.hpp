@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Reads any number of streams in turn, batch by batch, and hands their records to one sink, until all have ended.
+// Owned by the merger; one thread.
+#pragma once
+
+#include "common/record_reader.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// What the records go to. Streams have the numbers of their places in the loop's list.
+class StreamSink {
+public:
+  virtual ~StreamSink() = default;
+
+  /// Whether that stream's next batch is wanted now.
+  [[nodiscard]] virtual bool is_due(std::size_t stream) noexcept {
+    static_cast<void>(stream);
+    return true;
+  }
+
+  /// Takes a batch, without end records; an empty one says that the stream has nothing now. Returns how many records
+  /// it took: where that is fewer, the next one is damaged, and `why` says what it is.
+  virtual std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) = 0;
+
+  /// Nothing more comes from that stream. `in_order`: it had its end record, or the loop was asked to stop.
+  virtual void ended(std::size_t stream, bool in_order) { static_cast<void>(stream), static_cast<void>(in_order); }
+
+  /// What of that stream was taken, for the sentence that names its damage: "12 flows".
+  [[nodiscard]] virtual std::string taken(std::size_t stream) const = 0;
+
+  /// Whether going on is of no use.
+  [[nodiscard]] virtual bool failed() const = 0;
+
+  /// Nothing comes: what waits in a buffer should go to who reads it.
+  virtual void quiet() = 0;
+
+  /// About every 100 ms, also while nothing comes.
+  virtual void housekeep(std::uint64_t now_ns) = 0;
+};
+
+class StreamLoop {
+public:
+  explicit StreamLoop(std::vector<RecordReader> streams);
+
+  /// Reads all streams to their end. Once `stop` is set it waits for nothing more, but still takes what is there.
+  void run(StreamSink& sink, const std::atomic<bool>& stop);
+
+  /// Tells the writers that nobody reads their streams any more.
+  void close();
+
+  [[nodiscard]] std::size_t size() const noexcept { return inputs_.size(); }
+  [[nodiscard]] const RecordReader& reader(std::size_t stream) const { return inputs_[stream].reader; }
+
+  /// One sentence for each stream that was damaged or cut off.
+  [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+
+private:
+  struct Input {
+    explicit Input(RecordReader&& stream) : reader(std::move(stream)) {}
+    RecordReader reader;
+    bool done = false;
+  };
+
+  std::size_t take(std::size_t stream, StreamSink& sink);
+  void wait_for_one(StreamSink& sink);
+  void leave(std::size_t stream, Wait how, StreamSink& sink);
+
+  std::vector<Input> inputs_;
+  std::size_t next_to_wait_on_ = 0;
+  std::vector<std::string> problems_;
+};
+
+} // namespace orbweaver
