@@ -8,6 +8,8 @@ iproute2, ethtool, openssl.
     sudo tests/e2e/bed.py up                                     a bed that stays, until `down`
     sudo ip netns exec ow-bed-c COMMAND                          a command on its client's side
     tests/e2e/bed.py paths | targets                             what is there; jobs for `orbweaver measure`
+
+Exit status: 0 done, 1 failed, 77 there can be no bed here; of `run`, the command's own.
 """
 
 import argparse
@@ -449,4 +451,5 @@ if __name__ == "__main__":
     try:
         main()
     except BedError as error:
-        sys.exit(f"bed: {error}")
+        print(f"bed: {error}", file=sys.stderr)
+        sys.exit(77 if isinstance(error, Unavailable) else 1)

@@ -198,8 +198,8 @@ class Conditions(bed_case.BedCase):
     def test_dnsresolv_gives_the_job_once_an_address(self):
         jobs = [{"domain": "many.bed.test", "rank": 1}, {"domain": "mss-clamped.bed.test", "rank": 2}]
         measured = self.measure("dnsresolv", jobs=jobs)
-        expected = {(rank, bed_paths.address(path, family, host)) for rank, path, hosts in ((1, "sound", 3), (2, "mss-clamped", 1))
-                    for family in (4, 6) for host in range(1, hosts + 1)}
+        expected = {(rank, bed_paths.address(path, family, host)) for family in (4, 6)
+                    for rank, path, hosts in ((1, "sound", 3), (2, "mss-clamped", 1)) for host in range(1, hosts + 1)}
         self.assertEqual(set(measured.by("rank", "dip")), expected)
         self.assertFalse(any("conditions" in result for result in measured.results))
 
@@ -208,8 +208,8 @@ class Results(bed_case.BedCase):
     """What else a result says."""
 
     def test_a_job_is_carried_through_with_its_path_and_time(self):
-        job = {"dip": bed_paths.address("sound", 4), "domain": "sound.bed.test", "rank": 7, "deep": {"list": [1, None, "\u00e4\"\\"]},
-               "dip_asn": 65001, "_hidden": 1}
+        job = {"dip": bed_paths.address("sound", 4), "domain": "sound.bed.test", "rank": 7, "dip_asn": 65001, "_hidden": 1,
+               "deep": {"list": [1, None, "\u00e4\"\\"]}}
         result, = self.measure("mss", jobs=[job]).results
         self.assertEqual({key: result[key] for key in job if not key.startswith("_")},
                          {key: job[key] for key in job if not key.startswith("_")})
@@ -251,8 +251,8 @@ class Results(bed_case.BedCase):
             process = self.bed.run(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "--csv-input", "mss", input=text,
                                    capture_output=True, text=True, timeout=60, check=True)
             found = bed_case.Measured(0, [bed_case.json.loads(line) for line in process.stdout.splitlines()], "", 0)
-            got = {(dip, domain, rank if rank is None else int(rank)) for dip, domain, rank in found.by("dip", "domain", "rank")}
-            self.assertEqual(got, expected)
+            self.assertEqual({(dip, domain, rank and int(rank)) for dip, domain, rank in found.by("dip", "domain", "rank")},
+                             expected)
 
 
 if __name__ == "__main__":

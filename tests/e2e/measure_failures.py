@@ -122,8 +122,8 @@ class Failures(bed_case.BedCase):
     def test_two_at_once_do_not_change_the_system_under_each_other(self):
         first = self.start()
         first.wait_for_results(50)
-        second = self.bed.run(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "ecn", input="", capture_output=True, text=True,
-                              timeout=60)
+        second = self.bed.run(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "ecn", input="", capture_output=True,
+                              text=True, timeout=60)
         self.assertEqual(second.returncode, 1, second.stderr)
         self.assertIn(first.session, second.stderr)
         first.process.send_signal(signal.SIGINT)
@@ -169,9 +169,9 @@ class Failures(bed_case.BedCase):
                 self.assert_all_put_back(measuring.session)
 
     def test_without_the_right_to_change_the_system_nothing_is_sent(self):
-        process = self.bed.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--", support.ORBWEAVER, "measure",
-                               "-i", beds.INTERFACE, "ecn", input=bed_case.ndjson(beds.crowd(3)), capture_output=True, text=True,
-                               timeout=60)
+        process = self.bed.run("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--", support.ORBWEAVER,
+                               "measure", "-i", beds.INTERFACE, "ecn", input=bed_case.ndjson(beds.crowd(3)),
+                               capture_output=True, text=True, timeout=60)
         self.assertEqual(process.returncode, 1, process.stderr)
         self.assertEqual(process.stdout, "")
         self.assertRegex(process.stderr, "CAP_NET_ADMIN|net_admin")
