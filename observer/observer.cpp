@@ -202,7 +202,7 @@ ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSe
 }
 
 std::uint64_t flows_that_fit(std::uint32_t state_bytes, unsigned observers) {
-  constexpr std::uint64_t index_bytes = 32; // of a flow, right after the index has grown, with the old one still there
+  constexpr std::uint64_t index_bytes = 39; // of a flow, right after the index has grown, with the old one still there
   std::uint64_t available_kib = std::uint64_t{1} << 20;
   std::ifstream meminfo("/proc/meminfo");
   for (std::string line; std::getline(meminfo, line);)
