@@ -2,6 +2,8 @@
 #include "spider/connectors.hpp"
 
 #include "common/error.hpp"
+#include "spider/dns_connector.hpp"
+#include "spider/http_connector.hpp"
 #include "spider/tcp_connector.hpp"
 
 #include <string>
@@ -12,6 +14,12 @@ std::unique_ptr<Connector> make_connector(ConnectKind kind, EventLoop& loop) {
   switch (kind) {
   case ConnectKind::tcp:
     return std::make_unique<TcpConnector>(loop);
+  case ConnectKind::http:
+  case ConnectKind::https:
+    return std::make_unique<HttpConnector>(loop);
+  case ConnectKind::dnstcp:
+  case ConnectKind::dnsudp:
+    return std::make_unique<DnsConnector>(loop);
   default:
     throw UsageError("connect kind '" + std::string(to_string(kind)) + "' makes no connections");
   }

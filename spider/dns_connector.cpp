@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/dns_connector.hpp"
+
+#include "common/wait.hpp"
+#include "spider/clock.hpp"
+#include "spider/dns_message.hpp"
+#include "spider/octet_text.hpp"
+#include "spider/socket.hpp"
+
+#include <array>
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+
+namespace orbweaver {
+
+namespace {
+
+/// TCP's length prefix.
+constexpr std::size_t prefix_octets = 2;
+constexpr int max_tries = 16;
+
+class DnsConnection final : public Connection {
+public:
+  DnsConnection(EventLoop& loop, const ConnectRequest& request, Completion&& done)
+      : loop_(loop), done_(std::move(done)), tcp_(request.kind == ConnectKind::dnstcp),
+        query_(make_dns_query(dns_name(request))) {
+    result_.start_ns = realtime_ns();
+    if (query_.empty()) {
+      timer_ = loop_.call_soon([this] { fail("the domain is no name"); });
+      return;
+    }
+    if (tcp_)
+      query_.insert(query_.begin(),
+                    {static_cast<std::uint8_t>(query_.size() >> 8), static_cast<std::uint8_t>(query_.size())});
+    if (const int error = connect(request); error != 0 && error != EINPROGRESS) {
+      timer_ = loop_.call_soon([this, error] { fail(error); });
+      return;
+    }
+    loop_.watch(socket_.fd.get(), waits_for(), [this](std::uint32_t events) { ready(events); });
+    timer_ = loop_.call_at(monotonic_ns() + request.timeout_ns, [this] { complete(ConnectionState::timeout); });
+  }
+  ~DnsConnection() override { close(); }
+
+private:
+  [[nodiscard]] bool sending() const noexcept { return sent_ < query_.size(); }
+  [[nodiscard]] std::uint32_t waits_for() const noexcept { return sending() ? EPOLLOUT : EPOLLIN; }
+
+  /// Begins; returns errno. A port whose last connection to this very target is in TIME-WAIT is passed over: nothing
+  /// has left yet.
+  int connect(const ConnectRequest& request) noexcept {
+    const SocketAddress target = socket_address(request.destination, request.destination_port);
+    int error = EADDRNOTAVAIL;
+    for (int tries = 0; tries < max_tries && error == EADDRNOTAVAIL; ++tries) {
+      socket_ = open_bound_socket(request, tcp_ ? SOCK_STREAM : SOCK_DGRAM);
+      if (!socket_.fd)
+        return socket_.error;
+      error = EOPNOTSUPP;
+      if (tcp_ && request.fast_open)
+        error = send(&target);
+      if (error == EOPNOTSUPP)
+        error = ::connect(socket_.fd.get(), target.get(), target.length) == 0 ? 0 : errno;
+    }
+    result_.source_port = error == EADDRNOTAVAIL ? -1 : socket_.port;
+    return error;
+  }
+
+  /// Sends what is left of the query; with a target the SYN goes out with it. Returns errno.
+  int send(const SocketAddress* target = nullptr) noexcept {
+    const auto sent = sendto(socket_.fd.get(), query_.data() + sent_, query_.size() - sent_,
+                             MSG_NOSIGNAL | (target ? MSG_FASTOPEN : 0), target ? target->get() : nullptr,
+                             target ? target->length : 0);
+    if (sent < 0)
+      return errno;
+    sent_ += static_cast<std::size_t>(sent);
+    return 0;
+  }
+
+  void ready(std::uint32_t events) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (events & EPOLLERR)
+      getsockopt(socket_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error == 0 && sending()) {
+      error = send();
+      if (error == 0)
+        loop_.change(socket_.fd.get(), waits_for());
+    } else if (error == 0) {
+      error = tcp_ ? receive_segment() : receive_datagram();
+    }
+    if (error != 0 && error != EAGAIN && error != EINTR)
+      fail(error);
+  }
+
+  int receive_datagram() {
+    std::array<std::uint8_t, 65'535> datagram;
+    const auto received = recv(socket_.fd.get(), datagram.data(), datagram.size(), 0);
+    if (received < 0)
+      return errno;
+    answer(query_, {datagram.data(), static_cast<std::size_t>(received)});
+    return 0;
+  }
+
+  /// Reads the prefix, then as much as it says and not an octet more.
+  int receive_segment() {
+    if (message_.empty())
+      message_.resize(prefix_octets);
+    const auto received = recv(socket_.fd.get(), message_.data() + received_, message_.size() - received_, 0);
+    if (received < 0)
+      return errno;
+    if (received == 0) {
+      fail("the connection ended before the message did");
+      return 0;
+    }
+    received_ += static_cast<std::size_t>(received);
+    if (received_ < message_.size())
+      return 0;
+    if (received_ == prefix_octets)
+      message_.resize(prefix_octets + (std::size_t{message_[0]} << 8 | message_[1]));
+    if (received_ == message_.size())
+      answer(std::span(query_).subspan(prefix_octets), std::span(message_).subspan(prefix_octets));
+    return 0;
+  }
+
+  void answer(std::span<const std::uint8_t> query, std::span<const std::uint8_t> message) {
+    const auto answer = read_dns_response(query, message);
+    if (!answer) {
+      fail("what came is no response to the query");
+      return;
+    }
+    append_json_name(result_.members, "dns_rcode");
+    result_.members += std::to_string(answer->rcode);
+    append_json_name(result_.members, "dns_answers");
+    result_.members += std::to_string(answer->answers);
+    complete(ConnectionState::ok);
+  }
+
+  void fail(int error) { complete(error == ETIMEDOUT ? ConnectionState::timeout : ConnectionState::failed); }
+
+  void fail(std::string_view why) {
+    append_json_name(result_.members, "dns_error");
+    append_json_string(result_.members, why);
+    complete(ConnectionState::failed);
+  }
+
+  void complete(ConnectionState state) {
+    close();
+    result_.state = state;
+    result_.stop_ns = realtime_ns();
+    const Completion done = std::move(done_);
+    done(std::move(result_)); // may destroy this
+  }
+
+  void close() noexcept {
+    loop_.cancel(std::exchange(timer_, 0));
+    if (socket_.fd)
+      loop_.forget(socket_.fd.get());
+    socket_.fd.reset();
+  }
+
+  EventLoop& loop_;
+  Completion done_;
+  ConnectResult result_;
+  BoundSocket socket_;
+  EventLoop::Timer timer_ = 0;
+  bool tcp_;
+  std::vector<std::uint8_t> query_; ///< with its prefix over TCP
+  std::size_t sent_ = 0;
+  std::vector<std::uint8_t> message_; ///< the response over TCP, as long as it is known to be
+  std::size_t received_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<Connection> DnsConnector::start(const ConnectRequest& request, Completion done) {
+  return std::make_unique<DnsConnection>(loop_, request, std::move(done));
+}
+
+} // namespace orbweaver
