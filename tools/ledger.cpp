@@ -13,20 +13,25 @@ bool Ledger::balanced() const noexcept {
   return std::all_of(sums.begin(), sums.end(), [](const LedgerSum& sum) { return sum.balanced(); });
 }
 
-Ledger draw_ledger(const Snapshot& snapshot) {
-  namespace C = CaptureCounter;
-  namespace O = ObserverCounter;
-  namespace M = MergerCounter;
-  const auto capture = [&](std::size_t place) { return snapshot.sum(StageKind::capture, place); };
-  const auto observers = [&](std::size_t place) { return snapshot.sum(StageKind::observer, place); };
-  const auto merger = [&](std::size_t place) { return snapshot.sum(StageKind::merger, place); };
+namespace {
 
+namespace C = CaptureCounter;
+namespace M = MergerCounter;
+namespace O = ObserverCounter;
+namespace S = SpiderCounter;
+
+/// The sum of one counter over the stages of a kind.
+auto counters(const Snapshot& snapshot, StageKind kind) {
+  return [&snapshot, kind](std::size_t place) { return snapshot.sum(kind, place); };
+}
+
+void add_packet_sums(Ledger& ledger, const Snapshot& snapshot) {
+  const auto capture = counters(snapshot, StageKind::capture);
   std::uint64_t delivered = 0, dropped = 0;
   for (std::size_t i = 0; i < max_observers; ++i) {
     delivered += capture(C::delivered_to + i);
     dropped += capture(C::dropped_on + i);
   }
-  Ledger ledger;
   ledger.sums.push_back({"packets read = non-ip + short + filtered + dropped on rings + delivered",
                          capture(C::packets_read),
                          capture(C::non_ip) + capture(C::short_packets) + capture(C::filtered) + dropped + delivered});
@@ -43,10 +48,46 @@ Ledger draw_ledger(const Snapshot& snapshot) {
         {"flows opened by " + name + " = emitted + open + dropped", stage.counter(O::flows_opened),
          stage.counter(O::flows_emitted) + stage.counter(O::flows_open) + stage.counter(O::flows_dropped)});
   }
+}
+
+void add_flow_sums(Ledger& ledger, const Snapshot& snapshot) {
+  const auto merger = counters(snapshot, StageKind::merger);
+  ledger.sums.push_back({"flows emitted = received by the merger", snapshot.sum(StageKind::observer, O::flows_emitted),
+                         merger(M::flows_received)});
+  if (snapshot.has(StageKind::spider))
+    ledger.sums.push_back({"flows received = joined + unclaimed + dropped", merger(M::flows_received),
+                           merger(M::flows_joined) + merger(M::flows_unclaimed) + merger(M::flows_dropped)});
+  else
+    ledger.sums.push_back({"flows received = written + dropped", merger(M::flows_received),
+                           merger(M::flows_written) + merger(M::flows_dropped)});
+}
+
+void add_job_sums(Ledger& ledger, const Snapshot& snapshot) {
+  const auto spider = counters(snapshot, StageKind::spider);
+  const auto merger = counters(snapshot, StageKind::merger);
+  const auto totals = job_totals_of(snapshot);
+  ledger.sums.push_back({"lines read = bad + duplicate + jobs taken", spider(S::lines_read),
+                         spider(S::lines_bad) + spider(S::lines_duplicate) + spider(S::jobs_taken)});
   ledger.sums.push_back(
-      {"flows emitted = received by the merger", observers(O::flows_emitted), merger(M::flows_received)});
-  ledger.sums.push_back({"flows received = written + dropped", merger(M::flows_received),
-                         merger(M::flows_written) + merger(M::flows_dropped)});
+      {"jobs taken = finished + under way", spider(S::jobs_taken), spider(S::jobs_finished) + spider(S::jobs_open)});
+  ledger.sums.push_back({"jobs received = written + dropped", merger(M::jobs_received),
+                         merger(M::jobs_written) + merger(M::jobs_dropped)});
+  ledger.sums.push_back(
+      {"connections made = received by the merger", totals.connections, merger(M::connections_received)});
+  ledger.sums.push_back({"connections received = joined + missed by cause", merger(M::connections_received),
+                         totals.observed + totals.missed()});
+}
+
+} // namespace
+
+Ledger draw_ledger(const Snapshot& snapshot) {
+  Ledger ledger;
+  if (snapshot.has(StageKind::capture)) {
+    add_packet_sums(ledger, snapshot);
+    add_flow_sums(ledger, snapshot);
+  }
+  if (snapshot.has(StageKind::spider))
+    add_job_sums(ledger, snapshot);
   return ledger;
 }
 

@@ -3,18 +3,28 @@
 #include "common/error.hpp"
 #include "common/stage.hpp"
 #include "config.hpp"
+#include "tools/measure_command.hpp"
 #include "tools/observe_command.hpp"
 #include "tools/stats_command.hpp"
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <spdlog/spdlog.h>
+#include <string_view>
+#include <utility>
 
 namespace {
 
 using namespace orbweaver;
+
+/// Whether that is the command that was typed: only then is it worth asking for what it needs.
+bool is_command(int argc, char** argv, std::string_view name) {
+  const auto command = std::find_if(argv + 1, argv + argc, [](const char* argument) { return *argument != '-'; });
+  return command != argv + argc && *command == name;
+}
 
 int run_command(int argc, char** argv) {
   refuse_empty_values({argv, static_cast<std::size_t>(argc)});
@@ -22,8 +32,13 @@ int run_command(int argc, char** argv) {
   app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
   app.require_subcommand(0, 1);
   ObserveOptions observe_options;
+  MeasureOptions measure_options;
   StatsOptions stats_options;
+  if (is_command(argc, argv, "measure"))
+    for (auto& plugin : describe_plugins())
+      measure_options.plugins.push_back({std::move(plugin), {}});
   const auto& observe_app = add_observe_command(app, observe_options);
+  const auto& measure_app = add_measure_command(app, measure_options);
   const auto& stats_app = add_stats_command(app, stats_options);
   const auto& top_app = add_top_command(app, stats_options);
   try {
@@ -36,6 +51,8 @@ int run_command(int argc, char** argv) {
   }
   if (observe_app.parsed())
     return observe(observe_options);
+  if (measure_app.parsed())
+    return measure(measure_options);
   if (stats_app.parsed() || top_app.parsed())
     return stats(stats_options);
   std::fputs(app.help().c_str(), stderr);

@@ -7,32 +7,45 @@
 #include "tools/cpu_list.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace orbweaver {
 
 namespace {
 
-void append(std::vector<std::string>& list, const std::vector<std::string>& more) {
-  list.insert(list.end(), more.begin(), more.end());
+std::string segment_name(const Session& session, const std::string& stream, unsigned index) {
+  return Endpoint{Endpoint::Kind::ring, session.ring_name(stream, index)}.segment_name();
+}
+
+bool came(const RingEnd& end) noexcept {
+  return end.state.load(std::memory_order_acquire) != EndState::absent; // pairs with RecordWriter::open
+}
+
+bool several(const RunPlan& plan, StageKind kind) {
+  return std::count_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.kind == kind; }) > 1;
 }
 
 } // namespace
 
 bool StageProcess::ready() const noexcept {
-  return std::all_of(outputs.begin(), outputs.end(), [](const RingEnd* end) {
-    return end->state.load(std::memory_order_acquire) != EndState::absent; // pairs with RecordWriter::open
-  });
+  return std::all_of(outputs.begin(), outputs.end(), [](const RingHeader* ring) { return came(ring->producer); }) &&
+         std::all_of(inputs.begin(), inputs.end(),
+                     [](const RingHeader* ring) { return came(ring->consumer) || !came(ring->producer); });
 }
 
-Pipeline::Pipeline(const ObserveOptions& options)
-    : session_(Session::create(options.session)), observers_(options.observers) {
+bool StageProcess::waits_for_writer() const noexcept {
+  return std::any_of(inputs.begin(), inputs.end(), [](const RingHeader* ring) { return !came(ring->producer); });
+}
+
+Pipeline::Pipeline(const RunPlan& plan) : session_(Session::create(plan.session)) {
   try {
-    make_rings(options);
-    stages_.reserve(observers_ + 2);
-    add_stage(StageKind::capture, 0, options);
-    for (unsigned i = 0; i < observers_; ++i)
-      add_stage(StageKind::observer, i, options);
-    add_stage(StageKind::merger, 0, options);
+    rings_.reserve(plan.rings.size());
+    for (const auto& ring : plan.rings)
+      rings_.push_back(Ring::create(segment_name(session_, ring.stream, ring.index), std::uint64_t{ring.mib} << 20,
+                                    plan.huge_pages));
+    stages_.reserve(plan.stages.size());
+    for (const auto& stage : plan.stages)
+      add_stage(stage, plan);
   } catch (...) {
     Session::remove(session_.name());
     throw;
@@ -43,70 +56,44 @@ Pipeline::~Pipeline() {
   Session::remove(session_.name());
 }
 
-void Pipeline::make_rings(const ObserveOptions& options) {
-  rings_.reserve(2 * observers_);
-  const auto make = [&](std::string_view stream, unsigned mib) {
-    for (unsigned i = 0; i < observers_; ++i) {
-      const Endpoint endpoint{Endpoint::Kind::ring, session_.ring_name(stream, i)};
-      rings_.push_back(Ring::create(endpoint.segment_name(), std::uint64_t{mib} << 20, options.huge_pages));
-    }
-  };
-  make("packets", options.packet_ring_mib);
-  make("flows", options.flow_ring_mib);
+StageProcess* Pipeline::stage(StageKind kind) noexcept {
+  const auto found = std::find_if(stages_.begin(), stages_.end(), [&](const auto& s) { return s.block->kind == kind; });
+  return found == stages_.end() ? nullptr : &*found;
 }
 
-void Pipeline::add_stage(StageKind kind, unsigned index, const ObserveOptions& options) {
+RingHeader& Pipeline::ring(const RingUse& use) const {
+  const auto name = segment_name(session_, use.stream, use.index);
+  const auto found = std::find_if(rings_.begin(), rings_.end(), [&](const Ring& ring) { return ring.name() == name; });
+  if (found == rings_.end())
+    throw std::logic_error("a stage uses the ring " + name + ", which the plan does not have");
+  return found->header();
+}
+
+void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
   StageProcess stage;
   const std::size_t slot = stages_.size();
-  stage.block = &session_.add_stage(kind, index);
-  stage.name = "orbweaver-" + std::string(to_string(kind));
+  stage.block = &session_.add_stage(plan.kind, plan.index);
+  stage.name = "orbweaver-" + std::string(to_string(plan.kind));
   stage.program = find_program(stage.name);
-  if (kind == StageKind::observer && observers_ > 1)
-    stage.name += " " + std::to_string(index);
+  if (several(run, plan.kind))
+    stage.name.append(" ").append(std::to_string(plan.index));
+  stage.streams = plan.streams;
 
   auto& arguments = stage.arguments;
   arguments = {"--session=" + session_.name(), "--slot=" + std::to_string(slot)};
-  if (const int cpu = deal_cpu(options.cpus, slot); cpu >= 0)
+  if (const int cpu = deal_cpu(run.cpus, slot); cpu >= 0)
     arguments.push_back("--cpu=" + std::to_string(cpu));
-  if (options.busy_poll)
+  if (run.busy_poll)
     arguments.emplace_back("--busy-poll");
-
-  const auto ring = [&](std::string_view stream, unsigned i) { return "ring:" + session_.ring_name(stream, i); };
-  const auto packets = [&](unsigned i) -> RingHeader& { return rings_[i].header(); };
-  const auto flows = [&](unsigned i) -> RingHeader& { return rings_[observers_ + i].header(); };
-  switch (kind) {
-  case StageKind::capture:
-    stage.streams.inherit_stdin = options.source == "-";
-    arguments.push_back("--input=" + options.source);
-    for (unsigned i = 0; i < observers_; ++i) {
-      arguments.push_back("--out=" + ring("packets", i));
-      stage.outputs.push_back(&packets(i).producer);
+  const auto attach = [&](const std::vector<RingUse>& uses, std::vector<RingHeader*>& rings) {
+    for (const auto& use : uses) {
+      rings.push_back(&ring(use));
+      arguments.push_back(use.option + "=ring:" + session_.ring_name(use.stream, use.index));
     }
-    append(arguments, options.capture_arguments);
-    append(arguments, options.chains);
-    break;
-  case StageKind::observer:
-    append(arguments, {"--in=" + ring("packets", index), "--out=" + ring("flows", index),
-                       "--observers=" + std::to_string(observers_)});
-    stage.inputs.push_back(&packets(index).consumer);
-    stage.outputs.push_back(&flows(index).producer);
-    append(arguments, options.observer_arguments);
-    append(arguments, options.chains);
-    break;
-  case StageKind::merger:
-    stage.streams.inherit_stdout = true;
-    for (unsigned i = 0; i < observers_; ++i) {
-      arguments.push_back("--flows=" + ring("flows", i));
-      stage.inputs.push_back(&flows(i).consumer);
-    }
-    if (!options.output.empty())
-      arguments.push_back("--output=" + options.output);
-    if (options.digest)
-      arguments.emplace_back("--digest");
-    break;
-  case StageKind::spider:
-    break;
-  }
+  };
+  attach(plan.reads, stage.inputs);
+  attach(plan.writes, stage.outputs);
+  arguments.insert(arguments.end(), plan.arguments.begin(), plan.arguments.end());
   stages_.push_back(std::move(stage));
 }
 
@@ -116,16 +103,10 @@ void Pipeline::mark_dead(const StageProcess& stage) noexcept {
       end.state.compare_exchange_strong(state, EndState::dead, std::memory_order_acq_rel);
     wake_peer(other.waiting);
   };
-  const auto marks = [&](const std::vector<RingEnd*>& ends, const RingEnd& end) {
-    return std::find(ends.begin(), ends.end(), &end) != ends.end();
-  };
-  for (const auto& ring : rings_) {
-    auto& header = ring.header();
-    if (marks(stage.outputs, header.producer))
-      mark(header.producer, header.consumer);
-    if (marks(stage.inputs, header.consumer))
-      mark(header.consumer, header.producer);
-  }
+  for (auto* ring : stage.outputs)
+    mark(ring->producer, ring->consumer);
+  for (auto* ring : stage.inputs)
+    mark(ring->consumer, ring->producer);
 }
 
 } // namespace orbweaver

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The processes of a passive run and what joins them: a session, its rings, and for each stage its command line. Made
-// before the first stage starts; whatever happens, its segments go with it.
+// The processes of a run and what joins them: a session, its rings, and for each stage its command line. Made before
+// the first stage starts; whatever happens, its segments go with it.
 #pragma once
 
 #include "common/ring.hpp"
 #include "common/session.hpp"
-#include "tools/observe_options.hpp"
 #include "tools/process.hpp"
+#include "tools/run_plan.hpp"
 #include "tools/snapshot.hpp"
 
-#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,42 +22,49 @@ struct StageProcess {
   std::vector<std::string> arguments;
   ChildStreams streams;
   Process process;
-  std::vector<RingEnd*> inputs;  ///< the ring ends that it reads from, and
-  std::vector<RingEnd*> outputs; ///< those that it writes to
+  std::vector<RingHeader*> inputs;  ///< the rings that it reads, and
+  std::vector<RingHeader*> outputs; ///< those that it writes
+  bool orphaned = false;            ///< ended by force because what it waits for will never come
 
   /// "orbweaver-observer", with its number where there are several observers.
   std::string name;
 
-  /// Whether it has attached all the rings that it writes, so that whoever reads them can start.
+  /// Whether it has attached all its rings, so that those that come after it can start: those that it writes, and of
+  /// those that it reads the ones that have a writer.
   [[nodiscard]] bool ready() const noexcept;
+
+  /// Whether it waits for a ring whose writer has not come.
+  [[nodiscard]] bool waits_for_writer() const noexcept;
 };
 
 class Pipeline {
 public:
   /// Makes the session and its rings. Throws Error.
-  explicit Pipeline(const ObserveOptions& options);
+  explicit Pipeline(const RunPlan& plan);
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
   /// Removes all segments of the session.
   ~Pipeline();
 
-  /// Capture, observers, merger: the order of the packets' way, in which they start.
+  [[nodiscard]] const std::string& session() const noexcept { return session_.name(); }
+
+  /// In the order in which they start.
   [[nodiscard]] std::span<StageProcess> stages() noexcept { return stages_; }
-  [[nodiscard]] StageProcess& capture() noexcept { return stages_.front(); }
+  /// The first stage of a kind; nullptr where there is none.
+  [[nodiscard]] StageProcess* stage(StageKind kind) noexcept;
 
   [[nodiscard]] Snapshot snapshot() const { return take_snapshot(session_, rings_); }
 
   /// Marks the ring ends of a stage that has ended without leaving them, and wakes whoever waits at the other end.
-  void mark_dead(const StageProcess& stage) noexcept;
+  static void mark_dead(const StageProcess& stage) noexcept;
 
 private:
-  void make_rings(const ObserveOptions& options);
-  void add_stage(StageKind kind, unsigned index, const ObserveOptions& options);
+  void add_stage(const StagePlan& stage, const RunPlan& plan);
+  [[nodiscard]] RingHeader& ring(const RingUse& use) const;
 
   Session session_;
-  std::vector<Ring> rings_; ///< packets 0 … n-1, then flows 0 … n-1
+  std::vector<Ring> rings_;
   std::vector<StageProcess> stages_;
-  unsigned observers_;
 };
 
 } // namespace orbweaver

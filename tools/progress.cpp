@@ -47,22 +47,37 @@ std::string packet_rate(double packets_per_s) {
   return fmt::format("{:.0f} pkt/s", packets_per_s);
 }
 
-std::string progress_line(const Snapshot& snapshot, double packets_per_s, double octets_per_s) {
+Done done_so_far(const Snapshot& snapshot) noexcept {
+  if (snapshot.has(StageKind::spider))
+    return {snapshot.sum(StageKind::spider, SpiderCounter::jobs_finished),
+            snapshot.sum(StageKind::spider, SpiderCounter::position_octets)};
+  return {snapshot.sum(StageKind::capture, CaptureCounter::packets_read),
+          snapshot.sum(StageKind::capture, CaptureCounter::position_octets)};
+}
+
+std::string progress_line(const Snapshot& snapshot, double items_per_s, double octets_per_s) {
+  const bool measures = snapshot.has(StageKind::spider);
   const auto totals = totals_of(snapshot);
-  auto line = with_commas(totals.packets) + " packets, " + packet_rate(packets_per_s) + ", " +
-              with_commas(totals.flows) + " flows, " + with_commas(totals.dropped) + " dropped";
-  const auto size = snapshot.sum(StageKind::capture, CaptureCounter::size_octets);
+  const auto done = done_so_far(snapshot);
+  auto line = measures ? with_commas(done.items) + " jobs, " + fmt::format("{:.0f} jobs/s, ", items_per_s) +
+                             with_commas(snapshot.sum(StageKind::spider, SpiderCounter::connections_open)) +
+                             " connections open"
+                       : with_commas(totals.packets) + " packets, " + packet_rate(items_per_s) + ", " +
+                             with_commas(totals.flows) + " flows";
+  line += ", " + with_commas(totals.dropped) + " dropped";
+  const auto size = measures ? snapshot.sum(StageKind::spider, SpiderCounter::size_octets)
+                             : snapshot.sum(StageKind::capture, CaptureCounter::size_octets);
   if (size == 0)
     return line;
-  const auto position = std::min(size, snapshot.sum(StageKind::capture, CaptureCounter::position_octets));
+  const auto position = std::min(size, done.octets);
   line += fmt::format(", {:.0f} %", 100.0 * static_cast<double>(position) / static_cast<double>(size));
   if (octets_per_s > 0 && position < size)
     line += ", " + time_text(static_cast<double>(size - position) / octets_per_s) + " left";
   return line;
 }
 
-Progress::Progress(bool flows_to_stdout) noexcept
-    : enabled_(isatty(STDERR_FILENO) && !(flows_to_stdout && isatty(STDOUT_FILENO))) {}
+Progress::Progress(bool to_stdout) noexcept
+    : enabled_(isatty(STDERR_FILENO) && !(to_stdout && isatty(STDOUT_FILENO))) {}
 
 void Progress::update(const Pipeline& pipeline) {
   const auto now_ns = monotonic_ns();
@@ -70,8 +85,7 @@ void Progress::update(const Pipeline& pipeline) {
     return;
   next_ns_ = now_ns + interval_ns;
   const auto snapshot = pipeline.snapshot();
-  const auto packets = snapshot.sum(StageKind::capture, CaptureCounter::packets_read);
-  const auto octets = snapshot.sum(StageKind::capture, CaptureCounter::position_octets);
+  const auto done = done_so_far(snapshot);
   if (last_ns_ != 0) {
     const double seconds = static_cast<double>(now_ns - last_ns_) / 1e9;
     // Half of the new rate and half of the old one: steady enough to read, quick enough to follow.
@@ -79,16 +93,15 @@ void Progress::update(const Pipeline& pipeline) {
       const double fresh = static_cast<double>(now - before) / seconds;
       rate = rate == 0 ? fresh : (rate + fresh) / 2;
     };
-    blend(packets_per_s_, packets, last_packets_);
-    blend(octets_per_s_, octets, last_octets_);
+    blend(items_per_s_, done.items, last_.items);
+    blend(octets_per_s_, done.octets, last_.octets);
   }
   last_ns_ = now_ns;
-  last_packets_ = packets;
-  last_octets_ = octets;
-  if (packets == 0)
+  last_ = done;
+  if (done.items == 0)
     return;
   // The cursor rests at the line's start, so that a stage's own message replaces the line instead of following it.
-  const auto line = progress_line(snapshot, packets_per_s_, octets_per_s_).substr(0, terminal_columns() - 1);
+  const auto line = progress_line(snapshot, items_per_s_, octets_per_s_).substr(0, terminal_columns() - 1);
   std::fprintf(stderr, "%s\033[K\r", line.c_str());
   std::fflush(stderr);
   shown_ = true;

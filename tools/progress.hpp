@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The progress line on a terminal: packets, packets per second, flows, drops; for a file also percent and time left.
-// Nothing at all where standard error is not a terminal, or where the flows themselves go to one.
+// The progress line on a terminal: packets, packets per second, flows, drops; of a measurement jobs, jobs per second,
+// connections open, drops; for a file also percent and time left. Nothing at all where standard error is not a
+// terminal, or where the results themselves go to one.
 #pragma once
 
 #include "tools/snapshot.hpp"
@@ -12,8 +13,16 @@ namespace orbweaver {
 
 class Pipeline;
 
-/// The line for a snapshot. `packets_per_s` and `octets_per_s` (of the capture file) are those of late.
-[[nodiscard]] std::string progress_line(const Snapshot& snapshot, double packets_per_s, double octets_per_s);
+/// What a run has done so far: packets read, or for a measurement jobs finished; and octets of its input file.
+struct Done {
+  std::uint64_t items = 0;
+  std::uint64_t octets = 0;
+};
+
+[[nodiscard]] Done done_so_far(const Snapshot& snapshot) noexcept;
+
+/// The line for a snapshot. `items_per_s` (packets or jobs) and `octets_per_s` (of the input file) are those of late.
+[[nodiscard]] std::string progress_line(const Snapshot& snapshot, double items_per_s, double octets_per_s);
 
 /// A count with a comma every three digits: "12,345,678".
 [[nodiscard]] std::string with_commas(std::uint64_t number);
@@ -23,8 +32,8 @@ class Pipeline;
 
 class Progress {
 public:
-  /// `flows_to_stdout`: the flows go to standard output.
-  explicit Progress(bool flows_to_stdout) noexcept;
+  /// `to_stdout`: the results go to standard output.
+  explicit Progress(bool to_stdout) noexcept;
 
   /// Rewrites the line, at most five times a second.
   void update(const Pipeline& pipeline);
@@ -37,9 +46,8 @@ private:
   bool shown_ = false;
   std::uint64_t next_ns_ = 0;
   std::uint64_t last_ns_ = 0;
-  std::uint64_t last_packets_ = 0;
-  std::uint64_t last_octets_ = 0;
-  double packets_per_s_ = 0;
+  Done last_;
+  double items_per_s_ = 0;
   double octets_per_s_ = 0;
 };
 

@@ -10,6 +10,10 @@
 
 namespace orbweaver {
 
+bool Snapshot::has(StageKind kind) const noexcept {
+  return std::any_of(stages.begin(), stages.end(), [&](const auto& stage) { return stage.kind == kind; });
+}
+
 std::uint64_t Snapshot::sum(StageKind kind, std::size_t place) const noexcept {
   std::uint64_t total = 0;
   for (const auto& stage : stages)
@@ -56,6 +60,40 @@ Totals totals_of(const Snapshot& snapshot) noexcept {
 std::string closing_line(const Totals& totals) {
   return fmt::format("processed {} packets ({} dropped, {} short, {} non-ip) into {} flows ({} ignored)",
                      totals.packets, totals.dropped, totals.short_packets, totals.non_ip, totals.flows, totals.ignored);
+}
+
+JobTotals job_totals_of(const Snapshot& snapshot) noexcept {
+  namespace S = SpiderCounter;
+  namespace M = MergerCounter;
+  const auto spider = [&](std::size_t place) { return snapshot.sum(StageKind::spider, place); };
+  const auto merger = [&](std::size_t place) { return snapshot.sum(StageKind::merger, place); };
+  JobTotals totals;
+  // As with packets: a spider that was killed had no time to tell of its last jobs.
+  totals.taken = std::max(spider(S::jobs_taken), merger(M::jobs_received));
+  totals.unfinished = merger(M::jobs_unfinished);
+  totals.bad_lines = spider(S::lines_bad);
+  totals.duplicates = spider(S::lines_duplicate);
+  totals.ok = spider(S::connections_ok);
+  totals.failed = spider(S::connections_failed);
+  totals.timeout = spider(S::connections_timeout);
+  totals.skipped = spider(S::connections_skipped);
+  totals.discarded = spider(S::connections_discarded);
+  totals.connections = totals.ok + totals.failed + totals.timeout + totals.skipped + totals.discarded;
+  totals.observed = merger(M::connections_joined);
+  totals.never_seen = merger(M::missed_never_seen);
+  totals.ring_drop = merger(M::missed_ring_drop);
+  totals.expired = merger(M::missed_expired);
+  totals.no_port = merger(M::missed_no_port);
+  return totals;
+}
+
+std::string closing_line(const JobTotals& totals) {
+  return fmt::format("measured {} jobs ({} unfinished; {} bad lines, {} duplicates) with {} connections ({} ok, {} "
+                     "failed, {} timed out, {} skipped, {} discarded), missed {} flows ({} never seen, {} ring drop, "
+                     "{} expired, {} no port)",
+                     totals.taken, totals.unfinished, totals.bad_lines, totals.duplicates, totals.connections,
+                     totals.ok, totals.failed, totals.timeout, totals.skipped, totals.discarded, totals.missed(),
+                     totals.never_seen, totals.ring_drop, totals.expired, totals.no_port);
 }
 
 std::string digest_of(const Snapshot& snapshot) {

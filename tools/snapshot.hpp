@@ -42,6 +42,8 @@ struct Snapshot {
   std::vector<StageSnapshot> stages;
   std::vector<RingSnapshot> rings;
 
+  [[nodiscard]] bool has(StageKind kind) const noexcept;
+
   /// The sum of one counter over all stages of a kind.
   [[nodiscard]] std::uint64_t sum(StageKind kind, std::size_t place) const noexcept;
 };
@@ -64,6 +66,33 @@ struct Totals {
 
 /// "processed 10 packets (0 dropped, 0 short, 1 non-ip) into 3 flows (0 ignored)"
 [[nodiscard]] std::string closing_line(const Totals& totals);
+
+/// The numbers of a measurement's second closing line.
+struct JobTotals {
+  std::uint64_t taken = 0;
+  std::uint64_t unfinished = 0; ///< of those, in the output but not finished by the spider
+  std::uint64_t bad_lines = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t connections = 0; ///< made: the sum of the five that follow
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t timeout = 0;
+  std::uint64_t skipped = 0;
+  std::uint64_t discarded = 0;
+  std::uint64_t observed = 0; ///< connections whose flow was seen; the others are missed by one of four causes
+  std::uint64_t never_seen = 0;
+  std::uint64_t ring_drop = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t no_port = 0;
+
+  [[nodiscard]] std::uint64_t missed() const noexcept { return never_seen + ring_drop + expired + no_port; }
+};
+
+[[nodiscard]] JobTotals job_totals_of(const Snapshot& snapshot) noexcept;
+
+/// "measured 250 jobs (0 unfinished; 2 bad lines, 3 duplicates) with 500 connections (480 ok, 15 failed, 5 timed out, 0
+/// skipped, 0 discarded), missed 4 flows (3 never seen, 1 ring drop, 0 expired, 0 no port)"
+[[nodiscard]] std::string closing_line(const JobTotals& totals);
 
 /// The merger's digest as 32 hexadecimal digits.
 [[nodiscard]] std::string digest_of(const Snapshot& snapshot);

@@ -68,13 +68,6 @@ void write_rings(Text& text, const Snapshot& now) {
   metric("dropped", "packets lost because it was full", false, &RingSnapshot::dropped);
 }
 
-bool has(const Snapshot& now, StageKind kind) {
-  for (const auto& stage : now.stages)
-    if (stage.kind == kind)
-      return true;
-  return false;
-}
-
 } // namespace
 
 std::string stats_prometheus(const Snapshot& now) {
@@ -83,10 +76,10 @@ std::string stats_prometheus(const Snapshot& now) {
   for (const auto& stage : now.stages)
     text.sample(label("stage", std::string(to_string(stage.kind))) + "," + label("index", std::to_string(stage.index)),
                 stage.state == StageState::running);
-  for (const auto kind : {StageKind::capture, StageKind::observer, StageKind::merger})
-    if (has(now, kind))
+  for (const auto kind : {StageKind::capture, StageKind::observer, StageKind::spider, StageKind::merger})
+    if (now.has(kind))
       write_counters(text, now, kind);
-  if (has(now, StageKind::capture) && has(now, StageKind::observer))
+  if (now.has(StageKind::capture) && now.has(StageKind::observer))
     write_deliveries(text, now);
   if (!now.rings.empty())
     write_rings(text, now);

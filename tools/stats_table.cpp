@@ -17,19 +17,26 @@ struct Row {
   std::vector<std::size_t> others;
 };
 
-Row row_of(StageKind kind) {
+Row row_of(const Snapshot& now, StageKind kind) {
   namespace C = CaptureCounter;
   namespace O = ObserverCounter;
+  namespace S = SpiderCounter;
   namespace M = MergerCounter;
   switch (kind) {
   case StageKind::capture:
     return {C::packets_read, "packets", {C::dropped_ring, C::dropped_source, C::non_ip, C::short_packets, C::filtered}};
   case StageKind::observer:
     return {O::packets_received, "packets", {O::flows_open, O::flows_opened, O::flows_emitted, O::packets_lost}};
-  case StageKind::merger:
-    return {M::flows_received, "flows", {M::flows_written, M::flows_dropped, M::octets_written}};
   case StageKind::spider:
-    break;
+    return {S::jobs_finished,
+            "jobs",
+            {S::jobs_open, S::connections_open, S::connections_ok, S::connections_failed, S::connections_timeout}};
+  case StageKind::merger:
+    if (now.has(StageKind::spider))
+      return {M::jobs_written,
+              "jobs",
+              {M::jobs_waiting, M::connections_joined, M::missed_never_seen, M::missed_ring_drop, M::flows_unclaimed}};
+    return {M::flows_received, "flows", {M::flows_written, M::flows_dropped, M::octets_written}};
   }
   return {0, "", {}};
 }
@@ -44,7 +51,7 @@ double rate(const Snapshot& now, const Snapshot* before, std::size_t stage, std:
 
 std::string stage_line(const Snapshot& now, const Snapshot* before, std::size_t place) {
   const auto& stage = now.stages[place];
-  const auto row = row_of(stage.kind);
+  const auto row = row_of(now, stage.kind);
   auto line = fmt::format("{:<9}{:>3} {:>8}  {:<8} {:>16} {:<7} {:>14}/s  ", to_string(stage.kind), stage.index,
                           stage.pid, to_string(stage.state), with_commas(stage.counter(row.main)), row.unit,
                           with_commas(static_cast<std::uint64_t>(rate(now, before, place, row.main))));

@@ -17,6 +17,30 @@ void write_totals(JsonWriter& json, const Totals& totals) {
   json.key("ignored").value(totals.ignored);
 }
 
+void write_job_totals(JsonWriter& json, const JobTotals& totals) {
+  json.key("jobs").begin_object();
+  json.key("taken").value(totals.taken);
+  json.key("unfinished").value(totals.unfinished);
+  json.key("bad_lines").value(totals.bad_lines);
+  json.key("duplicates").value(totals.duplicates);
+  json.end_object();
+  json.key("connections").begin_object();
+  json.key("made").value(totals.connections);
+  json.key("ok").value(totals.ok);
+  json.key("failed").value(totals.failed);
+  json.key("timeout").value(totals.timeout);
+  json.key("skipped").value(totals.skipped);
+  json.key("discarded").value(totals.discarded);
+  json.key("observed").value(totals.observed);
+  json.end_object();
+  json.key("missed").begin_object();
+  json.key("never_seen").value(totals.never_seen);
+  json.key("ring_drop").value(totals.ring_drop);
+  json.key("expired").value(totals.expired);
+  json.key("no_port").value(totals.no_port);
+  json.end_object();
+}
+
 /// What happened on the way to each observer.
 void write_packet_rings(JsonWriter& json, const Snapshot& snapshot, unsigned observers) {
   json.begin_array();
@@ -65,30 +89,37 @@ void write_stages(JsonWriter& json, const Snapshot& snapshot) {
   json.end_array();
 }
 
-std::string summary_json(const ObserveOptions& options, const RunResult& result, const Snapshot& snapshot,
+std::string summary_json(const RunDescription& run, const RunResult& result, const Snapshot& snapshot,
                          const Ledger& ledger) {
   JsonWriter json;
+  const auto text = [&](std::string_view key, const std::string& value) {
+    if (value.empty())
+      json.key(key).null();
+    else
+      json.key(key).value(value);
+  };
   json.begin_object();
   json.key("version").value(ORBWEAVER_VERSION);
-  json.key("source").value(options.source);
+  text("source", run.source);
   json.key("chains").begin_array();
-  for (const auto& chain : options.chains)
+  for (const auto& chain : run.chains)
     json.value(chain);
   json.end_array();
+  if (!run.plugin.empty()) {
+    json.key("plugin").value(run.plugin);
+    text("connect", run.connect);
+    json.key("input").value(run.jobs);
+  }
   json.key("end").value(to_string(result.end));
-  if (result.reason.empty())
-    json.key("reason").null();
-  else
-    json.key("reason").value(result.reason);
+  text("reason", result.reason);
   json.key("exit_status").value(result.exit_status);
   json.key("duration_s").value(snapshot.age_s);
   write_totals(json, totals_of(snapshot));
-  if (options.digest)
-    json.key("digest").value(digest_of(snapshot));
-  else
-    json.key("digest").null();
+  if (!run.plugin.empty())
+    write_job_totals(json, job_totals_of(snapshot));
+  text("digest", run.digest ? digest_of(snapshot) : std::string());
   json.key("packet_rings");
-  write_packet_rings(json, snapshot, options.observers);
+  write_packet_rings(json, snapshot, run.observers);
   json.key("stages");
   write_stages(json, snapshot);
   json.key("ledger");

@@ -3,20 +3,31 @@
 #pragma once
 
 #include "tools/ledger.hpp"
-#include "tools/observe_options.hpp"
 #include "tools/supervisor.hpp"
 
 #include <string>
+#include <vector>
 
 namespace orbweaver {
 
 class JsonWriter;
 
+/// What was asked for, as the summary tells it.
+struct RunDescription {
+  std::string source;              ///< of the packets: a file, an interface; empty: none were watched
+  std::vector<std::string> chains; ///< that the observers ran
+  unsigned observers = 0;
+  bool digest = false;
+  std::string plugin;  ///< empty: a passive run
+  std::string connect; ///< the plugin's connect kind
+  std::string jobs;    ///< where the jobs came from; "-": standard input
+};
+
 /// Writes the stages with their counters by name: an array of {"stage", "index", "state", "counters"}.
 void write_stages(JsonWriter& json, const Snapshot& snapshot);
 
 /// The summary: one object, indented. What its members mean is told in orbweaver(1).
-[[nodiscard]] std::string summary_json(const ObserveOptions& options, const RunResult& result, const Snapshot& snapshot,
+[[nodiscard]] std::string summary_json(const RunDescription& run, const RunResult& result, const Snapshot& snapshot,
                                        const Ledger& ledger);
 
 } // namespace orbweaver

@@ -2,12 +2,16 @@
 #include "tools/supervisor.hpp"
 
 #include "common/stage.hpp"
+#include "common/system_state.hpp"
 #include "common/wait.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <spdlog/spdlog.h>
 
 namespace orbweaver {
+
+using namespace std::chrono_literals;
 
 std::string_view to_string(RunEnd end) noexcept {
   switch (end) {
@@ -28,7 +32,6 @@ std::string_view to_string(RunEnd end) noexcept {
 }
 
 RunResult Supervisor::run() {
-  using namespace std::chrono_literals;
   const std::size_t count = pipeline_.stages().size();
   do {
     start_next();
@@ -36,6 +39,7 @@ RunResult Supervisor::run() {
     for (auto& stage : pipeline_.stages())
       if (stage.process.reap())
         on_end(stage);
+    end_watch();
     end_stalled();
     progress_.update(pipeline_);
   } while (started_ < count || anything_running());
@@ -45,7 +49,8 @@ RunResult Supervisor::run() {
 
 void Supervisor::start_next() {
   const auto stages = pipeline_.stages();
-  // Who reads a ring starts when its writer has attached it, so that a start that fails is told by one stage alone.
+  // Each starts when those before it have their rings: a start that fails is told by one stage alone, and no packet is
+  // sent before there is somebody who watches.
   while (started_ < stages.size()) {
     auto& stage = stages[started_];
     const auto kind = stage.block->kind;
@@ -63,36 +68,49 @@ void Supervisor::on_signal(int signal) {
     return;
   progress_.clear();
   if (interrupted_ || signal == SIGQUIT) {
-    spdlog::warn("{}: ending at once; flows that are not yet written are lost", signal_name(signal));
+    spdlog::warn("{}: ending at once; results that are not yet written are lost", signal_name(signal));
     end_at_once();
     return;
   }
   interrupted_ = true;
   spdlog::info("{}: ending in order; once more ends at once", signal_name(signal));
   record(RunEnd::interrupted, exit_done, {});
-  end_in_order();
+  if (leader_->process.pid() == 0)
+    abandon();
+  else
+    end_in_order();
 }
 
 void Supervisor::on_end(StageProcess& stage) {
+  if (&stage == leader_)
+    leader_ended_ns_ = monotonic_ns();
   const auto state = stage.block->state.load(std::memory_order_acquire); // pairs with ~Stage
+  if (stage.process.exit_status() == exit_done && state == StageState::finished)
+    return;
+  progress_.clear();
+  if (stage.block->kind == StageKind::spider)
+    put_back_state();
+  if (result_.end == RunEnd::stopped || stage.orphaned) {
+    stage.block->state.store(StageState::dead, std::memory_order_release);
+    Pipeline::mark_dead(stage);
+    return;
+  }
+  on_failure(stage);
+}
+
+void Supervisor::on_failure(StageProcess& stage) {
   const int signal = stage.process.end_signal();
   const int status = stage.process.exit_status();
-  if (signal == 0 && status == 0 && state == StageState::finished)
-    return;
   const bool was_ready = stage.ready();
-  pipeline_.mark_dead(stage);
-  if (result_.end == RunEnd::stopped)
-    return;
-  const bool is_capture = stage.block->kind == StageKind::capture;
-  if (signal == SIGTERM && is_capture && !was_ready) {
-    record(RunEnd::interrupted, exit_done, {}); // asked to end before it had begun: there are no flows
+  const bool is_source = &stage == leader_ || stage.block->kind == StageKind::capture;
+  if (signal == SIGTERM && is_source && !was_ready) {
+    record(RunEnd::interrupted, exit_done, {}); // asked to end before it had begun: there are no results
     abandon();
     return;
   }
-  progress_.clear();
   failed_ = true;
   last_change_ns_ = monotonic_ns();
-  if (signal != 0 || state == StageState::running) {
+  if (signal != 0 || stage.block->state.load(std::memory_order_acquire) == StageState::running) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
     const auto how = signal != 0 ? "was killed by " + signal_name(signal)
                                  : "left without a word, with exit status " + std::to_string(status);
@@ -100,34 +118,61 @@ void Supervisor::on_end(StageProcess& stage) {
     spdlog::error("{}", reason);
     record(RunEnd::stage_died, exit_failed, reason);
   } else {
-    record(is_capture ? RunEnd::input_failed : RunEnd::stage_failed, status == exit_usage ? exit_usage : exit_failed,
-           stage.name + " ended with an error");
+    record(&stage == leader_ ? RunEnd::input_failed : RunEnd::stage_failed,
+           status == exit_usage ? exit_usage : exit_failed, stage.name + " ended with an error");
   }
-  if (was_ready)
-    end_in_order();
-  else
+  if (!was_ready) {
     abandon();
+    return;
+  }
+  Pipeline::mark_dead(stage);
+  end_in_order();
+}
+
+void Supervisor::put_back_state() {
+  for (const auto& sentence : restore_system_state(pipeline_.session()))
+    spdlog::warn("{}", sentence);
 }
 
 void Supervisor::end_in_order() {
-  if (std::exchange(ending_, true))
+  // Capture ends its rings, the observers drain them and flush their tables, the merger drains theirs. A spider first
+  // finishes the jobs under way.
+  if (!std::exchange(ending_, true))
+    leader_->process.kill(SIGTERM);
+}
+
+void Supervisor::end_watch() {
+  auto* const capture = pipeline_.stage(StageKind::capture);
+  const bool leader_is_over = started_ == pipeline_.stages().size() && !leader_->process.running();
+  if (!capture || capture == leader_ || watch_ended_ || !leader_is_over)
     return;
-  // Capture ends its rings, the observers drain them and flush their tables, the merger drains theirs.
-  pipeline_.capture().process.kill(SIGTERM);
+  const std::chrono::nanoseconds settle = result_.began ? plan_.settle : 0ms;
+  if (monotonic_ns() < leader_ended_ns_ + static_cast<std::uint64_t>(settle.count()))
+    return;
+  watch_ended_ = true;
+  capture->process.kill(SIGTERM);
 }
 
 void Supervisor::abandon() {
-  // A stage did not get as far as its rings, so those after it have nothing to do.
+  // A stage did not get as far as its rings, so those after it have nothing to do, and those that wait for it never
+  // will.
+  result_.began = false;
   started_ = pipeline_.stages().size();
   for (auto& stage : pipeline_.stages()) {
-    if (!stage.process.running())
-      pipeline_.mark_dead(stage);
+    if (stage.process.running() && stage.waits_for_writer()) {
+      stage.orphaned = true;
+      stage.process.kill(SIGKILL);
+    }
   }
+  for (auto& stage : pipeline_.stages())
+    if (!stage.process.running())
+      Pipeline::mark_dead(stage);
   end_in_order();
 }
 
 void Supervisor::end_at_once() {
   record(RunEnd::stopped, exit_failed, "stopped at once");
+  result_.began = result_.began && started_ == pipeline_.stages().size();
   started_ = pipeline_.stages().size();
   for (auto& stage : pipeline_.stages())
     stage.process.kill(SIGKILL);
@@ -136,21 +181,24 @@ void Supervisor::end_at_once() {
 void Supervisor::end_stalled() {
   if (!failed_)
     return;
+  // While there is a spider, it is what the others wait for; capture's clock goes on by itself.
+  const bool leads = leader_->block->kind == StageKind::spider && leader_->process.running();
   const auto snapshot = pipeline_.snapshot();
   std::uint64_t sum = 0;
   for (const auto& stage : snapshot.stages)
-    for (const auto counter : stage.counters)
-      sum += counter;
+    if (!leads || stage.kind == StageKind::spider)
+      sum = std::accumulate(stage.counters.begin(), stage.counters.end(), sum);
   if (sum != std::exchange(last_sum_, sum))
     last_change_ns_ = snapshot.taken_ns;
-  if (snapshot.taken_ns < last_change_ns_ + patience_ns)
+  if (snapshot.taken_ns <
+      last_change_ns_ + static_cast<std::uint64_t>(std::chrono::nanoseconds(plan_.patience).count()))
     return;
   for (auto& stage : pipeline_.stages()) {
-    if (!stage.process.running())
+    if (!stage.process.running() || (leads && &stage != leader_))
       continue;
     progress_.clear();
     spdlog::error("{} (process {}) has not moved for {} s; ending it", stage.name, stage.process.pid(),
-                  patience_ns / 1'000'000'000);
+                  plan_.patience.count());
     stage.process.kill(SIGKILL);
   }
   last_change_ns_ = snapshot.taken_ns;

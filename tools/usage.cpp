@@ -35,15 +35,22 @@ std::string with_nearest(const std::string& what, const std::string& name, const
 } // namespace
 
 std::string usage_error(const CLI::App& front, const CLI::ParseError& error) {
-  const auto commands = front.get_subcommands();
-  const auto& app = commands.empty() ? front : *commands.front();
-  const auto& program = commands.empty() ? front.get_name() : front.get_name() + " " + app.get_name();
+  const CLI::App* app = &front;
+  auto program = front.get_name();
+  auto options = option_names(front);
+  for (auto commands = app->get_subcommands(); !commands.empty(); commands = app->get_subcommands()) {
+    app = commands.front();
+    program += " " + app->get_name();
+    const auto more = option_names(*app);
+    options.insert(options.end(), more.begin(), more.end());
+  }
   const auto hint = " (see " + program + " --help)";
+  const auto commands = subcommand_names(*app);
   for (const auto& argument : front.remaining(true)) {
     if (argument.starts_with("-"))
-      return with_nearest("option", argument.substr(0, argument.find('=')), option_names(app)) + hint;
-    if (commands.empty())
-      return with_nearest("command", argument, subcommand_names(front)) + hint;
+      return with_nearest("option", argument.substr(0, argument.find('=')), options) + hint;
+    if (!commands.empty())
+      return with_nearest(app == &front ? "command" : "plugin", argument, commands) + hint;
   }
   return error.what() + hint;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/chain_list.hpp"
 #include "common/error.hpp"
 #include "tools/cpu_list.hpp"
 #include "tools/observe_options.hpp"
@@ -82,6 +83,13 @@ TEST_CASE("a mistyped command or option is answered with the nearest one") {
         "no option '--observrs'; did you mean '--observers'? (see orbweaver observe --help)");
   CHECK(error("observe --zzzzzzzzzz basic") == "no option '--zzzzzzzzzz' (see orbweaver observe --help)");
   CHECK(error("stats --jsn") == "no option '--jsn'; did you mean '--json'? (see orbweaver stats --help)");
+}
+
+TEST_CASE("two letters that changed places are one mistake") {
+  const Strings chains{"tcp", "dscp", "ecn", "dns"};
+  CHECK(nearest_name("dcsp", chains) == "dscp");
+  CHECK(nearest_name("enc", chains) == "ecn");
+  CHECK(nearest_name("pct", Strings{"pxx", "pctx"}) == "pctx");
 }
 
 TEST_CASE("an option without its value is refused, instead of taking the next argument for it") {

@@ -56,13 +56,13 @@ TEST_CASE("any text stays valid JSON and comes back") {
 }
 
 TEST_CASE("the summary has the closing line's numbers, all counters and the ledger") {
-  ObserveOptions options;
-  options.source = "x.pcap";
-  options.chains = {"basic"};
-  options.observers = 2;
-  options.digest = true;
+  RunDescription run;
+  run.source = "x.pcap";
+  run.chains = {"basic"};
+  run.observers = 2;
+  run.digest = true;
   const auto snapshot = balanced_snapshot();
-  const auto text = summary_json(options, RunResult{RunEnd::stage_died, 1, "killed"}, snapshot, draw_ledger(snapshot));
+  const auto text = summary_json(run, RunResult{RunEnd::stage_died, 1, "killed"}, snapshot, draw_ledger(snapshot));
   simdjson::dom::parser parser;
   const simdjson::dom::element summary = parser.parse(text);
   CHECK(std::string_view(summary["end"]) == "stage died");
@@ -77,6 +77,38 @@ TEST_CASE("the summary has the closing line's numbers, all counters and the ledg
   CHECK(std::uint64_t(summary.at_pointer("/stages/3/counters/flows_written")) == 7);
   CHECK(bool(summary.at_pointer("/ledger/balanced")));
   CHECK(std::uint64_t(summary.at_pointer("/ledger/sums/0/left")) == 100);
+  CHECK(summary["plugin"].error() == simdjson::NO_SUCH_FIELD);
+  CHECK(summary["jobs"].error() == simdjson::NO_SUCH_FIELD);
+}
+
+TEST_CASE("the summary of a measurement has its jobs, its connections, and what was missed by cause") {
+  RunDescription run;
+  run.plugin = "ecn";
+  run.connect = "tcp";
+  run.jobs = "-";
+  const auto snapshot = balanced_measurement();
+  simdjson::dom::parser parser;
+  const auto text = summary_json(run, RunResult{}, snapshot, draw_ledger(snapshot));
+  const simdjson::dom::element summary = parser.parse(text);
+  CHECK(std::string_view(summary["plugin"]) == "ecn");
+  CHECK(std::string_view(summary["connect"]) == "tcp");
+  CHECK(summary["source"].is_null());
+  CHECK(std::uint64_t(summary.at_pointer("/jobs/taken")) == 12);
+  CHECK(std::uint64_t(summary.at_pointer("/jobs/bad_lines")) == 5);
+  CHECK(std::uint64_t(summary.at_pointer("/connections/made")) == 24);
+  CHECK(std::uint64_t(summary.at_pointer("/connections/observed")) == 5);
+  CHECK(std::uint64_t(summary.at_pointer("/missed/ring_drop")) == 6);
+  CHECK(std::uint64_t(summary.at_pointer("/stages/4/counters/lines_duplicate")) == 3);
+  CHECK(bool(summary.at_pointer("/ledger/balanced")));
+}
+
+TEST_CASE("table and Prometheus text show a measurement's spider, and jobs instead of flows at its merger") {
+  const auto snapshot = balanced_measurement();
+  const auto table = stats_table(snapshot);
+  CHECK(contains(table, "12 jobs"));
+  CHECK(contains(table, "connections_ok 20 connections_failed 3"));
+  CHECK(contains(table, "missed_never_seen 10"));
+  CHECK(contains(stats_prometheus(snapshot), "orbweaver_spider_jobs_taken{session=\"night\",index=\"0\"} 12\n"));
 }
 
 TEST_CASE("Prometheus text has each metric once, with help and type before its samples") {
@@ -113,6 +145,16 @@ TEST_CASE("the progress line has percent and time left for a file alone") {
   snapshot.stages[0].counters[CaptureCounter::position_octets] = 250;
   CHECK(progress_line(snapshot, 12'345, 10) == "100 packets, 12.3 kpkt/s, 7 flows, 17 dropped, 25 %, 1:15 min left");
   CHECK(progress_line(snapshot, 950, 0) == "100 packets, 950 pkt/s, 7 flows, 17 dropped, 25 %");
+}
+
+TEST_CASE("the progress line of a measurement has jobs and connections") {
+  auto snapshot = balanced_measurement();
+  auto& spider = snapshot.stages.back().counters;
+  spider[SpiderCounter::connections_open] = 1234;
+  CHECK(progress_line(snapshot, 2500.4, 0) == "12 jobs, 2500 jobs/s, 1,234 connections open, 17 dropped");
+  spider[SpiderCounter::size_octets] = 1000;
+  spider[SpiderCounter::position_octets] = 500;
+  CHECK(progress_line(snapshot, 100, 50) == "12 jobs, 100 jobs/s, 1,234 connections open, 17 dropped, 50 %, 10 s left");
 }
 
 TEST_CASE("large numbers have commas") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A snapshot of a small finished session, whose ledger balances, for tests to change.
+// Snapshots of small finished sessions, whose ledgers balance, for tests to change.
 #pragma once
 
 #include "tools/snapshot.hpp"
@@ -44,6 +44,35 @@ inline Snapshot balanced_snapshot() {
   merger[M::digest_low] = 0xabc;
   merger[M::digest_high] = 0x1;
   snapshot.rings.push_back({"night.packets.0", 1 << 20, 1 << 18, 55, 10});
+  return snapshot;
+}
+
+/// The same with a spider, which took 12 of 20 lines (5 bad, 3 duplicates) as jobs, two connections each: 20 ok, 3
+/// failed, 1 timed out; 5 of the 7 flows belong to a connection, and 19 connections were missed.
+inline Snapshot balanced_measurement() {
+  namespace M = MergerCounter;
+  namespace S = SpiderCounter;
+  Snapshot snapshot = balanced_snapshot();
+  auto& merger = snapshot.stages.back().counters;
+  merger[M::flows_written] = 0;
+  merger[M::flows_joined] = 5;
+  merger[M::flows_unclaimed] = 2;
+  merger[M::connections_received] = 24;
+  merger[M::connections_joined] = 5;
+  merger[M::missed_never_seen] = 10;
+  merger[M::missed_ring_drop] = 6;
+  merger[M::missed_expired] = 2;
+  merger[M::missed_no_port] = 1;
+  merger[M::jobs_received] = merger[M::jobs_written] = 12;
+  snapshot.stages.push_back({StageKind::spider, 0, StageState::finished, 43, std::vector<std::uint64_t>(max_counters)});
+  auto& spider = snapshot.stages.back().counters;
+  spider[S::lines_read] = 20;
+  spider[S::lines_bad] = 5;
+  spider[S::lines_duplicate] = 3;
+  spider[S::jobs_taken] = spider[S::jobs_finished] = 12;
+  spider[S::connections_ok] = 20;
+  spider[S::connections_failed] = 3;
+  spider[S::connections_timeout] = 1;
   return snapshot;
 }
 

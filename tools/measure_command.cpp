@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/measure_command.hpp"
+
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "common/input_file.hpp"
+#include "common/network_interface.hpp"
+#include "tools/run.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace orbweaver {
+
+namespace {
+
+/// Long enough for the last packets of the last connections to come through capture and observers.
+constexpr double default_settle_s = 1;
+
+/// Throws Error where connections cannot go out on the interface.
+void check_interface(const std::string& name) {
+  if (name.empty())
+    throw UsageError("say on which interface to measure: -i IFACE; there are: " + interface_names());
+  require_interface(name);
+  if (!interface_has_address(name))
+    throw Error("interface " + name + " has no address to connect from: ip address add ADDRESS/LENGTH dev " + name);
+}
+
+const MeasureOptions::Choice& chosen_plugin(const MeasureOptions& options) {
+  if (options.chosen)
+    return options.plugins[*options.chosen];
+  std::string names;
+  for (const auto& choice : options.plugins)
+    names += " " + choice.plugin.name;
+  throw UsageError("name a plugin; there are" + names + " (orbweaver measure --help tells more)");
+}
+
+double settle_s(const MeasureOptions& options, const PluginDescription& plugin) {
+  const double settle = options.settle_s.value_or(default_settle_s);
+  return plugin.model == Model::forge ? std::max(settle, options.timeout_s) : settle;
+}
+
+} // namespace
+
+RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice) {
+  const auto& plugin = choice.plugin;
+  RunPlan plan = empty_plan(options);
+  plan.leader = StageKind::spider;
+  plan.settle = std::chrono::milliseconds(std::lround(settle_s(options, plugin) * 1000));
+  plan.patience += std::chrono::seconds(std::lround(std::ceil(options.timeout_s)));
+  if (!plugin.chains.empty())
+    add_watchers(plan, options, options.interface, plugin.chains);
+
+  plan.rings.push_back({"jobs", 0, options.job_ring_mib});
+  auto merger_arguments = options.merger_arguments;
+  merger_arguments.push_back("--plugin=" + plugin.name);
+  if (plugin.server_mode)
+    merger_arguments.emplace_back("--server-mode");
+  add_merger(plan, options, merger_arguments);
+
+  StagePlan spider{StageKind::spider, 0, {}, {{"--out", "jobs", 0}}, options.spider_arguments, {}};
+  spider.streams.inherit_stdin = options.input == "-";
+  spider.arguments.push_back("--input=" + options.input);
+  if (!options.interface.empty())
+    spider.arguments.push_back("--interface=" + options.interface);
+  spider.arguments.push_back(fmt::format("--timeout={}", options.timeout_s));
+  spider.arguments.push_back(plugin.name);
+  for (const auto& argument : plugin_command_line(plugin, choice.arguments))
+    spider.arguments.push_back(argument);
+  plan.stages.push_back(std::move(spider));
+  return plan;
+}
+
+int measure(const MeasureOptions& options) {
+  const auto& choice = chosen_plugin(options);
+  const auto& plugin = choice.plugin;
+  const bool watches = !plugin.chains.empty();
+  if (watches || !options.interface.empty())
+    check_interface(options.interface);
+  for (const auto& output : {options.output, options.summary})
+    refuse_same_file(input_file(options.input), output);
+  if (options.input == "-" && isatty(STDIN_FILENO))
+    spdlog::info("reading jobs from the terminal, one a line; Ctrl-D ends them");
+  RunDescription description;
+  description.source = watches ? options.interface : std::string();
+  description.chains = plugin.chains;
+  description.observers = watches ? options.observers : 0;
+  description.plugin = plugin.name;
+  description.connect = choice.arguments.connect;
+  description.jobs = options.input;
+  return run(measure_plan(options, choice), options, description);
+}
+
+} // namespace orbweaver

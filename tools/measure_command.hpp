@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// `orbweaver measure`: one measurement from its command line to its exit status.
+#pragma once
+
+#include "tools/measure_options.hpp"
+#include "tools/run_plan.hpp"
+
+namespace orbweaver {
+
+/// The processes of a measurement: capture on the interface, observers with the plugin's chains, the merger and the
+/// spider, which starts last. Without chains spider and merger alone.
+[[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice);
+
+/// Runs it and returns the exit status. Throws Error for what stands in the way of a start.
+int measure(const MeasureOptions& options);
+
+} // namespace orbweaver

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/option_groups.hpp"
+
+#include "tools/cpu_list.hpp"
+
+#include <charconv>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::uint64_t max_timeout_s = 86'400; // as the observer has it
+constexpr std::uint64_t max_flows = 0xFFFFFFF0; // as the observer's table has it
+
+} // namespace
+
+CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+  const auto check = [low, high](std::string& text) -> std::string {
+    std::uint64_t number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end || number < low || number > high)
+      return "'" + text + "' is not a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+    text = std::to_string(number);
+    return {};
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,
+                     const std::string& type, const std::string& help) {
+  const auto append = [&arguments, stage_name = name.substr(name.find(',') + 1)](const std::string& value) {
+    arguments.push_back(stage_name + "=" + value);
+  };
+  return app.add_option_function<std::string>(name, append, help)->type_name(type);
+}
+
+void add_filter_option(CLI::App& app, RunOptions& options) {
+  hand_on(app, options.capture_arguments, "--filter", "EXPR", "Only packets that match, in tcpdump's language");
+}
+
+void add_flow_options(CLI::App& app, RunOptions& options) {
+  auto& arguments = options.observer_arguments;
+  hand_on(app, arguments, "--idle-timeout", "S", "A flow ends after so long without a packet (30)")
+      ->transform(whole_number(1, max_timeout_s));
+  hand_on(app, arguments, "--complete-timeout", "S", "A flow that a chain saw complete stays for so long (5)")
+      ->transform(whole_number(0, max_timeout_s));
+  hand_on(app, arguments, "--active-timeout", "S", "A flow ends after so long, packets or not (never)")
+      ->transform(whole_number(1, max_timeout_s));
+  hand_on(app, arguments, "--max-flows", "N", "Flows in one observer's table; the longest idle one makes room")
+      ->transform(whole_number(1, max_flows));
+}
+
+void add_output_options(CLI::App& app, RunOptions& options, const std::string& what) {
+  app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
+  app.add_option("--summary", options.summary, "Write counters and the ledger of the run as JSON")->type_name("FILE");
+}
+
+void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages) {
+  app.add_option("--observers", options.observers, "Observer processes")
+      ->type_name("N")
+      ->transform(whole_number(1, max_observers))
+      ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--cpus", [&options](const std::string& list) { options.cpus = parse_cpu_list(list); },
+         "Cores, as in 2,3,4,5 or 2-5, dealt out to " + stages + " in this order")
+      ->type_name("LIST");
+  const auto ring_bounds = whole_number(min_ring_mib, max_ring_mib);
+  app.add_option("--packet-ring-mib", options.packet_ring_mib, "Size of the ring to each observer")
+      ->type_name("MIB")
+      ->transform(ring_bounds)
+      ->capture_default_str();
+  app.add_option("--flow-ring-mib", options.flow_ring_mib, "Size of the ring from each observer")
+      ->type_name("MIB")
+      ->transform(ring_bounds)
+      ->capture_default_str();
+  app.add_flag("--huge-pages", options.huge_pages, "Put the rings on huge pages");
+  app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for stages with a core each");
+  app.add_option("--session", options.session, "Name of the session, for 'orbweaver stats' (session-PID)")
+      ->type_name("NAME");
+}
+
+} // namespace orbweaver

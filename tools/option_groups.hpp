@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The options that `orbweaver observe` and `orbweaver measure` share, as they stand on the command line.
+#pragma once
+
+#include "tools/run_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// Takes a whole number within bounds, both included, and hands it on in plain decimal. The help says nothing of it.
+[[nodiscard]] CLI::Validator whole_number(std::uint64_t low, std::uint64_t high);
+
+/// An option ("-w,--workers") that is only handed on to a stage, as `--workers=VALUE` in `arguments`.
+CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,
+                     const std::string& type, const std::string& help);
+
+/// --filter.
+void add_filter_option(CLI::App& app, RunOptions& options);
+/// --idle-timeout, --complete-timeout, --active-timeout, --max-flows.
+void add_flow_options(CLI::App& app, RunOptions& options);
+/// --output, --summary; `what` goes to the output: "flows".
+void add_output_options(CLI::App& app, RunOptions& options, const std::string& what);
+/// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --session.
+void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages);
+
+/// Runs `add` so that all options that it adds stand under that heading in the help.
+void add_group(CLI::App& app, const std::string& heading, const auto& add) {
+  app.option_defaults()->group(heading);
+  add();
+}
+
+} // namespace orbweaver

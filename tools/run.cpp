@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/run.hpp"
+
+#include "common/error.hpp"
+#include "common/stage.hpp"
+#include "common/system_state.hpp"
+#include "tools/ledger.hpp"
+#include "tools/pipeline.hpp"
+#include "tools/progress.hpp"
+#include "tools/supervisor.hpp"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <spdlog/spdlog.h>
+
+namespace orbweaver {
+
+namespace {
+
+using File = std::unique_ptr<FILE, decltype(&std::fclose)>;
+
+/// Opened before the run, so that a place that cannot be written is told now and not at the end.
+File open_summary(const std::string& path) {
+  File file(path.empty() ? nullptr : std::fopen(path.c_str(), "we"), &std::fclose);
+  if (!path.empty() && !file)
+    throw Error("cannot write the summary to " + path + ": " + errno_text());
+  return file;
+}
+
+void write_summary(File& file, const std::string& path, const std::string& text) {
+  if (!file)
+    return;
+  const bool written = std::fputs(text.c_str(), file.get()) >= 0;
+  if (std::fclose(file.release()) != 0 || !written)
+    throw Error("cannot write the summary to " + path + ": " + errno_text());
+}
+
+/// A merger that was killed could not remove the file that it wrote before it has its name (see merger/output.hpp).
+void remove_unfinished(const StageProcess& merger, const std::string& output) {
+  if (merger.process.end_signal() == 0 || output.empty())
+    return;
+  namespace fs = std::filesystem;
+  std::error_code none;
+  const auto target = fs::exists(output, none) ? fs::canonical(output, none).string() : output;
+  fs::remove(target + "." + std::to_string(merger.process.pid()) + ".tmp", none);
+}
+
+/// Whether the stages have all come to their end, so that the ledger must balance.
+bool ledger_is_due(RunEnd end) {
+  return end == RunEnd::complete || end == RunEnd::interrupted || end == RunEnd::input_failed;
+}
+
+void report_ledger(const Ledger& ledger, RunResult& result) {
+  if (ledger.balanced())
+    return;
+  if (!ledger_is_due(result.end)) {
+    spdlog::warn("packets or flows were lost where a stage ended early; the counters of the rest are right");
+    return;
+  }
+  for (const auto& sum : ledger.sums)
+    if (!sum.balanced())
+      spdlog::error("the ledger does not balance: {}", sum.text());
+  result.exit_status = exit_failed;
+  if (result.reason.empty())
+    result.reason = "the ledger does not balance";
+}
+
+/// What was done, in words.
+void print_closing_lines(const Snapshot& snapshot, const RunDescription& description) {
+  if (snapshot.has(StageKind::capture))
+    std::fprintf(stderr, "%s\n", closing_line(totals_of(snapshot)).c_str());
+  if (snapshot.has(StageKind::spider))
+    std::fprintf(stderr, "%s\n", closing_line(job_totals_of(snapshot)).c_str());
+  if (description.digest)
+    std::fprintf(stderr, "digest: %s\n", digest_of(snapshot).c_str());
+}
+
+} // namespace
+
+int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description) {
+  for (const auto& sentence : restore_dead_system_states())
+    spdlog::warn("an earlier session was killed: {}", sentence);
+  File summary = open_summary(options.summary);
+  Pipeline pipeline(plan);
+  Progress progress(options.output.empty());
+  auto result = Supervisor(pipeline, plan, progress).run();
+  remove_unfinished(*pipeline.stage(StageKind::merger), options.output);
+
+  const auto snapshot = pipeline.snapshot();
+  const auto ledger = draw_ledger(snapshot);
+  if (result.began) {
+    report_ledger(ledger, result);
+    print_closing_lines(snapshot, description);
+  }
+  write_summary(summary, options.summary, summary_json(description, result, snapshot, ledger));
+  return result.exit_status;
+}
+
+} // namespace orbweaver

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What `orbweaver observe` and `orbweaver measure` both take: where results go, how flows end, and the processes.
+#pragma once
+
+#include "common/session.hpp"
+#include "common/stage.hpp"
+
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+struct RunOptions {
+  unsigned observers = 1;
+  std::vector<int> cpus;
+  std::string output;  ///< empty: standard output
+  std::string summary; ///< empty: none
+  std::string session; ///< empty: one of the process id
+  unsigned packet_ring_mib = default_packet_ring_mib;
+  unsigned flow_ring_mib = default_flow_ring_mib;
+  bool huge_pages = false;
+  bool busy_poll = false;
+  /// Options that a stage understands better than we do, as they go on its command line.
+  std::vector<std::string> capture_arguments;
+  std::vector<std::string> observer_arguments;
+};
+
+} // namespace orbweaver

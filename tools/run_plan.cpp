@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "tools/run_plan.hpp"
+
+namespace orbweaver {
+
+namespace {
+
+std::vector<std::string> joined(std::vector<std::string> list, const std::vector<std::string>& more) {
+  list.insert(list.end(), more.begin(), more.end());
+  return list;
+}
+
+} // namespace
+
+RunPlan empty_plan(const RunOptions& options) {
+  RunPlan plan;
+  plan.session = options.session;
+  plan.cpus = options.cpus;
+  plan.huge_pages = options.huge_pages;
+  plan.busy_poll = options.busy_poll;
+  return plan;
+}
+
+void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
+                  const std::vector<std::string>& chains) {
+  StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
+  capture.streams.inherit_stdin = source == "-";
+  capture.arguments = joined(joined({"--input=" + source}, options.capture_arguments), chains);
+  for (unsigned i = 0; i < options.observers; ++i) {
+    plan.rings.push_back({"packets", i, options.packet_ring_mib});
+    capture.writes.push_back({"--out", "packets", i});
+  }
+  plan.stages.push_back(std::move(capture));
+  for (unsigned i = 0; i < options.observers; ++i) {
+    plan.rings.push_back({"flows", i, options.flow_ring_mib});
+    StagePlan observer{StageKind::observer, i, {{"--in", "packets", i}}, {{"--out", "flows", i}}, {}, {}};
+    observer.arguments =
+        joined(joined({"--observers=" + std::to_string(options.observers)}, options.observer_arguments), chains);
+    plan.stages.push_back(std::move(observer));
+  }
+}
+
+void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments) {
+  StagePlan merger{StageKind::merger, 0, {}, {}, arguments, {}};
+  merger.streams.inherit_stdout = true;
+  if (!options.output.empty())
+    merger.arguments.push_back("--output=" + options.output);
+  for (const auto& ring : plan.rings)
+    if (ring.stream != "packets")
+      merger.reads.push_back({"--" + ring.stream, ring.stream, ring.index});
+  plan.stages.push_back(std::move(merger));
+}
+
+} // namespace orbweaver
