@@ -55,7 +55,13 @@ public:
   void add_unseen(const JobFlow& flow, std::string condition) {
     if (flow.ring_drops() == 0)
       add(std::move(condition));
-    else if (std::find(list_.begin(), list_.end(), uncertain) == list_.end())
+    else
+      add_uncertain();
+  }
+
+  /// Something cannot be said, because packets were not seen.
+  void add_uncertain() {
+    if (std::find(list_.begin(), list_.end(), uncertain) == list_.end())
       add(std::string(uncertain));
   }
 
@@ -89,6 +95,15 @@ inline void combine_connectivity(bool baseline, bool experimental, std::string_v
 /// With a baseline alone: online or offline.
 inline void combine_connectivity(bool baseline, std::string_view prefix, Conditions& conditions) {
   conditions.add(std::string(prefix) + ".connectivity." + (baseline ? "online" : "offline"));
+}
+
+/// The same where what counts is an answer that the observer saw or did not see: uncertain where it may have been lost.
+inline void combine_answers(const JobFlow& baseline, bool baseline_answered, const JobFlow& experimental,
+                            bool experimental_answered, std::string_view prefix, Conditions& conditions) {
+  if ((!baseline_answered && baseline.ring_drops() > 0) || (!experimental_answered && experimental.ring_drops() > 0))
+    conditions.add_uncertain();
+  else
+    combine_connectivity(baseline_answered, experimental_answered, prefix, conditions);
 }
 
 /// Whether every flow was observed.

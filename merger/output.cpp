@@ -27,7 +27,7 @@ bool may_retry(int fd) noexcept {
 
 } // namespace
 
-Output::Output(const std::string& path, std::string_view what)
+Output::Output(const std::string& path, std::string_view what, Appears appears)
     : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(what) {
   namespace fs = std::filesystem;
   if (path.empty() || path == "-") {
@@ -38,7 +38,7 @@ Output::Output(const std::string& path, std::string_view what)
   const auto status = fs::status(path, error);
   if (fs::is_directory(status))
     throw Error("cannot write " + path + ": " + errno_text(EISDIR));
-  renames_ = !fs::exists(status) || fs::is_regular_file(status);
+  renames_ = appears == Appears::complete && (!fs::exists(status) || fs::is_regular_file(status));
   // A link's target is replaced, not the link. What is no regular file may have no path of its own (a pipe in /dev/fd).
   path_ = renames_ && fs::exists(status) ? fs::canonical(path, error).string() : path;
   if (renames_)

@@ -11,13 +11,19 @@
 
 namespace orbweaver {
 
+/// When a file that is written has its name.
+enum class Appears {
+  complete, ///< once all is written
+  growing,  ///< from the start: what is done is worth something by itself
+};
+
 class Output {
 public:
   /// Standard output where `path` is empty or "-". Else the file of that name: it is written as `PATH.PID.tmp` beside
   /// it, and finish() renames that; what was there before stays until then. What exists and is no regular file (a
-  /// device, a FIFO) is written directly. Throws Error.
+  /// device, a FIFO), and any file that is to be seen growing, is written directly. Throws Error.
   /// `what` the lines are is said where writing fails.
-  explicit Output(const std::string& path = {}, std::string_view what = "flows");
+  explicit Output(const std::string& path = {}, std::string_view what = "flows", Appears appears = Appears::complete);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
   /// Removes the temporary file unless finish() succeeded.

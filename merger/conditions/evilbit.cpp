@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a path does to the evil bit (RFC 3514): packet 0 has it clear, packet 1 set.
+#include "common/tcp.hpp"
+#include "merger/conditions/library.hpp"
+
+#include <string>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::uint8_t protocol_tcp = 6;
+
+bool answered(const JobFlow& flow) {
+  if (flow.protocol() == protocol_tcp)
+    return (flow.number("tcp_synflags_rev").value_or(0) & TCP_SA) == TCP_SA;
+  return flow.is("dns_response_valid");
+}
+
+} // namespace
+
+void combine_evilbit(JobFlows flows, Conditions& conditions) {
+  if (!all_observed(flows)) {
+    conditions.add(std::string(Conditions::not_observed));
+    return;
+  }
+  const auto &good = *flows[0], &evil = *flows[1];
+  combine_answers(good, answered(good), evil, answered(evil), "evilbit", conditions);
+  if (!answered(evil))
+    return;
+  const auto mark = evil.number(evil.protocol() == protocol_tcp ? "evilbit_syn_rev" : "evilbit_data_rev");
+  if (!mark) // IPv6 has no such bit
+    return;
+  if (*mark != 0)
+    conditions.add("evilbit.mark.seen");
+  else
+    conditions.add_unseen(evil, "evilbit.mark.not_seen");
+}
+
+} // namespace orbweaver

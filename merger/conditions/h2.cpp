@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Whether HTTP/2 can be had (RFC 9113): connection 0 without it, connection 1 asks for it.
+#include "merger/conditions/library.hpp"
+
+namespace orbweaver {
+
+void combine_h2(JobFlows flows, Conditions& conditions) {
+  combine_connectivity(flows[0]->ok(), flows[1]->ok(), "h2", conditions);
+  if (!flows[1]->ok())
+    return;
+  const auto version = flows[1]->member("/http_info/http_version");
+  conditions.add(version && version->starts_with("2") ? "h2.upgrade.success" : "h2.upgrade.failed");
+}
+
+} // namespace orbweaver

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What a path does to the maximum segment size (RFC 9293, 3.7.1): one connection.
+#include "merger/conditions/library.hpp"
+
+#include <string>
+
+namespace orbweaver {
+
+void combine_mss(JobFlows flows, Conditions& conditions) {
+  const auto& flow = *flows[0];
+  if (!flow.observed()) {
+    conditions.add(std::string(Conditions::not_observed));
+    return;
+  }
+  if (!flow.is("tcp_connected")) {
+    conditions.add_unseen(flow, "mss.connectivity.offline");
+    return;
+  }
+  combine_connectivity(true, "mss", conditions);
+  const auto local = flow.number("mss_value_fwd");
+  const auto remote = flow.number("mss_value_rev");
+  if (local)
+    conditions.add("mss.option.local.value:" + std::to_string(*local));
+  if (!remote) {
+    conditions.add_unseen(flow, "mss.option.received.absent");
+    return;
+  }
+  conditions.add("mss.option.remote.value:" + std::to_string(*remote));
+  if (local) {
+    const auto* const change = *remote == *local ? "unchanged" : *remote < *local ? "deflated" : "inflated";
+    conditions.add(std::string("mss.option.received.") + change);
+  }
+}
+
+} // namespace orbweaver

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/job_flow.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <simdjson.h>
+
+namespace orbweaver {
+
+std::uint64_t MergedFlow::ring_drops() const {
+  if (!observed())
+    return 0;
+  std::uint64_t drops = 0;
+  std::memcpy(&drops, job_.flow(connection_) + offsetof(FlowRecord, ring_drops), sizeof drops);
+  return std::max<std::uint64_t>(drops, connection_.lossy || connection_.reversed);
+}
+
+std::optional<std::int64_t> MergedFlow::number(std::string_view field) const {
+  if (!observed())
+    return std::nullopt;
+  return fields_->number(job_.flow(connection_), connection_.reversed ? other_end(field) : std::string(field));
+}
+
+std::optional<std::string> MergedFlow::member(std::string_view pointer) const {
+  std::string object = "{";
+  object += job_.members(connection_);
+  object += '}';
+  simdjson::dom::parser parser;
+  simdjson::dom::element found;
+  if (parser.parse(object).at_pointer(pointer).get(found) != simdjson::SUCCESS)
+    return std::nullopt;
+  if (std::string_view text; found.get(text) == simdjson::SUCCESS)
+    return std::string(text);
+  return simdjson::minify(found);
+}
+
+} // namespace orbweaver

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/join.hpp"
+
+#include <algorithm>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::uint64_t second_ns = 1'000'000'000;
+constexpr std::size_t let_go_places = 1 << 17;
+
+/// How far the clocks of a connection and of its first packet may differ for the packet to be its own: more than their
+/// resolution, less than any time after which a port is used again.
+constexpr std::uint64_t tolerance_ns = 1'000'000;
+
+struct Span {
+  std::uint64_t from_ns, to_ns;
+};
+
+/// The time between two spans; 0 where they overlap.
+std::uint64_t gap(const Span& a, const Span& b) noexcept {
+  if (a.to_ns < b.from_ns)
+    return b.from_ns - a.to_ns;
+  return b.to_ns < a.from_ns ? a.from_ns - b.to_ns : 0;
+}
+
+std::uint64_t distance(std::uint64_t a, std::uint64_t b) noexcept {
+  return a < b ? b - a : a - b;
+}
+
+std::uint64_t add_capped(std::uint64_t a, std::uint64_t b) noexcept {
+  return a > Join::never - b ? Join::never : a + b;
+}
+
+/// Whether it can belong to a connection at all.
+bool has_ports(const FlowRecord& flow) noexcept {
+  return flow.source_port >= 0 && flow.destination_port >= 0 && (flow.protocol == 6 || flow.protocol == 17);
+}
+
+std::uint32_t widest(const std::vector<std::uint32_t>& record_bytes) noexcept {
+  return record_bytes.empty() ? 0 : *std::max_element(record_bytes.begin(), record_bytes.end());
+}
+
+} // namespace
+
+Join::Join(const std::vector<std::uint32_t>& stream_record_bytes, const JoinOptions& options, JoinSink& sink)
+    : options_(options), sink_(sink), flows_(widest(stream_record_bytes), options.max_flows, options.server_mode),
+      let_go_(let_go_places) {
+  for (const auto bytes : stream_record_bytes)
+    streams_.push_back({.record_bytes = bytes, .clock_s = 0, .losses = {}});
+  update_clock();
+}
+
+void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
+  ++counters_.connections_received;
+  if (record.source_port < 0) {
+    miss(ref, MissedCause::no_port);
+    return;
+  }
+  WaitingList::Connection connection;
+  connection.key = key_of(record, options_.server_mode);
+  connection.start_ns = record.start_ns;
+  connection.stop_ns = std::max(record.start_ns, record.stop_ns);
+  connection.ref = ref;
+
+  FlowWindow::Entry* best = nullptr;
+  bool best_reversed = false;
+  std::uint64_t best_gap = slack_ns + 1, best_distance = 0;
+  flows_.for_each(connection.key, [&](FlowWindow::Entry& entry, bool reversed) {
+    const auto& flow = entry.flow();
+    const auto away = gap({connection.start_ns, connection.stop_ns}, {flow.first_ns, flow.last_ns});
+    const auto difference = distance(connection.start_ns, flow.first_ns);
+    if (entry.claimed && (away > 0 || connection.start_ns < entry.owner_ns))
+      return;
+    if (away > best_gap || (away == best_gap && difference >= best_distance))
+      return;
+    best = &entry;
+    best_reversed = reversed;
+    best_gap = away;
+    best_distance = difference;
+  });
+  if (best) {
+    claim(*best, connection.start_ns);
+    join(ref, connection.start_ns, connection.stop_ns, *best, best_reversed);
+    return;
+  }
+  connection.give_up_s = add_capped(connection.stop_ns / second_ns + 1, options_.missed_after_s);
+  if (clock_s_ >= connection.give_up_s)
+    miss(ref, cause(connection));
+  else
+    waiting_.add(connection);
+}
+
+void Join::flow(std::size_t stream, const FlowRecord& flow) {
+  ++counters_.flows_received;
+  if (!has_ports(flow)) {
+    ++counters_.flows_unclaimed;
+    return;
+  }
+  if (flows_.is_full())
+    remove_oldest_flow();
+  auto& source = streams_[stream];
+  auto& entry = flows_.add(flow, source.record_bytes, static_cast<std::uint16_t>(stream), source.clock_s);
+
+  candidates_.clear();
+  for (const bool reversed : {false, true})
+    waiting_.for_each(key_of(flow, options_.server_mode, reversed), [&](WaitingList::Place place) {
+      candidates_.push_back({place, reversed});
+    });
+  if (candidates_.empty())
+    return;
+  const Span time{flow.first_ns, std::max(flow.first_ns, flow.last_ns)};
+  const auto away = [&](const Candidate& candidate) {
+    const auto& connection = waiting_.at(candidate.place);
+    return gap({connection.start_ns, connection.stop_ns}, time);
+  };
+  const auto start = [&](const Candidate& candidate) { return waiting_.at(candidate.place).start_ns; };
+
+  // The first packet belongs to the connection that began last before it. Those after it on the same ports had no flow
+  // of their own; one before it that ended a moment late has another.
+  const Candidate* owner = nullptr;
+  for (const auto& candidate : candidates_)
+    if (away(candidate) == 0 && start(candidate) <= time.from_ns + tolerance_ns &&
+        (!owner || start(candidate) > start(*owner)))
+      owner = &candidate;
+  const auto owner_ns = owner ? start(*owner) : 0;
+  bool joined_any = false;
+  const Candidate* nearest = nullptr;
+  for (const auto& candidate : candidates_) {
+    if (away(candidate) == 0 && start(candidate) >= owner_ns) {
+      claim(entry, start(candidate));
+      join(candidate.place, entry, candidate.reversed);
+      joined_any = true;
+    } else if (away(candidate) <= slack_ns && away(candidate) > 0) {
+      const auto is_nearer = [&](const Candidate& a, const Candidate& b) {
+        return away(a) != away(b) ? away(a) < away(b)
+                                  : distance(start(a), time.from_ns) < distance(start(b), time.from_ns);
+      };
+      if (!nearest || is_nearer(candidate, *nearest))
+        nearest = &candidate;
+    }
+  }
+  if (!joined_any && nearest) {
+    claim(entry, start(*nearest));
+    join(nearest->place, entry, nearest->reversed);
+  }
+}
+
+void Join::claim(FlowWindow::Entry& entry, std::uint64_t start_ns) noexcept {
+  counters_.flows_joined += !entry.claimed;
+  entry.owner_ns = entry.claimed ? std::min(entry.owner_ns, start_ns) : start_ns;
+  entry.claimed = true;
+}
+
+void Join::join(WaitingList::Place place, FlowWindow::Entry& entry, bool reversed) {
+  const auto connection = waiting_.at(place);
+  waiting_.remove(place);
+  join(connection.ref, connection.start_ns, connection.stop_ns, entry, reversed);
+}
+
+void Join::join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry,
+                bool reversed) {
+  ++counters_.connections_joined;
+  sink_.joined(ref, {.record = &entry.flow(),
+                     .stream = entry.stream,
+                     .reversed = reversed,
+                     .lossy = streams_[entry.stream].losses.any_between(start_ns, stop_ns)});
+}
+
+void Join::miss(ConnectionRef ref, MissedCause cause) {
+  ++counters_.missed[static_cast<std::size_t>(cause)];
+  sink_.missed(ref, cause);
+}
+
+MissedCause Join::cause(const WaitingList::Connection& connection) const noexcept {
+  const auto hash = connection.key.hash();
+  const auto& gone = let_go_[hash & (let_go_places - 1)];
+  const Span time{gone.first_s * second_ns, (std::uint64_t{gone.last_s} + 1) * second_ns};
+  if (gone.key_hash == hash && gap(time, {connection.start_ns, connection.stop_ns}) <= slack_ns)
+    return MissedCause::expired;
+  return lost_between(connection.start_ns, connection.stop_ns) ? MissedCause::ring_drop : MissedCause::never_seen;
+}
+
+bool Join::lost_between(std::uint64_t start_ns, std::uint64_t stop_ns) const noexcept {
+  return std::any_of(streams_.begin(), streams_.end(),
+                     [&](const Stream& stream) { return stream.losses.any_between(start_ns, stop_ns); });
+}
+
+void Join::tick(std::size_t stream, std::uint64_t second) {
+  auto& source = streams_[stream];
+  source.losses.tick(second);
+  if (second <= source.clock_s)
+    return;
+  source.clock_s = second;
+  update_clock();
+}
+
+void Join::stream_ended(std::size_t stream) {
+  streams_[stream].clock_s = never;
+  update_clock();
+}
+
+void Join::update_clock() noexcept {
+  clock_s_ = never;
+  for (const auto& stream : streams_)
+    clock_s_ = std::min(clock_s_, stream.clock_s);
+}
+
+void Join::advance() {
+  while (waiting_.oldest() != WaitingList::none && waiting_.at(waiting_.oldest()).give_up_s <= clock_s_) {
+    const auto connection = waiting_.at(waiting_.oldest());
+    waiting_.remove(waiting_.oldest());
+    miss(connection.ref, cause(connection));
+  }
+  const auto now_s = std::min(clock_s_, jobs_s_);
+  while (flows_.size() > 0 && add_capped(flows_.oldest().came_s, options_.missed_after_s) <= now_s)
+    remove_oldest_flow();
+}
+
+void Join::remove_oldest_flow() noexcept {
+  const auto& leaving = flows_.oldest();
+  if (!leaving.claimed) {
+    ++counters_.flows_unclaimed;
+    const auto& flow = leaving.flow();
+    for (const bool reversed : {false, true}) {
+      const auto hash = key_of(flow, options_.server_mode, reversed).hash();
+      let_go_[hash & (let_go_places - 1)] = {hash, static_cast<std::uint32_t>(flow.first_ns / second_ns),
+                                             static_cast<std::uint32_t>(flow.last_ns / second_ns)};
+    }
+  }
+  flows_.remove_oldest();
+}
+
+void Join::give_up(ConnectionRef ref, const JoinKey& key) {
+  auto found = WaitingList::none;
+  waiting_.for_each(key, [&](WaitingList::Place place) {
+    const auto& other = waiting_.at(place).ref;
+    if (other.job == ref.job && other.connection == ref.connection)
+      found = place;
+  });
+  if (found == WaitingList::none)
+    return;
+  waiting_.remove(found);
+  miss(ref, MissedCause::expired);
+}
+
+void Join::finish() {
+  clock_s_ = never;
+  jobs_s_ = never;
+  advance();
+}
+
+std::uint64_t Join::memory_bytes() const noexcept {
+  return flows_.memory_bytes() + waiting_.size() * sizeof(WaitingList::Connection);
+}
+
+} // namespace orbweaver

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Brings connections and flows together, whichever comes first: on protocol, the peer's address and port, the local
+// port, and overlapping time, so that a port used twice joins twice. Knows nothing of jobs or JSON. One thread.
+//
+// Time is the packet clock of the flow streams, the slowest of those that go on; a live capture keeps it going from the
+// wall clock while no packet comes. A connection waits until the clock is `missed_after_s` past its end, a flow until
+// the clock is as much past its coming; but a flow never leaves before the job stream has come as far.
+#pragma once
+
+#include "common/flow_record.hpp"
+#include "common/job_record.hpp"
+#include "merger/flow_window.hpp"
+#include "merger/loss_times.hpp"
+#include "merger/waiting_list.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace orbweaver {
+
+/// Why a connection has no flow: `missed_cause` in the output.
+enum class MissedCause : std::uint8_t {
+  never_seen, ///< no packet of it was on the wire
+  ring_drop,  ///< a ring lost packets in its time
+  expired,    ///< its flow had been let go before, or it could not be waited for as long as it should
+  no_port,    ///< it never got a port
+};
+
+[[nodiscard]] constexpr std::string_view to_string(MissedCause cause) noexcept {
+  constexpr std::string_view names[] = {"never_seen", "ring_drop", "expired", "no_port"};
+  return names[static_cast<std::size_t>(cause)];
+}
+
+/// The flow of a connection.
+struct JoinedFlow {
+  const FlowRecord* record; ///< with the chains' states; valid only for the call
+  std::size_t stream;
+  bool reversed; ///< its first packet seen was the answer
+  bool lossy;    ///< a ring lost packets during the connection
+};
+
+class JoinSink {
+public:
+  virtual ~JoinSink() = default;
+  virtual void joined(ConnectionRef connection, const JoinedFlow& flow) = 0;
+  virtual void missed(ConnectionRef connection, MissedCause cause) = 0;
+};
+
+struct JoinOptions {
+  bool server_mode = false;
+  /// An observer lets a flow go 30 s after its last packet and 5 s for late ones; 25 s more because a close that nobody
+  /// answers goes on for a while after the connection has ended: that keeps its flow open.
+  std::uint64_t missed_after_s = 30 + 5 + 25;
+  std::uint32_t max_flows = 1 << 20; ///< that are kept; a power of two
+};
+
+struct JoinCounters {
+  std::uint64_t flows_received = 0;
+  std::uint64_t flows_joined = 0;
+  std::uint64_t flows_unclaimed = 0;
+  std::uint64_t connections_received = 0;
+  std::uint64_t connections_joined = 0;
+  std::uint64_t missed[4]{}; ///< by MissedCause
+};
+
+class Join {
+public:
+  /// Connection and flow belong together where their times overlap. Where none does, the nearest one that nobody else
+  /// has claimed, if it is as near as this: the clock of the capturing hardware and that of the host differ by less,
+  /// where anybody looks after them, and packets are stamped in microseconds, connections in nanoseconds.
+  static constexpr std::uint64_t slack_ns = 1'000'000'000;
+
+  /// `stream_record_bytes`: octets of the flow records of each stream. The sink must outlive the join.
+  Join(const std::vector<std::uint32_t>& stream_record_bytes, const JoinOptions& options, JoinSink& sink);
+
+  /// A connection has ended. The sink may be called at once.
+  void connection(const ConnectionRecord& record, ConnectionRef ref);
+
+  /// A flow came, with the octets that its stream's records have.
+  void flow(std::size_t stream, const FlowRecord& flow);
+  void tick(std::size_t stream, std::uint64_t second);
+  void lost(std::size_t stream) { streams_[stream].losses.lost(); }
+  /// No flow comes from that stream any more.
+  void stream_ended(std::size_t stream);
+
+  /// The job stream has come to this second; `never` where it has ended or has nothing to read now.
+  void jobs_at(std::uint64_t second) noexcept { jobs_s_ = second; }
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+  /// Lets go whose time is over.
+  void advance();
+
+  /// Gives up a connection that waits, if it still does: its job cannot be kept. The sink is called.
+  void give_up(ConnectionRef ref, const JoinKey& key);
+
+  /// A connection came whose job could not be kept: counted, the sink is not called.
+  void too_late() noexcept {
+    ++counters_.connections_received;
+    ++counters_.missed[static_cast<std::size_t>(MissedCause::expired)];
+  }
+
+  /// All streams have ended: whoever still waits, waits no longer.
+  void finish();
+
+  [[nodiscard]] const JoinCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] std::uint64_t flows_waiting() const noexcept {
+    return counters_.flows_received - counters_.flows_joined - counters_.flows_unclaimed;
+  }
+  [[nodiscard]] std::uint32_t connections_waiting() const noexcept { return waiting_.size(); }
+  /// The packet clock, in seconds; `never` once no flow stream is left.
+  [[nodiscard]] std::uint64_t clock() const noexcept { return clock_s_; }
+  [[nodiscard]] std::uint64_t clock(std::size_t stream) const noexcept { return streams_[stream].clock_s; }
+  [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
+
+private:
+  struct Stream {
+    std::uint32_t record_bytes;
+    std::uint64_t clock_s = 0;
+    LossTimes losses;
+  };
+  /// A flow that was let go unclaimed: enough to say so later.
+  struct LetGo {
+    std::uint64_t key_hash = 0;
+    std::uint32_t first_s = 0, last_s = 0;
+  };
+
+  void claim(FlowWindow::Entry& entry, std::uint64_t start_ns) noexcept;
+  void join(WaitingList::Place place, FlowWindow::Entry& entry, bool reversed);
+  void join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry, bool reversed);
+  void miss(ConnectionRef ref, MissedCause cause);
+  [[nodiscard]] MissedCause cause(const WaitingList::Connection& connection) const noexcept;
+  [[nodiscard]] bool lost_between(std::uint64_t start_ns, std::uint64_t stop_ns) const noexcept;
+  void remove_oldest_flow() noexcept;
+  void update_clock() noexcept;
+
+  struct Candidate {
+    WaitingList::Place place;
+    bool reversed;
+  };
+
+  JoinOptions options_;
+  JoinSink& sink_;
+  std::vector<Stream> streams_;
+  FlowWindow flows_;
+  WaitingList waiting_;
+  std::vector<LetGo> let_go_; ///< by the low bits of the key's hash; a later one displaces an earlier one
+  std::vector<Candidate> candidates_;
+  std::uint64_t clock_s_ = 0;
+  std::uint64_t jobs_s_ = 0;
+  JoinCounters counters_;
+};
+
+} // namespace orbweaver

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/measurement.hpp"
+
+#include "common/error.hpp"
+#include "merger/flow_stream.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::size_t jobs_stream = 0;
+constexpr std::uint64_t second_ns = 1'000'000'000;
+
+/// Streams are this far apart at most while both have something to read: as exact as the packet clock.
+constexpr std::uint64_t lead_s = 1;
+
+std::vector<RecordReader> in_one_list(RecordReader jobs, std::vector<RecordReader> flows) {
+  std::vector<RecordReader> list;
+  list.reserve(1 + flows.size());
+  list.push_back(std::move(jobs));
+  for (auto& stream : flows)
+    list.push_back(std::move(stream));
+  return list;
+}
+
+std::vector<std::uint32_t> record_bytes_of(const StreamLoop& loop) {
+  std::vector<std::uint32_t> bytes;
+  for (std::size_t stream = jobs_stream + 1; stream < loop.size(); ++stream) {
+    bytes.push_back(loop.reader(stream).stream().record_bytes);
+    if (bytes.back() < sizeof(FlowRecord))
+      throw Error(loop.reader(stream).name() + ": its records of " + std::to_string(bytes.back()) +
+                  " octets are too short for flows");
+  }
+  return bytes;
+}
+
+std::vector<const StreamHeader*> headers_of(const StreamLoop& loop) {
+  std::vector<const StreamHeader*> headers;
+  for (std::size_t stream = jobs_stream + 1; stream < loop.size(); ++stream)
+    headers.push_back(&loop.reader(stream).stream());
+  return headers;
+}
+
+} // namespace
+
+Measurement::Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output,
+                         const CombinerEntry& combiner, const MeasurementOptions& options, PublishCounters publish,
+                         ResultWriter::Warn warn)
+    : loop_(in_one_list(std::move(jobs), std::move(flows))), streams_(loop_.size()), output_(output), options_(options),
+      combiner_(combiner), publish_(std::move(publish)), warn_(std::move(warn)),
+      join_(record_bytes_of(loop_), options.join, *this),
+      results_(headers_of(loop_), combiner, {options.output_flows, options.join.server_mode}, warn_) {
+  for (std::size_t stream = jobs_stream + 1; stream < loop_.size(); ++stream)
+    streams_[stream].record_bytes = loop_.reader(stream).stream().record_bytes;
+}
+
+bool Measurement::run(const std::atomic<bool>& stop) {
+  loop_.run(*this, stop);
+  problems_ = loop_.problems();
+  join_.finish();
+  while (jobs_.oldest() != JobTable::none) // there are some only where the output failed
+    give_up(jobs_.oldest());
+  if (!output_.finish())
+    problems_.push_back(output_.failure());
+  counters_[MergerCounter::jobs_dropped] = counters_[MergerCounter::jobs_received] - output_.lines_written();
+  if (const auto unfinished = counters_[MergerCounter::jobs_unfinished]; unfinished > 0)
+    warn_(std::to_string(unfinished) + " jobs were not finished by the spider; they are written with what there is, " +
+          "and the condition " + std::string(ResultWriter::unfinished));
+  housekeep(monotonic_ns());
+  loop_.close();
+  return problems_.empty();
+}
+
+bool Measurement::is_due(std::size_t stream) noexcept {
+  const auto is_behind = [](std::uint64_t second, std::uint64_t other) {
+    return other != Join::never && second < other && other - second > lead_s;
+  };
+  if (stream != jobs_stream)
+    return streams_[jobs_stream].has_nothing || !is_behind(jobs_s_, join_.clock(stream - 1));
+  for (std::size_t other = jobs_stream + 1; other < streams_.size(); ++other)
+    if (!streams_[other].has_nothing && is_behind(join_.clock(other - 1), jobs_s_))
+      return false;
+  return true;
+}
+
+std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
+  std::size_t count = 0;
+  while (count < records.size() && (stream == jobs_stream ? take_job_record(*records[count], why)
+                                                          : take_flow_record(stream - 1, *records[count], why)))
+    ++count;
+  streams_[stream].has_nothing = records.empty();
+  join_.jobs_at(streams_[jobs_stream].has_nothing ? Join::never : jobs_s_);
+  join_.advance();
+  return count;
+}
+
+bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why) {
+  auto& stream = streams_[flow_stream + 1];
+  if (record.kind == RecordKind::flow && record.length == stream.record_bytes) {
+    ++stream.taken;
+    join_.flow(flow_stream, reinterpret_cast<const FlowRecord&>(record));
+  } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
+    join_.tick(flow_stream, reinterpret_cast<const TickRecord&>(record).second);
+  } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
+    join_.lost(flow_stream);
+  } else {
+    why = what_is_odd(record, stream.record_bytes);
+    return false;
+  }
+  return true;
+}
+
+bool Measurement::take_job_record(const RecordHeader& record, std::string& why) {
+  if (!job_record_valid(&record)) {
+    why = "a record of kind " + std::to_string(static_cast<unsigned>(record.kind)) + " and " +
+          std::to_string(record.length) + " octets that is neither a job nor a connection";
+    return false;
+  }
+  return record.kind == RecordKind::job ? take_job(reinterpret_cast<const JobRecord&>(record), why)
+                                        : take_connection(reinterpret_cast<const ConnectionRecord&>(record), why);
+}
+
+bool Measurement::take_job(const JobRecord& record, std::string& why) {
+  const auto job = "job " + std::to_string(record.job_id);
+  if (!split_members(record.members(), members_)) {
+    why = job + ": its members are no JSON";
+    return false;
+  }
+  if (jobs_.find(record.job_id) != JobTable::none) {
+    why = job + " comes twice";
+    return false;
+  }
+  if (record.connections > max_connections || (record.connections > 0 && record.connections < combiner_.min_flows)) {
+    why = job + ": " + std::to_string(record.connections) + " connections, the plugin " +
+          std::string(combiner_.plugin) + " makes at least " + std::to_string(combiner_.min_flows) +
+          ", and none more than " + std::to_string(max_connections);
+    return false;
+  }
+  last_job_id_ = std::max(last_job_id_, record.job_id);
+  ++streams_[jobs_stream].taken;
+  ++counters_[MergerCounter::jobs_received];
+  const auto place = jobs_.add(record.job_id, record.connections, carried_members(members_, record.connections > 0));
+  write_if_decided(place);
+  make_room();
+  return true;
+}
+
+bool Measurement::take_connection(const ConnectionRecord& record, std::string& why) {
+  const auto connection = [&record] {
+    return "connection " + std::to_string(record.config) + " of job " + std::to_string(record.job_id);
+  };
+  if (!split_members(record.members(), members_)) {
+    why = connection() + ": its members are no JSON";
+    return false;
+  }
+  const auto place = jobs_.find(record.job_id);
+  if (place == JobTable::none && record.job_id > last_job_id_) {
+    why = connection() + ": there was no such job before";
+    return false;
+  }
+  jobs_s_ = std::max(jobs_s_, record.stop_ns / second_ns);
+  if (place == JobTable::none) { // it had to make room
+    join_.too_late();
+    return true;
+  }
+  auto& job = jobs_.at(place);
+  const auto same = [&record](const auto& other) { return other.record.config == record.config; };
+  if (record.config >= job.expected || std::any_of(job.connections.begin(), job.connections.end(), same)) {
+    why = connection() + ": it comes twice, or the job has fewer";
+    return false;
+  }
+  const auto index = static_cast<std::uint32_t>(job.connections.size());
+  auto& added = job.connections.emplace_back();
+  added.record = record;
+  added.members_at = job.text.size();
+  jobs_.append(place, record.members());
+  join_.connection(record, {place, index});
+  make_room();
+  return true;
+}
+
+void Measurement::joined(ConnectionRef ref, const JoinedFlow& flow) {
+  auto& job = jobs_.at(ref.job);
+  auto& connection = job.connections[ref.connection];
+  connection.fate = JobConnection::Fate::joined;
+  connection.stream = flow.stream;
+  connection.reversed = flow.reversed;
+  connection.lossy = flow.lossy;
+  connection.flow_at = job.text.size();
+  jobs_.append(ref.job, {reinterpret_cast<const char*>(flow.record), streams_[flow.stream + 1].record_bytes});
+  ++job.decided;
+  write_if_decided(ref.job);
+}
+
+void Measurement::missed(ConnectionRef ref, MissedCause cause) {
+  auto& job = jobs_.at(ref.job);
+  auto& connection = job.connections[ref.connection];
+  connection.fate = JobConnection::Fate::missed;
+  connection.cause = cause;
+  ++job.decided;
+  write_if_decided(ref.job);
+}
+
+void Measurement::make_room() {
+  while (jobs_.size() > options_.limits.max_jobs || jobs_.octets() > options_.limits.max_job_octets)
+    give_up(jobs_.oldest());
+}
+
+/// Writes a job as it is.
+void Measurement::give_up(JobTable::Place place) {
+  auto& job = jobs_.at(place);
+  std::vector<std::pair<ConnectionRef, JoinKey>> waiting;
+  for (std::uint32_t i = 0; i < job.connections.size(); ++i)
+    if (job.connections[i].fate == JobConnection::Fate::waiting)
+      waiting.push_back({{place, i}, key_of(job.connections[i].record, options_.join.server_mode)});
+  if (waiting.empty()) {
+    no_more_connections(place);
+    return;
+  }
+  job.unfinished = job.connections.size() < job.expected;
+  for (const auto& [ref, key] : waiting)
+    join_.give_up(ref, key); // the last one writes the job
+}
+
+void Measurement::no_more_connections(JobTable::Place place) {
+  auto& job = jobs_.at(place);
+  job.unfinished = job.connections.size() < job.expected;
+  write_if_decided(place);
+}
+
+void Measurement::write_if_decided(JobTable::Place place) {
+  if (jobs_.at(place).is_decided())
+    write(place);
+}
+
+void Measurement::write(JobTable::Place place) {
+  auto& job = jobs_.at(place);
+  counters_[MergerCounter::jobs_unfinished] += job.unfinished;
+  const auto line = results_.line(job);
+  if (options_.digest)
+    digest_.add(line.substr(0, line.size() - 1));
+  output_.write_line(line);
+  jobs_.remove(place);
+}
+
+void Measurement::ended(std::size_t stream, bool in_order) {
+  static_cast<void>(in_order);
+  streams_[stream].has_nothing = true;
+  if (stream != jobs_stream) {
+    join_.stream_ended(stream - 1);
+  } else {
+    join_.jobs_at(Join::never);
+    for (auto place = jobs_.oldest(); place != JobTable::none;) {
+      const auto newer = jobs_.newer(place);
+      no_more_connections(place);
+      place = newer;
+    }
+  }
+  join_.advance();
+}
+
+std::string Measurement::taken(std::size_t stream) const {
+  return std::to_string(streams_[stream].taken) + (stream == jobs_stream ? " jobs" : " flows");
+}
+
+void Measurement::quiet() {
+  if (output_.is_read_live())
+    output_.flush();
+}
+
+void Measurement::housekeep(std::uint64_t now_ns) {
+  quiet();
+  namespace M = MergerCounter;
+  const auto& join = join_.counters();
+  const auto missed = [&join](MissedCause cause) { return join.missed[static_cast<std::size_t>(cause)]; };
+  counters_[M::flows_received] = join.flows_received;
+  counters_[M::flows_joined] = join.flows_joined;
+  counters_[M::flows_unclaimed] = join.flows_unclaimed;
+  counters_[M::flows_waiting] = join_.flows_waiting();
+  counters_[M::connections_received] = join.connections_received;
+  counters_[M::connections_joined] = join.connections_joined;
+  counters_[M::missed_never_seen] = missed(MissedCause::never_seen);
+  counters_[M::missed_ring_drop] = missed(MissedCause::ring_drop);
+  counters_[M::missed_expired] = missed(MissedCause::expired);
+  counters_[M::missed_no_port] = missed(MissedCause::no_port);
+  counters_[M::connections_waiting] = join_.connections_waiting();
+  counters_[M::jobs_written] = output_.lines_written();
+  counters_[M::jobs_waiting] = jobs_.size();
+  counters_[M::octets_written] = output_.octets_written();
+  counters_[M::digest_low] = digest_.low;
+  counters_[M::digest_high] = digest_.high;
+  publish_(counters_, now_ns);
+}
+
+} // namespace orbweaver

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The active merger: joins the flows of any number of streams with the jobs of one, and writes a result for each job as
+// soon as its last connection is decided. No job is lost: one that the spider did not finish is written with what there
+// is. One thread.
+//
+// A ring that has nothing now is waited for; files always have something. So that a recorded stream does not run ahead
+// of the others, a stream is read only while it is at most `lead_s` ahead of those that have something to read.
+#pragma once
+
+#include "common/counters.hpp"
+#include "common/record_reader.hpp"
+#include "merger/digest.hpp"
+#include "merger/job_table.hpp"
+#include "merger/join.hpp"
+#include "merger/json_members.hpp"
+#include "merger/merger.hpp"
+#include "merger/output.hpp"
+#include "merger/results.hpp"
+#include "merger/stream_loop.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// What is kept at most. Where there is more, the oldest makes room: a job is written as it is.
+struct MeasurementLimits {
+  std::uint32_t max_jobs = 1 << 20;
+  std::uint64_t max_job_octets = std::uint64_t{1} << 30; ///< their texts, connections and flows
+};
+
+struct MeasurementOptions {
+  JoinOptions join;
+  MeasurementLimits limits;
+  bool output_flows = false;
+  bool digest = false;
+};
+
+class Measurement final : private StreamSink, private JoinSink {
+public:
+  /// More connections than any plugin makes for a job; a record that says more is damaged.
+  static constexpr std::uint32_t max_connections = 4096;
+
+  /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this.
+  /// Throws Error for a flow stream whose records cannot be flows.
+  Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output, const CombinerEntry& combiner,
+              const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn);
+
+  /// As Merger::run().
+  bool run(const std::atomic<bool>& stop);
+
+  [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+  [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+  /// Places: MergerCounter. At the end:
+  ///   jobs_received = jobs_written + jobs_dropped
+  ///   connections_received = connections_joined + missed_never_seen + missed_ring_drop + missed_expired +
+  ///                          missed_no_port
+  ///   flows_received = flows_joined + flows_unclaimed
+  [[nodiscard]] std::span<const std::uint64_t> counters() const noexcept { return counters_; }
+
+private:
+  struct Stream {
+    std::uint32_t record_bytes = 0; ///< of flows
+    std::uint64_t taken = 0;        ///< flows, or jobs
+    bool has_nothing = false;       ///< now, or any more
+  };
+
+  bool is_due(std::size_t stream) noexcept override;
+  std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
+  void ended(std::size_t stream, bool in_order) override;
+  [[nodiscard]] std::string taken(std::size_t stream) const override;
+  [[nodiscard]] bool failed() const override { return output_.failed(); }
+  void quiet() override;
+  void housekeep(std::uint64_t now_ns) override;
+  void joined(ConnectionRef connection, const JoinedFlow& flow) override;
+  void missed(ConnectionRef connection, MissedCause cause) override;
+
+  bool take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why);
+  bool take_job_record(const RecordHeader& record, std::string& why);
+  bool take_job(const JobRecord& record, std::string& why);
+  bool take_connection(const ConnectionRecord& record, std::string& why);
+  void make_room();
+  void give_up(JobTable::Place place);
+  void no_more_connections(JobTable::Place place);
+  void write_if_decided(JobTable::Place place);
+  void write(JobTable::Place place);
+
+  StreamLoop loop_;
+  std::vector<Stream> streams_; ///< the jobs first
+  Output& output_;
+  MeasurementOptions options_;
+  CombinerEntry combiner_;
+  PublishCounters publish_;
+  ResultWriter::Warn warn_;
+  JobTable jobs_;
+  Join join_;
+  ResultWriter results_;
+  std::vector<JsonMember> members_; ///< of the record at hand
+  std::uint64_t last_job_id_ = 0;   ///< the highest so far
+  std::uint64_t jobs_s_ = 0;        ///< when the connection read last had ended
+  Digest digest_;
+  std::array<std::uint64_t, MergerCounter::count> counters_{};
+  std::vector<std::string> problems_;
+};
+
+} // namespace orbweaver
