@@ -5,28 +5,12 @@
 #include "common/stage.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <numeric>
 #include <simdjson.h>
 
 namespace orbweaver {
 
 namespace {
-
-/// What a program writes to stdout; an Error where it fails.
-std::string output_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe)
-    throw Error("cannot run " + command + ": " + errno_text());
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (std::size_t size; (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    output.append(buffer.data(), size);
-  if (pclose(pipe) != 0)
-    throw Error(command + " failed");
-  return output;
-}
 
 /// Letters to insert, leave out, replace, or swap with their neighbour (optimal string alignment).
 std::size_t edit_distance(const std::string& a, const std::string& b) {

@@ -20,6 +20,8 @@ constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
 constexpr std::uint32_t control_version = 1;
 constexpr std::string_view control_suffix = ".control";
+/// What system_state.hpp keeps: it must outlive the session whose changes it tells of.
+constexpr std::string_view state_suffix = ".state";
 
 std::string control_name(const std::string& session) {
   return std::string(segment_prefix) + session + std::string(control_suffix);
@@ -135,7 +137,7 @@ std::vector<std::string> Session::clear_dead() {
     const bool of_session = std::any_of(sessions.begin(), sessions.end(),
                                         [&](const std::string& name) { return ring.starts_with(name + "."); });
     try {
-      if (!of_session && !ring_lives(segment) && Segment::remove(segment))
+      if (!of_session && !segment.ends_with(state_suffix) && !ring_lives(segment) && Segment::remove(segment))
         removed.push_back(ring);
     } catch (const Error&) {
       // Not a complete ring, or somebody else was faster.
@@ -148,7 +150,7 @@ void Session::remove(const std::string& name) noexcept {
   try {
     // The control segment goes last, so that an interrupted removal is found again.
     for (const auto& segment : Segment::list(std::string(segment_prefix) + name + "."))
-      if (!segment.ends_with(control_suffix))
+      if (!segment.ends_with(control_suffix) && !segment.ends_with(state_suffix))
         Segment::remove(segment);
     Segment::remove(control_name(name));
   } catch (...) {

@@ -7,7 +7,9 @@
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <csignal>
+#include <cstdio>
 #include <filesystem>
 #include <sched.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -119,6 +121,8 @@ const std::atomic<bool>& Stage::stop_reading() const noexcept {
 }
 
 void set_up_log(const std::string& program) {
+  if (spdlog::get(program))
+    return;
   auto logger = spdlog::stderr_logger_st(program);
   logger->set_pattern("%n: %l: %v");
   spdlog::set_default_logger(logger);
@@ -170,6 +174,19 @@ std::string find_program(const std::string& name) {
     if (access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, ignored))
       return path.string();
   throw Error("cannot find the program " + name + " beside " + here.string() + " or in " ORBWEAVER_BINDIR);
+}
+
+std::string output_of(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "r");
+  if (!pipe)
+    throw Error("cannot run " + command + ": " + errno_text());
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (std::size_t size; (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+    output.append(buffer.data(), size);
+  if (pclose(pipe) != 0)
+    throw Error(command + " failed");
+  return output;
 }
 
 } // namespace orbweaver

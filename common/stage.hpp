@@ -40,7 +40,7 @@ void add_stage_options(CLI::App& app, StageOptions& options);
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
 [[nodiscard]] EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib);
 
-/// The bounds of --packet-ring-mib and --flow-ring-mib.
+/// The bounds of --packet-ring-mib, --flow-ring-mib and --job-ring-mib.
 inline constexpr unsigned min_ring_mib = 1;
 inline constexpr unsigned max_ring_mib = 32768;
 inline constexpr unsigned default_packet_ring_mib = 8;
@@ -68,6 +68,9 @@ public:
     block_->publish(counters, now_ns);
   }
 
+  /// The session's name; one of the process id where the stage runs alone.
+  [[nodiscard]] const std::string& session_name() const noexcept { return session_.name(); }
+
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 
@@ -85,7 +88,7 @@ int report_errors(const std::function<int()>& run);
 /// `program: error: what`, and an exit status.
 int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);
 
-/// Sets up logging on stderr as `program: level: text`; done by run_program.
+/// Sets up logging on stderr as `program: level: text`; done by run_program, and before it by who has to warn earlier.
 void set_up_log(const std::string& program);
 
 /// Pins the process to a core; the error says which cores there are.
@@ -93,5 +96,8 @@ void pin_to_cpu(int cpu);
 
 /// The path of another of the project's programs: beside this one in a build tree, or where they are installed.
 [[nodiscard]] std::string find_program(const std::string& name);
+
+/// What a command writes to stdout. Throws Error where it fails.
+[[nodiscard]] std::string output_of(const std::string& command);
 
 } // namespace orbweaver

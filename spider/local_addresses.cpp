@@ -3,13 +3,12 @@
 
 #include "common/error.hpp"
 #include "common/json_string.hpp"
+#include "common/network_interface.hpp"
 #include "spider/job_parser.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <ifaddrs.h>
 #include <memory>
-#include <net/if.h>
 #include <netinet/in.h>
 
 namespace orbweaver {
@@ -36,21 +35,12 @@ FlowAddress address_of(const sockaddr& socket_address) noexcept {
   return address;
 }
 
-std::string interfaces() {
-  std::string names;
-  const std::unique_ptr<struct if_nameindex, decltype(&if_freenameindex)> all(if_nameindex(), if_freenameindex);
-  for (auto* entry = all.get(); entry && entry->if_index != 0; ++entry)
-    names.append(names.empty() ? "" : ", ").append(entry->if_name);
-  return names;
-}
-
 } // namespace
 
 LocalAddresses LocalAddresses::of(const std::string& interface) {
   LocalAddresses local;
   local.interface = interface;
-  if (if_nametoindex(interface.c_str()) == 0)
-    throw UsageError("no interface '" + interface + "'; there are " + interfaces());
+  require_interface(interface);
   ifaddrs* first = nullptr;
   if (getifaddrs(&first) != 0)
     throw Error("cannot read the addresses of " + interface + ": " + errno_text());
@@ -64,7 +54,8 @@ LocalAddresses LocalAddresses::of(const std::string& interface) {
       place = address;
   }
   if (local.ip4.version == 0 && local.ip6.version == 0 && local.ip6_link.version == 0)
-    throw UsageError("interface " + interface + " has no address: give it one, or choose another of " + interfaces());
+    throw UsageError("interface " + interface + " has no address: give it one, or choose another of " +
+                     interface_names());
   return local;
 }
 
@@ -92,24 +83,27 @@ void LocalAddresses::describe(const Job& job, std::string& members) const {
       path += ',';
     append_json_string(path, text);
   };
+  const auto append_address = [&members](const char* key, const FlowAddress& address) {
+    append_json_string(members.append(key), address_text(address));
+  };
   const auto as_name = [](std::uint32_t number) { return "AS" + std::to_string(number); };
   if (source.version != 0) {
     add(address_text(source));
-    members += R"(,"sip":")" + address_text(source) + '"';
+    append_address(R"(,"sip":)", source);
   }
   if (seen.version != 0) {
     if (!same(seen, source))
       add(address_text(seen));
-    members += R"(,"sip_public":")" + address_text(seen) + '"';
+    append_address(R"(,"sip_public":)", seen);
   }
   if (asn) {
     add(as_name(*asn));
-    members += R"(,"sip_asn":)" + std::to_string(*asn);
+    members.append(R"(,"sip_asn":)").append(std::to_string(*asn));
   }
   if (job.destination_asn)
     add(as_name(*job.destination_asn));
   add(address_text(job.destination));
-  members += R"(,"path":[)" + path + ']';
+  members.append(R"(,"path":[)").append(path) += ']';
 }
 
 } // namespace orbweaver

@@ -22,8 +22,8 @@ struct LocalAddresses {
   FlowAddress public_ip6{};
   std::optional<std::uint32_t> asn;
 
-  /// Asks the system; of several addresses of a family the first. Throws UsageError where there is no such interface,
-  /// and names those that there are, or where it has no address.
+  /// Asks the system; of several addresses of a family the first. Throws Error where there is no such interface, and
+  /// names those that there are, or where it is down or has no address.
   static LocalAddresses of(const std::string& interface);
 
   /// Takes --public-address. Throws UsageError for what is no address.

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "common/plugin_list.hpp"
+
+#include "common/error.hpp"
+#include "common/json_string.hpp"
+#include "common/stage.hpp"
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <simdjson.h>
+
+namespace orbweaver {
+
+namespace {
+
+constexpr std::array models{Model::synchronized, Model::desynchronized, Model::single, Model::forge};
+
+/// Writes the members of an object, or the elements of an array, one after another.
+class JsonList {
+public:
+  JsonList(std::string& out, char open, char close) : out_(out), close_(close) { out_ += open; }
+  JsonList(const JsonList&) = delete;
+  JsonList& operator=(const JsonList&) = delete;
+  ~JsonList() { out_ += close_; }
+
+  /// Room for the next value.
+  std::string& next() {
+    if (out_.back() != '{' && out_.back() != '[')
+      out_ += ',';
+    return out_;
+  }
+  std::string& member(std::string_view key) {
+    append_json_string(next(), key);
+    return out_ += ':';
+  }
+  void member(std::string_view key, std::string_view text) { append_json_string(member(key), text); }
+  void member(std::string_view key, bool truth) { member(key) += truth ? "true" : "false"; }
+  void member(std::string_view key, const std::optional<std::int64_t>& number) {
+    member(key) += number ? std::to_string(*number) : "null";
+  }
+  void member(std::string_view key, const std::vector<std::string>& texts) {
+    JsonList list(member(key), '[', ']');
+    for (const auto& text : texts)
+      append_json_string(list.next(), text);
+  }
+
+private:
+  std::string& out_;
+  char close_;
+};
+
+void append_option(std::string& out, const PluginOption& option) {
+  JsonList object(out, '{', '}');
+  object.member("name", std::string_view(option.name));
+  object.member("help", std::string_view(option.help));
+  object.member("type_name", std::string_view(option.type_name));
+  object.member("default_value", std::string_view(option.default_value));
+  object.member("several", option.several);
+  object.member("minimum", option.minimum);
+  object.member("maximum", option.maximum);
+}
+
+void append_plugin(std::string& out, const PluginDescription& plugin) {
+  JsonList object(out, '{', '}');
+  object.member("name", std::string_view(plugin.name));
+  object.member("summary", std::string_view(plugin.summary));
+  object.member("version", std::string_view(plugin.version));
+  object.member("model", to_string(plugin.model));
+  object.member("chains", plugin.chains);
+  object.member("connect_kinds", plugin.connect_kinds);
+  {
+    JsonList options(object.member("options"), '[', ']');
+    for (const auto& option : plugin.options)
+      append_option(options.next(), option);
+  }
+  object.member("changes_system", plugin.changes_system);
+  object.member("server_mode", plugin.server_mode);
+  object.member("origin", std::string_view(plugin.origin));
+}
+
+using Element = simdjson::dom::element;
+
+std::string text_of(const Element& object, std::string_view key) {
+  return std::string(object[key].get_string().value());
+}
+
+std::vector<std::string> texts_of(const Element& object, std::string_view key) {
+  std::vector<std::string> texts;
+  for (const Element text : object[key].get_array())
+    texts.emplace_back(text.get_string().value());
+  return texts;
+}
+
+std::optional<std::int64_t> number_of(const Element& object, std::string_view key) {
+  const Element number = object[key];
+  return number.is_null() ? std::nullopt : std::optional(number.get_int64().value());
+}
+
+Model model_of(const Element& plugin) {
+  const std::string name = text_of(plugin, "model");
+  for (const Model model : models)
+    if (to_string(model) == name)
+      return model;
+  throw Error("no model '" + name + "'");
+}
+
+PluginDescription description_of(const Element& plugin) {
+  PluginDescription description;
+  description.name = text_of(plugin, "name");
+  description.summary = text_of(plugin, "summary");
+  description.version = text_of(plugin, "version");
+  description.model = model_of(plugin);
+  description.chains = texts_of(plugin, "chains");
+  description.connect_kinds = texts_of(plugin, "connect_kinds");
+  for (const Element option : plugin["options"].get_array())
+    description.options.push_back({text_of(option, "name"), text_of(option, "help"), text_of(option, "type_name"),
+                                   text_of(option, "default_value"), option["several"].get_bool().value(),
+                                   number_of(option, "minimum"), number_of(option, "maximum")});
+  description.changes_system = plugin["changes_system"].get_bool().value();
+  description.server_mode = plugin["server_mode"].get_bool().value();
+  description.origin = text_of(plugin, "origin");
+  return description;
+}
+
+void add_option(CLI::App& command, const PluginOption& option, PluginArguments& arguments) {
+  auto& values = arguments.values;
+  if (option.type_name.empty()) {
+    command.add_flag_callback(
+        "--" + option.name, [&values, name = option.name] { values[name] = {"true"}; }, option.help);
+    return;
+  }
+  if (!option.default_value.empty())
+    values[option.name] = {option.default_value};
+  CLI::Option* const added = command.add_option("--" + option.name, values[option.name], option.help)
+                                 ->type_name(option.type_name)
+                                 ->default_str(option.default_value);
+  if (option.several)
+    added->allow_extra_args(false);
+  else
+    added->expected(1);
+  if (option.minimum && option.maximum)
+    added->check(CLI::Range(*option.minimum, *option.maximum));
+}
+
+} // namespace
+
+std::string_view to_string(Model model) noexcept {
+  switch (model) {
+  case Model::synchronized:
+    return "synchronized";
+  case Model::desynchronized:
+    return "desynchronized";
+  case Model::single:
+    return "single";
+  case Model::forge:
+    return "forge";
+  }
+  return {};
+}
+
+std::vector<PluginDescription> describe_plugins() {
+  const auto program = find_program("orbweaver-spider");
+  const auto text = output_of("'" + program + "' --describe-plugins");
+  std::vector<PluginDescription> plugins;
+  try {
+    simdjson::dom::parser parser;
+    for (const Element plugin : parser.parse(text).get_array())
+      plugins.push_back(description_of(plugin));
+  } catch (const std::exception& error) {
+    throw Error(program + " --describe-plugins gave something else than a list of plugins: " + error.what());
+  }
+  return plugins;
+}
+
+std::string plugins_json(const std::vector<PluginDescription>& plugins) {
+  std::string text;
+  {
+    JsonList list(text, '[', ']');
+    for (const auto& plugin : plugins)
+      append_plugin(list.next() += '\n', plugin);
+    text += '\n';
+  }
+  return text;
+}
+
+CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments) {
+  CLI::App& command = *parent.add_subcommand(plugin.name, plugin.summary);
+  command.fallthrough(); // options of the program may stand behind the plugin
+  if (!plugin.connect_kinds.empty()) {
+    arguments.connect = plugin.connect_kinds.front();
+    command.add_option("--connect", arguments.connect, "Kind of connection")
+        ->type_name("KIND")
+        ->check(CLI::IsMember(plugin.connect_kinds))
+        ->capture_default_str();
+  }
+  for (const auto& option : plugin.options)
+    add_option(command, option, arguments);
+  return command;
+}
+
+std::vector<std::string> plugin_command_line(const PluginDescription& plugin, const PluginArguments& arguments) {
+  std::vector<std::string> line;
+  if (!arguments.connect.empty())
+    line.push_back("--connect=" + arguments.connect);
+  for (const auto& option : plugin.options) {
+    const auto given = arguments.values.find(option.name);
+    if (given == arguments.values.end())
+      continue;
+    if (option.type_name.empty())
+      line.push_back("--" + option.name);
+    else
+      for (const auto& value : given->second)
+        line.push_back("--" + option.name + "=" + value);
+  }
+  return line;
+}
+
+} // namespace orbweaver

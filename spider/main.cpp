@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// orbweaver-spider: jobs in, connections made, what came of them out.
+#include "common/error.hpp"
+#include "common/input_file.hpp"
+#include "common/network_interface.hpp"
+#include "common/stage.hpp"
+#include "common/system_state.hpp"
+#include "config.hpp"
+#include "spider/engine.hpp"
+#include "spider/forge_sender.hpp"
+#include "spider/plugin_set.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <optional>
+#include <spdlog/spdlog.h>
+
+namespace {
+
+using namespace orbweaver;
+
+/// So many bad lines are named; more are only counted.
+constexpr std::uint64_t max_named_lines = 100;
+
+struct Options {
+  StageOptions stage;
+  SpiderOptions spider;
+  std::string interface, input = "-", out;
+  std::vector<std::string> public_addresses;
+  std::optional<std::uint32_t> asn;
+  double timeout_s = 5;
+  bool csv = false;
+  unsigned ring_mib = 4;
+  bool describe = false;
+};
+
+/// A plugin of the command line.
+struct Candidate {
+  PluginEntry entry;
+  PluginArguments arguments;
+  CLI::App* command = nullptr;
+};
+
+void describe(const std::vector<Candidate>& candidates) {
+  std::vector<PluginDescription> plugins;
+  for (const auto& candidate : candidates)
+    plugins.push_back(candidate.entry.description);
+  std::puts(plugins_json(plugins).c_str());
+}
+
+/// Which rights a plugin's configurations need: asked before any packet is sent.
+void check_rights(const std::vector<SystemConfiguration>& configurations) {
+  std::vector<std::string> sysctls;
+  bool nftables = false;
+  for (const auto& configuration : configurations) {
+    for (const auto& setting : configuration.sysctls)
+      sysctls.push_back(setting.name);
+    nftables = nftables || !configuration.nftables.empty();
+  }
+  SystemState::check_rights(sysctls, nftables);
+}
+
+void set_up_addresses(Options& options, const PluginDescription& plugin) {
+  if (plugin.connect_kinds.empty())
+    return;
+  if (options.interface.empty())
+    throw UsageError("give -i, the interface to measure from (there are " + interface_names() + ")");
+  options.spider.local = LocalAddresses::of(options.interface);
+  options.spider.local.set_public(options.public_addresses);
+  options.spider.local.asn = options.asn;
+}
+
+int run(Options& options, const Candidate& candidate) {
+  const PluginDescription& description = candidate.entry.description;
+  if (options.out.empty())
+    throw UsageError("give --out (see orbweaver-spider --help)");
+  const Endpoint out = Endpoint::parse(options.out);
+  if (out.kind == Endpoint::Kind::file)
+    refuse_same_file(input_file(options.input), out.name);
+  const auto plugin = candidate.entry.make();
+  plugin->configure(candidate.arguments);
+  if (const auto kind = connect_kind(candidate.arguments.connect))
+    options.spider.kind = *kind;
+  options.spider.timeout_ns = static_cast<std::uint64_t>(options.timeout_s * 1e9);
+  set_up_addresses(options, description);
+  allow_descriptors(options.spider.workers);
+
+  std::uint64_t named = 0;
+  JobReader jobs(options.input, {.csv = options.csv, .by_domain = description.connect_kinds.empty()},
+                 [&](std::uint64_t line, const std::string& why) {
+                   if (named++ < max_named_lines)
+                     spdlog::warn("{}, line {}: {}", options.input == "-" ? "standard input" : options.input, line,
+                                  why);
+                 });
+  const auto configurations = plugin->configurations();
+  std::optional<ForgeSender> sender;
+  std::optional<SystemState> state;
+  if (description.model == Model::synchronized)
+    check_rights(configurations);
+  if (description.model == Model::forge) {
+    sender.emplace(options.interface);
+    options.spider.send_forged = [&](const auto& request, auto port, auto datagram) {
+      return sender->send(request, port, datagram);
+    };
+  }
+
+  Stage stage(StageKind::spider, options.stage);
+  RecordWriter writer =
+      RecordWriter::open(out, make_stream_header(StreamKind::jobs), endpoint_options(options.stage, options.ring_mib));
+  if (description.model == Model::synchronized) {
+    state.emplace(stage.session_name());
+    options.spider.configure_system = [&](unsigned config) {
+      for (const auto& setting : configurations.at(config).sysctls)
+        state->set_sysctl(setting.name, setting.value);
+      state->set_nftables(configurations.at(config).nftables);
+    };
+  }
+  SpiderResult result = spider(jobs, writer, description, *plugin, options.spider, stage.stop(), stage);
+  if (state)
+    for (const std::string& left : state->restore())
+      result = {false, left};
+  if (named > max_named_lines)
+    spdlog::warn("{} bad lines in all", named);
+  if (!result.complete) {
+    spdlog::error("{}", result.problem);
+    return exit_failed;
+  }
+  stage.finish(StageState::finished);
+  return exit_done;
+}
+
+void add_options(CLI::App& app, Options& options) {
+  app.add_option("-i,--interface", options.interface, "Interface to measure from")->type_name("IFACE");
+  app.add_option("--input", options.input, "Jobs: a file, or - for standard input")
+      ->type_name("FILE")
+      ->capture_default_str();
+  app.add_flag("--csv-input", options.csv, "Jobs are CSV: rank,domain or dip,dp,domain or dip,dp,domain,rank");
+  app.add_option("-w,--workers", options.spider.workers, "Connections under way at once")
+      ->type_name("N")
+      ->check(CLI::Range(1U, 100'000U))
+      ->capture_default_str();
+  app.add_option("--rate", options.spider.rate, "Connections a second (as fast as they end)")
+      ->type_name("N")
+      ->check(CLI::Range(0.001, 1e6));
+  app.add_option("--timeout", options.timeout_s, "Seconds that a connection may take")
+      ->type_name("S")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
+  app.add_option("--public-address", options.public_addresses,
+                 "This machine's address as others see it (not looked up)")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
+  app.add_option("--asn", options.asn, "Autonomous system of this machine (not looked up)")->type_name("N");
+  app.add_option("--out", options.out, "Job records: ring:NAME or file:PATH")->type_name("ENDPOINT");
+  app.add_option("--job-ring-mib", options.ring_mib, "Size of the job ring, where this makes it")
+      ->type_name("MIB")
+      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->capture_default_str();
+  app.add_flag("--describe-plugins", options.describe, "Print the plugins as JSON and exit");
+  add_stage_options(app, options.stage);
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
+               "orbweaver-spider");
+  app.set_version_flag("--version", "orbweaver-spider " ORBWEAVER_VERSION);
+  add_options(app, options);
+  set_up_log(app.get_name());
+  std::vector<Candidate> candidates;
+  for (PluginEntry& entry : find_plugins())
+    candidates.push_back({std::move(entry), {}, nullptr});
+  for (Candidate& candidate : candidates)
+    candidate.command = &add_plugin_command(app, candidate.entry.description, candidate.arguments);
+  app.require_subcommand(0, 1);
+  return run_program(app, argc, argv, [&] {
+    if (options.describe) {
+      describe(candidates);
+      return exit_done;
+    }
+    for (const Candidate& candidate : candidates)
+      if (candidate.command->parsed())
+        return run(options, candidate);
+    throw UsageError("name a plugin (see orbweaver-spider --help)");
+  });
+}

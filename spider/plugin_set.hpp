@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// All plugins that the spider has: the built-in ones and those of shared objects. At start-up.
+#pragma once
+
+#include "spider/plugin.hpp"
+
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// By name. A plugin of a shared object whose name is taken, or is fit for no command line, is left out with a warning.
+[[nodiscard]] std::vector<PluginEntry> find_plugins();
+
+} // namespace orbweaver
