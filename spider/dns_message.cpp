@@ -2,8 +2,8 @@
 #include "spider/dns_message.hpp"
 
 #include "common/dns_shape.hpp"
+#include "spider/job_parser.hpp"
 
-#include <arpa/inet.h>
 #include <ldns/ldns.h>
 #include <memory>
 
@@ -31,11 +31,7 @@ bool same_question(const ldns_pkt* query, const ldns_pkt* response) noexcept {
 } // namespace
 
 std::string dns_name(const ConnectRequest& request) {
-  if (!request.domain.empty())
-    return request.domain;
-  char text[INET6_ADDRSTRLEN] = "";
-  inet_ntop(request.destination.version == 4 ? AF_INET : AF_INET6, request.destination.octets, text, sizeof text);
-  return text;
+  return request.domain.empty() ? address_text(request.destination) : request.domain;
 }
 
 std::vector<std::uint8_t> make_dns_query(const std::string& name) {

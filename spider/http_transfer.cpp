@@ -3,11 +3,11 @@
 
 #include "config.hpp"
 #include "spider/clock.hpp"
+#include "spider/job_parser.hpp"
 #include "spider/octet_text.hpp"
 #include "spider/socket.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <cstdio>
 
 namespace orbweaver {
@@ -18,9 +18,7 @@ constexpr int max_tries = 16;
 
 /// An address as it stands in a URL.
 std::string url_host(const FlowAddress& address) {
-  char text[INET6_ADDRSTRLEN] = "";
-  inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, text, sizeof text);
-  return address.version == 4 ? std::string(text) : std::string("[").append(text).append("]");
+  return address.version == 4 ? address_text(address) : std::string("[").append(address_text(address)).append("]");
 }
 
 std::string seconds(curl_off_t microseconds) {

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// dnsresolv — looks a job's domain up and writes the job once for each address, with it as `dip`: jobs for the other
+// plugins. Makes no connections.
+#include "spider/job_parser.hpp"
+#include "spider/octet_text.hpp"
+#include "spider/plugins/library.hpp"
+#include "spider/resolver.hpp"
+
+#include <simdjson.h>
+
+namespace orbweaver::plugins {
+
+namespace {
+
+/// A job's members without any `dip`, as they came, each with a comma before it.
+std::string members_without_address(const Job& job) {
+  namespace json = simdjson::ondemand;
+  const simdjson::padded_string text("{" + job.members + "}");
+  json::parser parser;
+  json::document document = parser.iterate(text);
+  std::string members;
+  for (auto field : document.get_object()) {
+    const char* const begin = field.key().value().raw();
+    const std::string_view key = field.unescaped_key();
+    const std::string_view value = simdjson::to_json_string(field.value());
+    if (key != "dip")
+      members.append(",\"").append(begin, static_cast<std::size_t>(value.data() + value.size() - begin));
+  }
+  return members;
+}
+
+class DnsResolv final : public Plugin {
+public:
+  void configure(const PluginArguments& arguments) override {
+    if (const auto given = arguments.values.find("nameserver"); given != arguments.values.end())
+      name_servers_ = given->second;
+    Resolver::check(name_servers_);
+  }
+
+  [[nodiscard]] unsigned connections() const override { return 0; }
+
+  std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns, Results done) override {
+    auto resolver = resolver_.lock();
+    if (!resolver) {
+      resolver = std::make_shared<Resolver>(loop, name_servers_, timeout_ns);
+      resolver_ = resolver;
+    }
+    return std::make_unique<Work>(std::move(resolver), job, std::move(done));
+  }
+
+private:
+  class Work final : public Connection {
+  public:
+    Work(std::shared_ptr<Resolver> resolver, const Job& job, Results&& done)
+        : resolver_(std::move(resolver)), members_(members_without_address(job)), done_(std::move(done)),
+          look_up_(resolver_->look_up(job.domain, [this](std::vector<FlowAddress>&& addresses) { found(addresses); })) {
+    }
+
+  private:
+    void found(const std::vector<FlowAddress>& addresses) {
+      std::vector<std::string> results;
+      for (const FlowAddress& address : addresses) {
+        auto& members = results.emplace_back(R"("dip":)");
+        append_json_string(members, address_text(address));
+        members += members_;
+      }
+      const Results done = std::move(done_);
+      done(std::move(results)); // may destroy this
+    }
+
+    std::shared_ptr<Resolver> resolver_;
+    std::string members_;
+    Results done_;
+    std::unique_ptr<Connection> look_up_; ///< goes before the resolver
+  };
+
+  std::vector<std::string> name_servers_;
+  std::weak_ptr<Resolver> resolver_; ///< shared by the jobs under way: it ends with them, and so before the loop
+};
+
+} // namespace
+
+PluginEntry dnsresolv() {
+  PluginDescription description;
+  description.name = "dnsresolv";
+  description.summary = "Looks domains up: writes each job once for each address";
+  description.version = "1.0.0";
+  description.model = Model::desynchronized;
+  PluginOption name_server;
+  name_server.name = "nameserver";
+  name_server.help = "Name server to ask (those of the system)";
+  name_server.type_name = "ADDRESS[:PORT]";
+  name_server.several = true;
+  description.options = {name_server};
+  return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<DnsResolv>(); }};
+}
+
+} // namespace orbweaver::plugins
