@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/capture.hpp"
 
-#include "capture/flow_hash.hpp"
+#include "capture/plain_packet.hpp"
 #include "common/wait.hpp"
 
 #include <algorithm>
@@ -77,39 +77,75 @@ CaptureResult Capture::finish(CaptureResult result) {
   return result;
 }
 
-/// In two passes: dissection, which is pure, and then what has an effect, packet by packet in their order.
 void Capture::handle_batch(std::size_t count) noexcept {
-  std::uint64_t octets = 0;
-  for (std::size_t i = 0; i < count; ++i)
-    octets += frames_[i].wire_length;
-  const std::size_t given = count;
   if (options_.filter)
     count = leave_out_filtered(count);
-  for (std::size_t i = 0; i < count; ++i)
-    results_[i] = dissect(frames_[i], options_.raw_bytes, drafts_[i]);
-  if (source_.lost()) [[unlikely]]
-    return;
-  given_ += given;
-  counters_[CaptureCounter::octets_read] += octets;
-  counters_[CaptureCounter::filtered] += given - count;
   for (std::size_t i = 0; i < count; ++i) {
-    if (clock_.advance(frames_[i].time_ns)) [[unlikely]]
-      step_clock();
-    ++outcomes_[static_cast<std::size_t>(results_[i])];
-    if (results_[i] != Outcome::packet) [[unlikely]]
-      continue;
-    if (drafts_[i].record.bits & (PacketBits::fragment | PacketBits::icmp_error)) [[unlikely]]
-      handle_marked(drafts_[i]);
-    else
-      deliver(drafts_[i]);
+    const Frame& frame = frames_[i];
+    Handled handled = Handled::not_plain;
+    if (PlainPacket<4>::fits(frame)) [[likely]]
+      handled = handle_plain<4>(frame);
+    else if (PlainPacket<6>::fits(frame))
+      handled = handle_plain<6>(frame);
+    if (handled == Handled::not_plain) [[unlikely]]
+      handled = handle_any(frame);
+    if (handled == Handled::lost) [[unlikely]]
+      return;
+    ++given_;
+    counters_[CaptureCounter::octets_read] += frame.wire_length;
   }
+}
+
+/// First what is read, then what has an effect: of a frame whose octets turn out to be lost, nothing is delivered.
+template <std::uint8_t version>
+Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
+  PlainPacket<version> packet;
+  if (!packet.read(frame, options_.raw_bytes)) [[unlikely]]
+    return Handled::not_plain;
+  if (source_.lost()) [[unlikely]]
+    return Handled::lost;
+  advance_clock(frame.time_ns);
+  ++outcomes_[static_cast<std::size_t>(Outcome::packet)];
+  const std::uint64_t hash = packet.hash(options_.seed);
+  PacketOutput& output = output_for(hash);
+  if (std::byte* const place = output.claim(packet.record_bytes)) [[likely]] {
+    packet.write(hash, place);
+    output.commit(packet.record_bytes);
+  }
+  return Handled::done;
+}
+
+Capture::Handled Capture::handle_any(const Frame& frame) noexcept {
+  const Outcome outcome = dissect(frame, options_.raw_bytes, draft_);
+  if (source_.lost()) [[unlikely]]
+    return Handled::lost;
+  advance_clock(frame.time_ns);
+  ++outcomes_[static_cast<std::size_t>(outcome)];
+  if (outcome != Outcome::packet)
+    return Handled::done;
+  if (draft_.record.bits & (PacketBits::fragment | PacketBits::icmp_error))
+    handle_marked(draft_);
+  else
+    deliver(draft_);
+  return Handled::done;
 }
 
 /// Keeps the frames of the batch that pass the filter; returns how many.
 std::size_t Capture::leave_out_filtered(std::size_t count) noexcept {
-  const auto end = std::remove_if(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count),
-                                  [&](const Frame& frame) { return !options_.filter->matches(frame); });
-  return static_cast<std::size_t>(end - frames_.begin());
+  std::uint64_t octets = 0;
+  const auto end =
+      std::remove_if(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count), [&](const Frame& frame) {
+        const bool matches = options_.filter->matches(frame);
+        octets += matches ? 0 : frame.wire_length;
+        return !matches;
+      });
+  const auto passed = static_cast<std::size_t>(end - frames_.begin());
+  if (source_.lost()) [[unlikely]]
+    return 0;
+  counters_[CaptureCounter::octets_read] += octets;
+  counters_[CaptureCounter::filtered] += count - passed;
+  given_ += count - passed;
+  return passed;
 }
 
 /// A fragment, or an ICMP error, which may quote one.
@@ -124,7 +160,7 @@ void Capture::handle_marked(PacketDraft& draft) noexcept {
 void Capture::deliver(PacketDraft& draft) noexcept {
   PacketRecord& record = draft.record;
   record.flow_hash = flow_hash(record.key, draft.addresses, options_.seed);
-  outputs_[shard_of(record.flow_hash, static_cast<std::uint32_t>(outputs_.size()))].deliver(draft);
+  output_for(record.flow_hash).deliver(draft);
 }
 
 void Capture::deliver_released() noexcept {

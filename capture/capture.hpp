@@ -7,6 +7,7 @@
 
 #include "capture/dissector.hpp"
 #include "capture/filter.hpp"
+#include "capture/flow_hash.hpp"
 #include "capture/fragments.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
@@ -58,12 +59,29 @@ public:
 private:
   static constexpr std::uint64_t housekeeping_ns = 100'000'000;
 
+  /// What came of a frame that was tried in one way.
+  enum class Handled : std::uint8_t {
+    done,
+    not_plain, ///< nothing: it has to go the long way
+    lost,      ///< nothing: its octets are lost, and those of the frames after it
+  };
+
   CaptureResult read_all(const Publish& publish);
   CaptureResult finish(CaptureResult result);
   void handle_batch(std::size_t count) noexcept;
   [[nodiscard]] std::size_t leave_out_filtered(std::size_t count) noexcept;
   void handle_marked(PacketDraft& draft) noexcept;
   void deliver(PacketDraft& draft) noexcept;
+  template <std::uint8_t version>
+  [[nodiscard]] Handled handle_plain(const Frame& frame) noexcept;
+  [[nodiscard]] Handled handle_any(const Frame& frame) noexcept;
+  [[nodiscard]] PacketOutput& output_for(std::uint64_t flow_hash) noexcept {
+    return outputs_[shard_of(flow_hash, static_cast<std::uint32_t>(outputs_.size()))];
+  }
+  void advance_clock(std::uint64_t time_ns) noexcept {
+    if (clock_.advance(time_ns)) [[unlikely]]
+      step_clock();
+  }
   void deliver_released() noexcept;
   void step_clock() noexcept;
   void housekeep(std::uint64_t now_ns, const Publish& publish);
@@ -77,8 +95,7 @@ private:
   PacketClock clock_;
   FragmentCache fragments_;
   std::array<Frame, frame_batch> frames_{};
-  std::array<PacketDraft, frame_batch> drafts_{};
-  std::array<Outcome, frame_batch> results_{};          ///< of the batch
+  PacketDraft draft_{};                                 ///< of the frame at hand
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::total> counters_{};
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count

@@ -40,7 +40,10 @@ constexpr std::array known_starts = {
 
 CaptureReader::CaptureReader(std::unique_ptr<Input> input, std::uint32_t snap_length)
     : cursor_(input->window().data()), end_(cursor_ + input->window().size()),
-      snap_length_(snap_length == 0 ? max_record_octets : snap_length), input_(std::move(input)), window_(cursor_) {}
+      snap_length_(snap_length == 0 ? max_record_octets : snap_length), input_(std::move(input)), window_(cursor_) {
+  if (const auto* flag = input_->lost_flag())
+    watch_loss(*flag);
+}
 
 Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
   while (finished_ == Status::frames) {

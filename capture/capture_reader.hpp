@@ -18,7 +18,6 @@ inline constexpr std::uint32_t max_record_octets = 256U << 20;
 class CaptureReader : public Source {
 public:
   [[nodiscard]] Result read(std::span<Frame> out) noexcept final;
-  [[nodiscard]] bool lost() const noexcept final { return input_->lost(false); }
   [[nodiscard]] std::uint64_t position_octets() const noexcept final { return offset_of(cursor_); }
   [[nodiscard]] std::uint64_t size_octets() const noexcept final { return input_->size_octets(); }
 

@@ -3,6 +3,7 @@
 // pipe or a decompressor fills. Owned by one reader, in its thread.
 #pragma once
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,9 @@ public:
   /// Whether octets of the window are lost since they were shown, because the file was cut shorter: what was read of
   /// them is void, and advance() fails. `look`: something looks wrong, so ask the file system too.
   [[nodiscard]] virtual bool lost([[maybe_unused]] bool look) noexcept { return false; }
+
+  /// What lost() is without a look: not 0 once octets are lost. nullptr where none can get lost.
+  [[nodiscard]] virtual const volatile std::sig_atomic_t* lost_flag() const noexcept { return nullptr; }
 
   /// Octets in all; 0 where that is not known.
   [[nodiscard]] virtual std::uint64_t size_octets() const noexcept { return 0; }

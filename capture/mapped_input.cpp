@@ -103,6 +103,8 @@ public:
     return mapping_.lost != 0;
   }
 
+  const volatile std::sig_atomic_t* lost_flag() const noexcept override { return &mapping_.lost; }
+
   std::uint64_t size_octets() const noexcept override { return size_; }
 
 private:

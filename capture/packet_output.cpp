@@ -25,11 +25,16 @@ void PacketOutput::housekeep(std::uint64_t now_ns) noexcept {
     closed_ = true;
 }
 
-void PacketOutput::drop() noexcept {
-  ++dropped_;
-  ++lost_;
-  owes_ = true;
-  writer_.count_dropped(1);
+/// Place for a packet record where there was none at once; without any, the packet is dropped.
+std::byte* PacketOutput::find_room(std::uint32_t length) noexcept {
+  std::byte* const place = owes_ ? nullptr : make_room(length);
+  if (!place) {
+    ++dropped_;
+    ++lost_;
+    owes_ = true;
+    writer_.count_dropped(1);
+  }
+  return place;
 }
 
 /// Writes the loss and the tick that are due; false where something is left for want of room.

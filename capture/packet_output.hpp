@@ -20,17 +20,27 @@ public:
   /// `lossless`: wait for room. Throws Error where the stream is too small for the largest packet record.
   PacketOutput(RecordWriter writer, bool lossless, const std::atomic<bool>& stop);
 
-  /// Writes a packet, or counts it as dropped.
-  void deliver(const PacketDraft& draft) noexcept {
-    if (owes_ && !settle()) [[unlikely]]
-      return drop();
-    const std::uint32_t length = draft.record.header.length;
-    std::byte* place = writer_.claim(length);
-    if (!place && !(place = make_room(length))) [[unlikely]]
-      return drop();
-    draft.copy_to(place);
+  /// Place for a packet record of `length` octets, to be filled but for its header; or nullptr, and the packet is
+  /// counted as dropped.
+  [[nodiscard]] std::byte* claim(std::uint32_t length) noexcept {
+    std::byte* place = owes_ && !settle() ? nullptr : writer_.claim(length);
+    if (!place) [[unlikely]]
+      place = find_room(length);
+    return place;
+  }
+
+  /// Ends the packet claimed last.
+  void commit(std::uint32_t length) noexcept {
     writer_.commit(length, RecordKind::packet);
     ++delivered_;
+  }
+
+  /// Writes a packet, or counts it as dropped.
+  void deliver(const PacketDraft& draft) noexcept {
+    if (std::byte* place = claim(draft.record.header.length)) {
+      draft.copy_to(place);
+      commit(draft.record.header.length);
+    }
   }
 
   /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
@@ -55,7 +65,7 @@ private:
   /// How long a reader has to make room once somebody asked to stop.
   static constexpr std::uint64_t patience_ns = 2'000'000'000;
 
-  void drop() noexcept;
+  std::byte* find_room(std::uint32_t length) noexcept;
   bool settle() noexcept;
   std::byte* make_room(std::uint32_t length) noexcept;
 

@@ -5,6 +5,8 @@
 
 #include "capture/link_type.hpp"
 
+#include <atomic>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -51,7 +53,10 @@ public:
 
   /// Whether the frames given last have lost their octets, because the file was cut shorter under them. They must not
   /// be used then, and the next read fails.
-  [[nodiscard]] virtual bool lost() const noexcept { return false; }
+  [[nodiscard]] bool lost() const noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst); // the octets read until here were read before the flag
+    return *lost_ != 0;
+  }
 
   /// Whether packets are lost when they are not read in time. A pipe is not live: it waits.
   [[nodiscard]] virtual bool live() const noexcept { return false; }
@@ -73,13 +78,19 @@ public:
   [[nodiscard]] virtual std::string warning() const { return {}; }
 
 protected:
+  /// Where octets can get lost: what a signal handler sets then. Lives as long as the source.
+  void watch_loss(const volatile std::sig_atomic_t& flag) noexcept { lost_ = &flag; }
+
   Result fail(std::string text) noexcept {
     error_ = std::move(text);
     return {Status::failed, 0};
   }
 
 private:
+  static constexpr std::sig_atomic_t never = 0;
+
   std::string error_;
+  const volatile std::sig_atomic_t* lost_ = &never;
 };
 
 } // namespace orbweaver

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Fuzzes the dissector and the fragment cache: whatever a frame holds, the record is sound and nothing outside of the
-// frame is read. Input: link type, raw bytes mask, then frames, each after two octets of length and one of seconds.
+// Fuzzes the dissector and the fragment cache: whatever a frame holds, the record is sound, nothing outside of the
+// frame is read, and where the short way takes a frame its record is that of the long way. Input: link type, raw bytes
+// mask, then frames, each after two octets of length and one of seconds.
 #include "capture/dissector.hpp"
 #include "capture/flow_hash.hpp"
 #include "capture/fragments.hpp"
+#include "capture/plain_packet.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -45,6 +47,20 @@ void check_within(const Frame& frame, const std::uint8_t* octets, std::size_t le
   require(length == 0 || (octets >= frame.data && octets + length <= frame.data + frame.captured_length));
 }
 
+/// The record that the short way makes, if it takes the frame, against the draft's.
+template <std::uint8_t version>
+void check_plain(const Frame& frame, std::uint32_t wanted, Outcome outcome, PacketDraft draft) {
+  PlainPacket<version> packet;
+  if (!packet.fits(frame) || !packet.read(frame, wanted))
+    return;
+  require(outcome == Outcome::packet && draft.record.header.length == packet.record_bytes);
+  draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
+  std::uint64_t plain[packet.record_bytes / 8], drafted[packet.record_bytes / 8];
+  packet.write(packet.hash(1), reinterpret_cast<std::byte*>(plain));
+  draft.copy_to(drafted);
+  require(std::memcmp(plain + 1, drafted + 1, packet.record_bytes - sizeof(RecordHeader)) == 0);
+}
+
 class Run {
 public:
   void frame(const std::uint8_t* octets, std::uint32_t length, LinkType link, std::uint32_t wanted,
@@ -54,7 +70,10 @@ public:
     std::memcpy(copy.get(), octets, length);
     const Frame frame{copy.get(), second * 1'000'000'000, length, length + (second & 1 ? 1000 : 0), link};
     PacketDraft draft;
-    if (dissect(frame, wanted, draft) != Outcome::packet)
+    const Outcome outcome = dissect(frame, wanted, draft);
+    check_plain<4>(frame, wanted, outcome, draft);
+    check_plain<6>(frame, wanted, outcome, draft);
+    if (outcome != Outcome::packet)
       return;
     check_record(draft);
     check_within(frame, draft.options, draft.record.options_length);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The dissector's short way for what nearly all packets are: Ethernet, IP without options or extension headers, no
+// fragment, TCP or UDP with its header captured, nothing raw to carry along. Such a packet stays in registers until its
+// record is written, once, where it lies in the ring: 160 instructions a packet instead of 350 by way of a draft. What
+// it gives is exactly what dissect() gives; what it does not take is dissect()'s. Used on the capture thread.
+#pragma once
+
+#include "capture/flow_hash.hpp"
+#include "capture/octets.hpp"
+#include "capture/source.hpp"
+#include "common/dns_shape.hpp"
+#include "common/packet_record.hpp"
+#include "common/tcp.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+namespace orbweaver {
+
+template <std::uint8_t version>
+class PlainPacket {
+public:
+  static constexpr std::uint32_t record_bytes = sizeof(PacketRecord) + addresses_length(version);
+
+  /// Whether a frame may be one: Ethernet with this version's type.
+  [[nodiscard]] static bool fits(const Frame& frame) noexcept {
+    return frame.link == LinkType::ethernet && frame.captured_length >= link_octets + ip_octets + least_transport &&
+           be16(frame.data + 12) == (version == 4 ? 0x0800 : 0x86dd);
+  }
+
+  /// Reads a frame that fits. False: it is not plain, and nothing of this may be used. `wanted`: RawBytes.
+  [[nodiscard]] bool read(const Frame& frame, std::uint32_t wanted) noexcept {
+    const std::uint8_t* const ip = frame.data + link_octets;
+    time_ns_ = frame.time_ns;
+    if constexpr (version == 4) {
+      if (ip[0] != 0x45 || (be16(ip + 6) & 0x3fff) != 0) [[unlikely]]
+        return false;
+      bits_ = ip[6] & 0x80 ? PacketBits::evil : 0;
+      ip_length_ = be16(ip + 2);
+      protocol_ = ip[9];
+      traffic_class_ = ip[1];
+      ttl_ = ip[8];
+    } else {
+      if (ip[0] >> 4 != 6) [[unlikely]]
+        return false;
+      bits_ = 0;
+      ip_length_ = be16(ip + 4) + ip_octets;
+      protocol_ = ip[6];
+      traffic_class_ = static_cast<std::uint8_t>(be16(ip) >> 4);
+      ttl_ = ip[7];
+    }
+    // Among others where the length field is 0, as segmentation offload leaves it.
+    if (ip_length_ < ip_octets + least_transport) [[unlikely]]
+      return false;
+    const std::uint32_t captured = frame.captured_length - link_octets - ip_octets;
+    if (!(protocol_ == 6 ? read_tcp(ip + ip_octets, captured, wanted) : read_udp(ip + ip_octets, captured, wanted)))
+      return false;
+    read_endpoints(ip);
+    return true;
+  }
+
+  /// As flow_hash(), without the detour through memory.
+  [[nodiscard]] std::uint64_t hash(std::uint64_t seed) const noexcept {
+    return XXH3_64bits_withSeed(key_, key_bytes, seed);
+  }
+
+  /// Writes the record, but for its header; `place` has room for record_bytes.
+  void write(std::uint64_t hash, std::byte* place) const noexcept {
+    auto& record = *new (place) PacketRecord;
+    record.time_ns = time_ns_;
+    record.flow_hash = hash;
+    std::memcpy(&record.key, key_, sizeof record.key);
+    record.ip_length = ip_length_;
+    record.payload_length = payload_length_;
+    record.sequence = sequence_;
+    record.acknowledgement = acknowledgement_;
+    record.traffic_class = traffic_class_;
+    record.ttl = ttl_;
+    record.tcp_flags = tcp_flags_;
+    record.bits = bits_;
+    record.icmp_type = 0;
+    record.options_length = 0;
+    record.raw_length = 0;
+    std::memcpy(place + sizeof record, key_ + 1, addresses_length(version));
+  }
+
+private:
+  static constexpr std::uint32_t link_octets = 14;
+  static constexpr std::uint32_t ip_octets = version == 4 ? 20 : 40;
+  static constexpr std::uint32_t tcp_octets = 20;
+  static constexpr std::uint32_t least_transport = 8; // UDP's header
+  static constexpr std::size_t key_bytes = sizeof(FlowKeyHead) + addresses_length(version);
+
+  bool read_tcp(const std::uint8_t* segment, std::uint32_t captured, std::uint32_t wanted) noexcept {
+    if (captured < tcp_octets) [[unlikely]]
+      return false;
+    sequence_ = be32(segment + 4);
+    acknowledgement_ = be32(segment + 8);
+    tcp_flags_ = segment[13];
+    bits_ |= PacketBits::transport;
+    const std::uint32_t header = std::max((segment[12] >> 4) * 4u, tcp_octets);
+    const std::uint32_t length = ip_length_ - ip_octets;
+    payload_length_ = left_after(length, header);
+    if (wanted == RawBytes::none) [[likely]]
+      return true;
+    const std::uint32_t available = std::min(captured, length);
+    return !((tcp_flags_ & TCP_SYN) && (wanted & RawBytes::tcp_options)) &&
+           !((wanted & RawBytes::dns_payload) && available > header &&
+             may_be_dns_response(dns_over_tcp({segment + header, available - header})));
+  }
+
+  bool read_udp(const std::uint8_t* message, std::uint32_t captured, std::uint32_t wanted) noexcept {
+    constexpr std::uint32_t header = 8;
+    if (protocol_ != 17) [[unlikely]]
+      return false;
+    sequence_ = acknowledgement_ = 0;
+    tcp_flags_ = 0;
+    bits_ = static_cast<std::uint8_t>(bits_ | PacketBits::transport |
+                                      (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
+    std::uint32_t length = ip_length_ - ip_octets;
+    if (const std::uint32_t own_length = be16(message + 4); own_length >= header)
+      length = std::min(length, own_length);
+    payload_length_ = left_after(length, header);
+    const std::uint32_t available = std::min(captured, length);
+    return !((wanted & RawBytes::dns_payload) && available > header &&
+             may_be_dns_response({message + header, available - header}));
+  }
+
+  /// The canonical key, as set_endpoints() makes it, without a branch: nobody can predict who sent a packet, and each
+  /// wrong guess took 5 ns.
+  void read_endpoints(const std::uint8_t* ip) noexcept {
+    const std::uint64_t from_port = be16(ip + ip_octets), to_port = be16(ip + ip_octets + 2);
+    bool from_high;
+    if constexpr (version == 4) {
+      from_high = (std::uint64_t{be32(ip + 12)} << 16 | from_port) > (std::uint64_t{be32(ip + 16)} << 16 | to_port);
+      key_[1] = std::rotl(word(ip + 12), from_high * 32);
+    } else {
+      const bool tops_equal = be64(ip + 8) == be64(ip + 24), rests_equal = be64(ip + 16) == be64(ip + 32);
+      from_high = (be64(ip + 8) > be64(ip + 24)) | (tops_equal & (be64(ip + 16) > be64(ip + 32))) |
+                  (tops_equal & rests_equal & (from_port > to_port));
+      for (std::size_t i = 0; i < 2; ++i) {
+        const std::uint64_t from = word(ip + 8 + 8 * i), to = word(ip + 24 + 8 * i);
+        const std::uint64_t exchange = (from ^ to) & (std::uint64_t{0} - from_high);
+        key_[1 + i] = from ^ exchange;
+        key_[3 + i] = to ^ exchange;
+      }
+    }
+    const auto ports = static_cast<std::uint32_t>(from_port | to_port << 16);
+    key_[0] = key_head(std::rotl(ports, from_high * 16));
+    bits_ = static_cast<std::uint8_t>(bits_ | from_high * PacketBits::from_high);
+  }
+
+  /// A FlowKeyHead put together in a register (the lower endpoint's port in the lower half of `ports`): written field
+  /// by field and then read as a whole, it would have to wait for the store buffer.
+  [[nodiscard]] std::uint64_t key_head(std::uint32_t ports) const noexcept {
+    if constexpr (std::endian::native == std::endian::little)
+      return ports | std::uint64_t{protocol_} << 32 | std::uint64_t{version} << 40 | std::uint64_t{1} << 48;
+    else
+      return std::bit_cast<std::uint64_t>(FlowKeyHead{
+          {static_cast<std::uint16_t>(ports), static_cast<std::uint16_t>(ports >> 16)}, protocol_, version, 1, 0});
+  }
+
+  [[nodiscard]] static std::uint64_t word(const std::uint8_t* at) noexcept {
+    std::uint64_t value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
+
+  std::uint64_t time_ns_;
+  std::uint64_t key_[key_bytes / 8]; ///< FlowKeyHead and addresses, as the record has them
+  std::uint32_t ip_length_, payload_length_;
+  std::uint32_t sequence_, acknowledgement_;
+  std::uint8_t protocol_, traffic_class_, ttl_, tcp_flags_, bits_;
+};
+
+} // namespace orbweaver
