@@ -101,7 +101,8 @@ void Join::flow(std::size_t stream, const FlowRecord& flow) {
   if (flows_.is_full())
     remove_oldest_flow();
   auto& source = streams_[stream];
-  auto& entry = flows_.add(flow, source.record_bytes, static_cast<std::uint16_t>(stream), source.clock_s);
+  const auto came_s = std::max(source.clock_s, flow.last_ns / second_ns); // also where no tick came before it
+  auto& entry = flows_.add(flow, source.record_bytes, static_cast<std::uint16_t>(stream), came_s);
 
   candidates_.clear();
   for (const bool reversed : {false, true})
