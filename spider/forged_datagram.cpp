@@ -60,8 +60,10 @@ void put(std::vector<std::uint8_t>& datagram, std::size_t at, std::uint16_t valu
 void fill_header_checksum(std::vector<std::uint8_t>& datagram) {
   constexpr std::size_t at = 10;
   put(datagram, at, 0);
-  const std::uint16_t sum = Tins::Utils::sum_range(datagram.data(), datagram.data() + ip4_header_octets);
-  put(datagram, at, static_cast<std::uint16_t>(~sum));
+  // Summed in the machine's order, and so stored in it (RFC 1071, 2).
+  const auto checksum =
+      static_cast<std::uint16_t>(~Tins::Utils::sum_range(datagram.data(), datagram.data() + ip4_header_octets));
+  std::memcpy(&datagram.at(at), &checksum, sizeof checksum);
 }
 
 } // namespace
