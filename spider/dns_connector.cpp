@@ -149,7 +149,8 @@ private:
     result_.state = state;
     result_.stop_ns = realtime_ns();
     const Completion done = std::move(done_);
-    done(std::move(result_)); // may destroy this
+    ConnectResult result = std::move(result_);
+    done(std::move(result)); // may destroy this, but not what it is given
   }
 
   void close() noexcept {
