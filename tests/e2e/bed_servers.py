@@ -152,7 +152,9 @@ async def serve(interface):
     loop = asyncio.get_running_loop()
     for family, where in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
         await asyncio.start_server(serve_dns, where, bed_paths.PORT_DNS, family=family, backlog=4096)
-        await asyncio.start_server(serve_h2c, where, bed_paths.PORT_H2C, family=family, backlog=4096)
+        fast = socket.create_server((where, bed_paths.PORT_H2C), family=family, backlog=4096)
+        fast.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 4096)
+        await asyncio.start_server(serve_h2c, sock=fast)
     for family in (4, 6):
         for host in range(1, bed_paths.ZERO_TAKEN_HOSTS + 1):
             datagrams = datagram_socket(family, host)

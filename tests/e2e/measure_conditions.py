@@ -93,7 +93,7 @@ def h2(path, kind, family):
 
 def evilbit(path, kind, family):
     if family == 6:  # there is no such bit in IPv6: nothing is sent
-        return ["pathspider.not_observed"]
+        return ["pathspider.not_observed", "pathspider.missed_flows:2"]
     if not answers(path, kind):
         return ["evilbit.connectivity.offline"]
     if path == "evil-dropped":
