@@ -3,9 +3,12 @@
 #include "common/error.hpp"
 #include "common/stage.hpp"
 #include "config.hpp"
+#include "tools/filter_command.hpp"
 #include "tools/measure_command.hpp"
+#include "tools/metadata.hpp"
 #include "tools/observe_command.hpp"
 #include "tools/stats_command.hpp"
+#include "tools/upload_command.hpp"
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>
@@ -33,12 +36,18 @@ int run_command(int argc, char** argv) {
   app.require_subcommand(0, 1);
   ObserveOptions observe_options;
   MeasureOptions measure_options;
+  FilterOptions filter_options;
+  MetadataOptions metadata_options;
+  UploadOptions upload_options;
   StatsOptions stats_options;
   if (is_command(argc, argv, "measure"))
     for (auto& plugin : describe_plugins())
       measure_options.plugins.push_back({std::move(plugin), {}});
   const auto& observe_app = add_observe_command(app, observe_options);
   const auto& measure_app = add_measure_command(app, measure_options);
+  const auto& filter_app = add_filter_command(app, filter_options);
+  const auto& metadata_app = add_metadata_command(app, metadata_options);
+  const auto& upload_app = add_upload_command(app, upload_options);
   const auto& stats_app = add_stats_command(app, stats_options);
   const auto& top_app = add_top_command(app, stats_options);
   try {
@@ -53,6 +62,12 @@ int run_command(int argc, char** argv) {
     return observe(observe_options);
   if (measure_app.parsed())
     return measure(measure_options);
+  if (filter_app.parsed())
+    return filter(filter_options);
+  if (metadata_app.parsed())
+    return write_metadata(metadata_options);
+  if (upload_app.parsed())
+    return upload(upload_options);
   if (stats_app.parsed() || top_app.parsed())
     return stats(stats_options);
   std::fputs(app.help().c_str(), stderr);

@@ -7,7 +7,7 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint64_t max_workers = 1'000'000;
+constexpr std::uint64_t max_workers = 100'000; // as the spider has it
 constexpr double max_timeout_s = 3600;
 
 /// Seconds or connections a second: a number within bounds, both included.
@@ -32,6 +32,20 @@ void add_job_options(CLI::App& app, MeasureOptions& options) {
       ->type_name("S")
       ->check(number(0.1, max_timeout_s))
       ->capture_default_str();
+}
+
+/// What the results say of this machine; the spider looks none of it up.
+void add_path_options(CLI::App& app, MeasureOptions& options) {
+  const auto append = [&options](const std::vector<std::string>& addresses) {
+    for (const auto& address : addresses)
+      options.spider_arguments.push_back("--public-address=" + address);
+  };
+  app.add_option_function<std::vector<std::string>>("--public-address", append,
+                                                    "This machine's address as others see it; one of each family")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
+  hand_on(app, options.spider_arguments, "--asn", "N", "Autonomous system of this machine")
+      ->transform(whole_number(0, UINT32_MAX));
 }
 
 void add_watch_options(CLI::App& app, MeasureOptions& options) {
@@ -68,6 +82,7 @@ CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options) {
     app.add_flag_callback(
         "--output-flows", [&options] { options.merger_arguments.emplace_back("--output-flows"); },
         "With each result the flows that it rests on");
+    add_path_options(app, options);
   });
   add_group(app, "Processes", [&] {
     add_machine_options(app, options, "capture, observers, merger, spider");
@@ -80,6 +95,7 @@ CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options) {
     auto& choice = options.plugins[i];
     auto& plugin = add_plugin_command(app, choice.plugin, choice.arguments);
     plugin.group("Plugins");
+    plugin.footer("The options of orbweaver measure may stand behind the plugin's name too.");
     plugin.preparse_callback([&options, i](std::size_t) { options.chosen = i; });
   }
   return app;

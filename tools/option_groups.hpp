@@ -31,6 +31,7 @@ void add_machine_options(CLI::App& app, RunOptions& options, const std::string& 
 void add_group(CLI::App& app, const std::string& heading, const auto& add) {
   app.option_defaults()->group(heading);
   add();
+  app.option_defaults()->group("Options");
 }
 
 } // namespace orbweaver

@@ -6,7 +6,7 @@ _orbweaver() {
   _init_completion -s || return
   local command= word
   for word in "${words[@]:1:cword-1}"; do
-    case $word in observe | stats | top) command=$word && break ;; esac
+    case $word in observe | measure | filter | metadata | upload | stats | top) command=$word && break ;; esac
   done
   case $command:$prev in
     observe:-i | observe:--input)
@@ -14,20 +14,51 @@ _orbweaver() {
       COMPREPLY+=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$cur"))
       return
       ;;
-    observe:-o | observe:--output | observe:--summary) _filedir && return ;;
+    measure:-i | measure:--interface)
+      COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$cur"))
+      return
+      ;;
+    observe:-o | measure:-o | *:--output | *:--summary | measure:--input | filter:--input | upload:--metadata)
+      _filedir && return
+      ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
     observe:--filter | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
       observe:--observers | observe:--cpus | observe:--*-mib | observe:--session) return ;;
+    measure:--connect)
+      COMPREPLY=($(compgen -W 'tcp http https dnstcp dnsudp tcpsyn' -- "$cur"))
+      return
+      ;;
+    measure:-w | measure:--workers | measure:--rate | measure:--timeout | measure:--public-address | measure:--asn | \
+      measure:--filter | measure:--*-timeout | measure:--max-flows | measure:--settle | measure:--missed-after | \
+      measure:--observers | measure:--cpus | measure:--*-mib | measure:--session | filter:--dp | metadata:--extra | \
+      upload:--url | upload:--campaign | upload:--token | upload:--add | upload:--retries) return ;;
+    metadata:-t | metadata:--filetype) COMPREPLY=(ps-ndjson) && return ;;
   esac
   case $command:$cur in
     :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
-    :*) COMPREPLY=($(compgen -W 'observe stats top' -- "$cur")) ;;
+    :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete-timeout --count --cpus --digest --filter
         --flow-ring-mib --help --huge-pages --idle-timeout --input --list-chains --max-flows --observers --output
         --packet-ring-mib --promiscuous --reader --session --snaplen --summary' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | cut -d' ' -f1)" -- "$cur")) ;;
+    measure:-*)
+      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete-timeout --connect --cpus --csv-input
+        --filter --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib --max-flows
+        --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate --session --settle
+        --summary --timeout --workers' -- "$cur"))
+      ;;
+    measure:*)
+      COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))
+      ;;
+    filter:-*) COMPREPLY=($(compgen -W '--csv-input --dp --help --input' -- "$cur")) ;;
+    metadata:-*) COMPREPLY=($(compgen -W '--extra --filetype --help' -- "$cur")) ;;
+    upload:-*)
+      COMPREPLY=($(compgen -W '--add --campaign --help --metadata --retries --token --url' -- "$cur"))
+      ;;
+    filter:*) ;;
+    metadata:* | upload:*) _filedir ;;
     stats:-*) COMPREPLY=($(compgen -W '--help --json --prometheus --watch' -- "$cur")) ;;
     top:-*) COMPREPLY=($(compgen -W '--help --json --prometheus' -- "$cur")) ;;
     *)

@@ -9,10 +9,19 @@ function __orbweaver_sessions
     ls /dev/shm 2>/dev/null | string replace -rf '^orbweaver\.(.*)\.control$' '$1'
 end
 
+function __orbweaver_plugins
+    orbweaver measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\)  */\1\t/p'
+end
+
 set -l observe '__fish_seen_subcommand_from observe'
+set -l measure '__fish_seen_subcommand_from measure'
 set -l look '__fish_seen_subcommand_from stats top'
 complete -c orbweaver -f
 complete -c orbweaver -n __fish_use_subcommand -a observe -d 'Measure flows passively'
+complete -c orbweaver -n __fish_use_subcommand -a measure -d 'Measure paths actively'
+complete -c orbweaver -n __fish_use_subcommand -a filter -d 'Prepare jobs'
+complete -c orbweaver -n __fish_use_subcommand -a metadata -d 'Write the metadata of results'
+complete -c orbweaver -n __fish_use_subcommand -a upload -d 'Send results to an observatory'
 complete -c orbweaver -n __fish_use_subcommand -a stats -d 'Show the counters of a running session'
 complete -c orbweaver -n __fish_use_subcommand -a top -d 'The same each second'
 complete -c orbweaver -n __fish_use_subcommand -l version -d 'Print the version'
@@ -26,6 +35,30 @@ for option in filter snaplen count idle-timeout complete-timeout active-timeout 
 end
 for flag in promiscuous digest huge-pages busy-poll list-chains
     complete -c orbweaver -n $observe -l $flag
+end
+complete -c orbweaver -n $measure -a '(__orbweaver_plugins)'
+complete -c orbweaver -n $measure -s i -l interface -xa '(ls /sys/class/net)' -d 'Where connections go out'
+complete -c orbweaver -n $measure -l input -rF -d 'Jobs'
+complete -c orbweaver -n $measure -s o -l output -rF -d 'Where results go'
+complete -c orbweaver -n $measure -l summary -rF -d 'Counters and ledger as JSON'
+complete -c orbweaver -n $measure -l connect -xa 'tcp http https dnstcp dnsudp tcpsyn' -d 'Kind of connection'
+complete -c orbweaver -n $measure -s w -l workers -x -d 'Connections at once'
+for option in rate timeout public-address asn filter idle-timeout complete-timeout active-timeout max-flows settle missed-after observers cpus packet-ring-mib flow-ring-mib job-ring-mib session
+    complete -c orbweaver -n $measure -l $option -x
+end
+for flag in csv-input output-flows huge-pages busy-poll
+    complete -c orbweaver -n $measure -l $flag
+end
+complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l input -rF -d 'Jobs'
+complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l csv-input -d 'Jobs are CSV'
+complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l dp -x -d 'Port for every job'
+complete -c orbweaver -n '__fish_seen_subcommand_from metadata' -F
+complete -c orbweaver -n '__fish_seen_subcommand_from metadata' -s t -l filetype -xa ps-ndjson
+complete -c orbweaver -n '__fish_seen_subcommand_from metadata' -l extra -x -d TAG:VALUE
+complete -c orbweaver -n '__fish_seen_subcommand_from upload' -F
+complete -c orbweaver -n '__fish_seen_subcommand_from upload' -l metadata -rF
+for option in url campaign token add retries
+    complete -c orbweaver -n '__fish_seen_subcommand_from upload' -l $option -x
 end
 complete -c orbweaver -n $look -a '(__orbweaver_sessions)'
 complete -c orbweaver -n $look -l json -d 'As JSON'

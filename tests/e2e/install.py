@@ -27,10 +27,11 @@ class Install(support.TestCase):
 
         flows = run(find("bin/orbweaver"), "observe", "-i", TROUBLES, "basic", check=0).stdout
         self.assertEqual(flow_lines(flows), flow_lines(observe(TROUBLES, "basic").stdout))
-        for stage in ("capture", "observer", "merger"):
+        for stage in ("capture", "observer", "spider", "merger"):
             find(f"bin/orbweaver-{stage}")
             find(f"share/man/man1/orbweaver-{stage}.1")
         find("share/man/man1/orbweaver.1")
+        find("share/man/man1/orbweaver-measure.1")
         find("share/bash-completion/completions/orbweaver")
         find("share/zsh/vendor-completions/_orbweaver")
         find("share/fish/vendor_completions.d/orbweaver.fish")
@@ -41,9 +42,12 @@ class Install(support.TestCase):
             name = os.path.basename(page).removesuffix(".1")
             with open(page) as file:
                 text = file.read().replace("\\-", "-")
-            commands = [[], ["observe"], ["stats"]] if name == "orbweaver" else [[]]
+            program, commands = {
+                "orbweaver": (name, [[], ["observe"], ["stats"]]),
+                "orbweaver-measure": ("orbweaver", [["measure"], ["filter"], ["metadata"], ["upload"]]),
+            }.get(name, (name, [[]]))
             for command in commands:
-                shown = run(support.program(name), *command, "--help", check=0).stdout
+                shown = run(support.program(program), *command, "--help", check=0).stdout
                 for word in shown.split():
                     option = word.split(",")[-1].split("=")[0]
                     if word.startswith("-") and option.startswith("--") and option.strip("-").replace("-", "").isalpha():

@@ -65,7 +65,7 @@ class Usage(support.TestCase):
         self.assertIn("tcp port", result.stderr)
 
     def test_every_program_has_help_and_version(self):
-        for name in ("orbweaver", "orbweaver-capture", "orbweaver-observer", "orbweaver-merger"):
+        for name in ("orbweaver", "orbweaver-capture", "orbweaver-observer", "orbweaver-spider", "orbweaver-merger"):
             self.assertIn("--version", run(program(name), "--help", check=0).stdout)
             self.assertRegex(run(program(name), "--version", check=0).stdout, r"^orbweaver\S* \d+\.\d+\.\d+\n$")
 

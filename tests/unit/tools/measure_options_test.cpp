@@ -109,6 +109,14 @@ TEST_CASE("options may stand before and after the plugin's name, and go to the s
   CHECK(has(plan.stages[1], "--idle-timeout=20"));
 }
 
+TEST_CASE("what others know this machine by goes to the spider") {
+  const auto plan =
+      FrontCommand().plan("-i eth0 --public-address 192.0.2.1 --public-address 2001:db8::1 --asn 64500 ecn");
+  CHECK(has(plan.stages.back(), "--public-address=192.0.2.1"));
+  CHECK(has(plan.stages.back(), "--public-address=2001:db8::1"));
+  CHECK(has(plan.stages.back(), "--asn=64500"));
+}
+
 TEST_CASE("forged packets are watched for as long as an answer may take, at least") {
   CHECK(FrontCommand().plan("-i eth0 --timeout 3 evilbit").settle == std::chrono::seconds(3));
   CHECK(FrontCommand().plan("-i eth0 --timeout 3 --settle 4.5 evilbit").settle == std::chrono::milliseconds(4500));
@@ -123,7 +131,8 @@ TEST_CASE("a plugin whose targets connect to us is joined by the source") {
 TEST_CASE("a mistyped plugin or option of a measurement is answered with the nearest one") {
   const auto error = [](const std::string& line) { return FrontCommand().parse(line); };
   CHECK(error("-i eth0 enc") == "no plugin 'enc'; did you mean 'ecn'? (see orbweaver measure --help)");
-  CHECK(error("-i eth0 --ratee 5 ecn") == "no option '--ratee'; did you mean '--rate'? (see orbweaver measure --help)");
+  CHECK(error("-i eth0 --ratee 5 ecn") ==
+        "no option '--ratee'; did you mean '--rate'? (see orbweaver measure ecn --help)");
   CHECK(error("-i eth0 ecn --conect tcp") ==
         "no option '--conect'; did you mean '--connect'? (see orbweaver measure ecn --help)");
 }
