@@ -8,7 +8,6 @@ namespace orbweaver {
 namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
-constexpr std::size_t let_go_places = 1 << 17;
 
 /// How far the clocks of a connection and of its first packet may differ for the packet to be its own: more than their
 /// resolution, less than any time after which a port is used again.
@@ -46,7 +45,7 @@ std::uint32_t widest(const std::vector<std::uint32_t>& record_bytes) noexcept {
 
 Join::Join(const std::vector<std::uint32_t>& stream_record_bytes, const JoinOptions& options, JoinSink& sink)
     : options_(options), sink_(sink), flows_(widest(stream_record_bytes), options.max_flows, options.server_mode),
-      let_go_(let_go_places) {
+      let_go_(options.remembered) {
   for (const auto bytes : stream_record_bytes)
     streams_.push_back({.record_bytes = bytes, .clock_s = 0, .losses = {}});
   update_clock();
@@ -176,7 +175,7 @@ void Join::miss(ConnectionRef ref, MissedCause cause) {
 
 MissedCause Join::cause(const WaitingList::Connection& connection) const noexcept {
   const auto hash = connection.key.hash();
-  const auto& gone = let_go_[hash & (let_go_places - 1)];
+  const auto& gone = let_go_[hash & (let_go_.size() - 1)];
   const Span time{gone.first_s * second_ns, (std::uint64_t{gone.last_s} + 1) * second_ns};
   if (gone.key_hash == hash && gap(time, {connection.start_ns, connection.stop_ns}) <= slack_ns)
     return MissedCause::expired;
@@ -226,8 +225,8 @@ void Join::remove_oldest_flow() noexcept {
     const auto& flow = leaving.flow();
     for (const bool reversed : {false, true}) {
       const auto hash = key_of(flow, options_.server_mode, reversed).hash();
-      let_go_[hash & (let_go_places - 1)] = {hash, static_cast<std::uint32_t>(flow.first_ns / second_ns),
-                                             static_cast<std::uint32_t>(flow.last_ns / second_ns)};
+      let_go_[hash & (let_go_.size() - 1)] = {hash, static_cast<std::uint32_t>(flow.first_ns / second_ns),
+                                              static_cast<std::uint32_t>(flow.last_ns / second_ns)};
     }
   }
   flows_.remove_oldest();

@@ -54,7 +54,8 @@ struct JoinOptions {
   /// An observer lets a flow go 30 s after its last packet and 5 s for late ones; 25 s more because a close that nobody
   /// answers goes on for a while after the connection has ended: that keeps its flow open.
   std::uint64_t missed_after_s = 30 + 5 + 25;
-  std::uint32_t max_flows = 1 << 20; ///< that are kept; a power of two
+  std::uint32_t max_flows = 1 << 20;  ///< that are kept; a power of two
+  std::uint32_t remembered = 1 << 17; ///< flows that left unclaimed, known by a hash to have been there; a power of two
 };
 
 struct JoinCounters {
