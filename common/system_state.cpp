@@ -6,6 +6,7 @@
 #include "common/system_state.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
 #include "common/net_namespace.hpp"
 #include "common/shared_memory.hpp"
 
@@ -35,21 +36,6 @@ constexpr std::string_view state_suffix = ".state";
 constexpr const char* shm_directory = "/dev/shm/";
 /// How long a restorer waits for an nft program that a killed spider left running.
 constexpr int lock_patience_ms = 5000;
-
-class File {
-public:
-  explicit File(int fd = -1) noexcept : fd_(fd) {}
-  File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  File& operator=(File&&) = delete;
-  ~File() {
-    if (fd_ >= 0)
-      close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
-private:
-  int fd_;
-};
 
 std::string journal_path(const std::string& session) {
   return shm_directory + std::string(segment_prefix) + session + std::string(state_suffix);
@@ -103,7 +89,7 @@ std::string read_all(int fd) {
 
 /// A sysctl's value without its line end, or nothing: errno says why.
 std::optional<std::string> read_sysctl(const std::string& name) {
-  const File file(open(sysctl_path(name).c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(open(sysctl_path(name).c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0)
     return std::nullopt;
   std::string value = read_all(file.get());
@@ -114,7 +100,7 @@ std::optional<std::string> read_sysctl(const std::string& name) {
 
 /// 0, or errno.
 int write_sysctl(const std::string& name, const std::string& value) {
-  const File file(open(sysctl_path(name).c_str(), O_WRONLY | O_CLOEXEC));
+  const FileDescriptor file(open(sysctl_path(name).c_str(), O_WRONLY | O_CLOEXEC));
   return file.get() >= 0 && write(file.get(), value.data(), value.size()) >= 0 ? 0 : errno;
 }
 
@@ -132,7 +118,7 @@ std::string sysctl_problem(const std::string& name, int error) {
 /// Runs `nft` with that script; returns what it printed where it failed. It holds the lock of `journal` too.
 std::optional<std::string> run_nft(std::vector<const char*> arguments, const std::string& script, int journal) {
   // A file, not a pipe: what is given is there as a whole, however this process ends.
-  const File input(memfd_create("nft", MFD_CLOEXEC)), output(memfd_create("nft", MFD_CLOEXEC));
+  const FileDescriptor input(memfd_create("nft", MFD_CLOEXEC)), output(memfd_create("nft", MFD_CLOEXEC));
   if (input.get() < 0 || output.get() < 0 || !write_all(input.get(), script) || lseek(input.get(), 0, SEEK_SET) != 0)
     return "no memory for its input: " + errno_text();
   posix_spawn_file_actions_t actions;
@@ -230,19 +216,19 @@ std::vector<std::string> sessions_with_state() {
 
 /// The journal of a session, locked, or nothing where there is none or somebody holds it.
 struct Locked {
-  File file;
+  FileDescriptor file;
   bool held = false; ///< by somebody else
 };
 
 Locked lock_journal(const std::string& session, int patience_ms) {
   const std::string path = journal_path(session);
-  File file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (file.get() < 0)
-    return {File(), false};
+    return {FileDescriptor(), false};
   if (!lock(file.get(), patience_ms))
-    return {File(), true};
+    return {FileDescriptor(), true};
   // It may have been removed meanwhile by who held it.
-  return {still_there(file.get()) ? std::move(file) : File(), false};
+  return {still_there(file.get()) ? std::move(file) : FileDescriptor(), false};
 }
 
 void append(std::vector<std::string>& to, std::vector<std::string>&& more) {
@@ -250,9 +236,9 @@ void append(std::vector<std::string>& to, std::vector<std::string>&& more) {
 }
 
 /// A new journal, locked.
-File make_journal(const std::string& path) {
+FileDescriptor make_journal(const std::string& path) {
   for (;;) {
-    File file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
     if (file.get() < 0)
       throw Error("cannot make " + path + ": " + errno_text() +
                   (errno == EEXIST ? "; it says what another network namespace, or one that could not be restored, "
@@ -266,12 +252,12 @@ File make_journal(const std::string& path) {
 
 /// The namespace of a journal that another process holds.
 std::optional<NetNamespace> namespace_of(const std::string& session) {
-  const File file(open(journal_path(session).c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(open(journal_path(session).c_str(), O_RDONLY | O_CLOEXEC));
   return file.get() < 0 ? std::nullopt : parse(read_all(file.get())).space;
 }
 
 /// Restores by a journal that is locked, and removes it where all is well.
-std::vector<std::string> restore_locked(const std::string& session, const File& file) {
+std::vector<std::string> restore_locked(const std::string& session, const FileDescriptor& file) {
   std::vector<std::string> done, failed;
   const Entries entries = parse(read_all(file.get()));
   if (entries.space && entries.space != NetNamespace::current()) {
@@ -291,7 +277,7 @@ std::vector<std::string> restore_locked(const std::string& session, const File& 
 
 struct SystemState::Journal {
   std::string session;
-  File file;
+  FileDescriptor file;
   std::map<std::string, std::string> values; ///< sysctls as they are now, of those in the journal
   std::string nftables;                      ///< the table as it is now
   bool has_table = false;                    ///< the journal says that there may be one
@@ -356,7 +342,7 @@ void SystemState::set_nftables(const std::string& body) {
 
 void SystemState::check_rights(const std::vector<std::string>& sysctls, bool nftables) {
   for (const auto& name : sysctls) {
-    const File file(open(sysctl_path(name).c_str(), O_WRONLY | O_CLOEXEC));
+    const FileDescriptor file(open(sysctl_path(name).c_str(), O_WRONLY | O_CLOEXEC));
     if (file.get() < 0)
       throw Error(sysctl_problem(name, errno));
   }

@@ -6,6 +6,7 @@
 #include "spider/clock.hpp"
 #include "spider/connectors.hpp"
 #include "spider/job_output.hpp"
+#include "spider/socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -75,6 +76,7 @@ private:
   void round() {
     loop_.run_once(pause());
     now_ns_ = monotonic_ns();
+    eager_ = output_.waiting();
     if (!output_.waiting()) {
       synchronized() ? step_batch() : take_jobs();
       start_connections();
@@ -90,9 +92,11 @@ private:
   [[nodiscard]] milliseconds pause() const noexcept {
     if (output_.waiting())
       return milliseconds(1);
-    if (!ready_.empty() && !held_back())
+    if (held_back())
+      return std::min(milliseconds((allowed_ns_ - now_ns_) / 1'000'000 + 1), milliseconds(longest_sleep));
+    if (eager_)
       return milliseconds(0);
-    return interval_ns_ > 0 || !batch_.empty() ? milliseconds(1) : longest_sleep;
+    return batch_.empty() || batch_running_ ? longest_sleep : milliseconds(5);
   }
 
   // Jobs
@@ -194,6 +198,7 @@ private:
     for (unsigned starts = 0; !ready_.empty() && starts < max_starts && !held_back(); ++starts) {
       const Index worker = ready_.front();
       ready_.pop_front();
+      eager_ = true;
       if (interval_ns_ > 0)
         allowed_ns_ = std::max(allowed_ns_, now_ns_ - std::min(now_ns_, rate_slack_ns)) + interval_ns_;
       start(worker);
@@ -206,6 +211,8 @@ private:
     if (connections_ == 0) {
       worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
                                        [this, index](std::vector<std::string>&& results) { worked(index, results); });
+      if (!worker.connection)
+        worked(index, {});
       return;
     }
     prepare(worker);
@@ -383,6 +390,7 @@ private:
   std::uint64_t jobs_finished_ = 0;
   std::uint64_t connections_open_ = 0;
   std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
+  bool eager_ = true;                     ///< there may be more to start at once
   bool input_waits_ = false;
   bool input_ended_ = false;
   bool reader_gone_ = false;

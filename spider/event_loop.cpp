@@ -2,8 +2,8 @@
 #include "spider/event_loop.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
 #include "common/wait.hpp"
-#include "spider/socket.hpp"
 #include "spider/timer_heap.hpp"
 
 #include <algorithm>

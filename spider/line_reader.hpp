@@ -3,7 +3,7 @@
 // by the job reader; one thread.
 #pragma once
 
-#include "spider/socket.hpp"
+#include "common/file_descriptor.hpp"
 
 #include <cstddef>
 #include <cstdint>
