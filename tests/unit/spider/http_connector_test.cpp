@@ -300,8 +300,7 @@ TEST_CASE("many requests at once each have a connection of their own, and one th
     connections.push_back(connector.start(request_to(server, ConnectKind::http),
                                           [&](ConnectResult&& result) { ok += result.state == ConnectionState::ok; }));
   auto given_up = connector.start(request_to(silent, ConnectKind::http), [&](ConnectResult&&) { ok = -1000; });
-  for (int i = 0; i < 100 && ok < 50; ++i)
-    loop.run_once(std::chrono::milliseconds(50));
+  run_until(loop, [&] { return ok == 50; });
   given_up.reset();
   for (int i = 0; i < 15; ++i)
     loop.run_once(std::chrono::milliseconds(50));

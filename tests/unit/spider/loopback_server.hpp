@@ -165,18 +165,27 @@ inline ConnectRequest request_to(const Server& server, ConnectKind kind) {
   return request;
 }
 
+/// Runs the loop until that holds; false where it does not within ten seconds.
+template <typename Condition>
+bool run_until(EventLoop& loop, Condition&& holds) {
+  using namespace std::chrono;
+  for (const auto deadline = steady_clock::now() + seconds(10); !holds();) {
+    if (steady_clock::now() > deadline)
+      return false;
+    loop.run_once(milliseconds(50));
+  }
+  return true;
+}
+
 /// Makes a connection to its end.
 inline ConnectResult run(EventLoop& loop, Connector& connector, const ConnectRequest& request) {
-  using namespace std::chrono;
   std::optional<ConnectResult> result;
   const auto connection = connector.start(request, [&](ConnectResult&& ended) {
     CHECK(!result);
     result = std::move(ended);
   });
   CHECK(!result);
-  for (const auto deadline = steady_clock::now() + seconds(10); !result && steady_clock::now() < deadline;)
-    loop.run_once(milliseconds(50));
-  REQUIRE(result);
+  REQUIRE(run_until(loop, [&] { return result.has_value(); }));
   CHECK(result->start_ns > 0);
   CHECK(result->stop_ns >= result->start_ns);
   return std::move(*result);

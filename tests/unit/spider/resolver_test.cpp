@@ -52,9 +52,7 @@ std::vector<std::string> look_up(const std::vector<std::string>& servers, const 
       found->push_back(address_text(one));
   });
   CHECK(!found);
-  for (int i = 0; i < 200 && !found; ++i)
-    loop.run_once(std::chrono::milliseconds(20));
-  REQUIRE(found);
+  REQUIRE(run_until(loop, [&] { return found.has_value(); }));
   return *found;
 }
 
@@ -73,9 +71,7 @@ std::vector<std::string> resolve(const std::vector<std::string>& servers, const 
     results = std::move(given);
     work.reset(); // as the engine does
   });
-  for (int i = 0; i < 200 && !results; ++i)
-    loop.run_once(std::chrono::milliseconds(20));
-  REQUIRE(results);
+  REQUIRE(run_until(loop, [&] { return results.has_value(); }));
   return *results;
 }
 
@@ -145,8 +141,7 @@ TEST_CASE("many look-ups run at once") {
     under_way.push_back(
         resolver.look_up(std::string("n").append(std::to_string(i)).append(".example.org"),
                          [&](std::vector<FlowAddress>&& addresses) { found += addresses.size() == 3; }));
-  for (int i = 0; i < 200 && found < 200; ++i)
-    loop.run_once(std::chrono::milliseconds(50));
+  run_until(loop, [&] { return found == 200; });
   CHECK(found == 200);
 }
 
