@@ -13,12 +13,13 @@ bool JobReader::take(std::string_view line, Job& job) {
     JobParser::csv(line, job);
   else
     parser_.ndjson(line, job);
-  if (options_.by_domain) {
+  const bool has_dip = job.destination.version != 0;
+  if (options_.by_domain || (options_.by_either && !has_dip)) {
     if (job.domain.empty())
-      throw BadJob("it has no domain");
+      throw BadJob(options_.by_either ? "it has neither dip nor domain" : "it has no domain");
     return targets_.insert(job.domain);
   }
-  if (job.destination.version == 0)
+  if (!has_dip)
     throw BadJob("it has no dip");
   // As octets: an address can be written in more ways than one.
   const std::size_t octets = job.destination.version == 4 ? 4 : 16;

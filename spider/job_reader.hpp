@@ -16,6 +16,7 @@ namespace orbweaver {
 struct JobReaderOptions {
   bool csv = false;       ///< lines are CSV, not NDJSON
   bool by_domain = false; ///< a job's target is its `domain`; else its `dip`
+  bool by_either = false; ///< a job's target is its `dip`, or its `domain` where it has none
 };
 
 struct JobReaderCounters {

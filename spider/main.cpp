@@ -8,6 +8,7 @@
 #include "config.hpp"
 #include "spider/engine.hpp"
 #include "spider/forge_sender.hpp"
+#include "spider/job_filter.hpp"
 #include "spider/plugin_set.hpp"
 
 #include <CLI/CLI.hpp>
@@ -32,6 +33,8 @@ struct Options {
   bool csv = false;
   unsigned ring_mib = 4;
   bool describe = false;
+  bool filter = false;
+  std::optional<std::uint16_t> filter_port;
 };
 
 /// A plugin of the command line.
@@ -46,6 +49,25 @@ void describe(const std::vector<Candidate>& candidates) {
   for (const auto& candidate : candidates)
     plugins.push_back(candidate.entry.description);
   std::puts(plugins_json(plugins).c_str());
+}
+
+/// Names the first bad lines.
+JobReader::BadLine bad_line_namer(const std::string& input) {
+  return [input = input == "-" ? std::string("standard input") : input,
+          named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
+    if (named++ < max_named_lines)
+      spdlog::warn("{}, line {}: {}", input, line, why);
+  };
+}
+
+int filter(const Options& options) {
+  JobReader jobs(options.input, {.csv = options.csv, .by_domain = false, .by_either = true},
+                 bad_line_namer(options.input));
+  filter_jobs(jobs, options.filter_port, stdout);
+  const auto& counters = jobs.counters();
+  spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
+               counters.lines_duplicate);
+  return exit_done;
 }
 
 /// Which rights a plugin's configurations need: asked before any packet is sent.
@@ -85,13 +107,9 @@ int run(Options& options, const Candidate& candidate) {
   set_up_addresses(options, description);
   allow_descriptors(options.spider.workers);
 
-  std::uint64_t named = 0;
-  JobReader jobs(options.input, {.csv = options.csv, .by_domain = description.connect_kinds.empty()},
-                 [&](std::uint64_t line, const std::string& why) {
-                   if (named++ < max_named_lines)
-                     spdlog::warn("{}, line {}: {}", options.input == "-" ? "standard input" : options.input, line,
-                                  why);
-                 });
+  JobReader jobs(options.input,
+                 {.csv = options.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
+                 bad_line_namer(options.input));
   const auto configurations = plugin->configurations();
   std::optional<ForgeSender> sender;
   std::optional<SystemState> state;
@@ -119,8 +137,8 @@ int run(Options& options, const Candidate& candidate) {
   if (state)
     for (const std::string& left : state->restore())
       result = {false, left};
-  if (named > max_named_lines)
-    spdlog::warn("{} bad lines in all", named);
+  if (jobs.counters().lines_bad > max_named_lines)
+    spdlog::warn("{} bad lines in all", jobs.counters().lines_bad);
   if (!result.complete) {
     spdlog::error("{}", result.problem);
     return exit_failed;
@@ -156,6 +174,10 @@ void add_options(CLI::App& app, Options& options) {
       ->type_name("MIB")
       ->check(CLI::Range(min_ring_mib, max_ring_mib))
       ->capture_default_str();
+  app.add_flag("--filter", options.filter, "Write the jobs as NDJSON, each target once, and exit");
+  app.add_option("--dp", options.filter_port, "With --filter: destination port to give every job")
+      ->type_name("PORT")
+      ->check(CLI::Range(1, 65535));
   app.add_flag("--describe-plugins", options.describe, "Print the plugins as JSON and exit");
   add_stage_options(app, options.stage);
 }
@@ -180,6 +202,8 @@ int main(int argc, char** argv) {
       describe(candidates);
       return exit_done;
     }
+    if (options.filter)
+      return filter(options);
     for (const Candidate& candidate : candidates)
       if (candidate.command->parsed())
         return run(options, candidate);
