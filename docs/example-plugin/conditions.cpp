@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the answers' TTL says of the path back.
+#include <merger/conditions.hpp>
+
+namespace {
+
+void combine_ttl(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
+  const auto& flow = *flows[0];
+  if (!flow.observed()) {
+    conditions.add(std::string(orbweaver::Conditions::not_observed));
+    return;
+  }
+  orbweaver::combine_connectivity(flow.ok(), "ttl", conditions);
+  if (const auto ttl = flow.number("ttl_last_rev")) {
+    conditions.add("ttl.reply.value:" + std::to_string(*ttl));
+    if (flow.is("ttl_changes_rev"))
+      conditions.add("ttl.reply.changed");
+    else
+      conditions.add_unseen(flow, "ttl.reply.stable"); // a change may have been among lost packets
+  }
+}
+
+} // namespace
+
+ORBWEAVER_EXPORT_CONDITIONS({"ttl", combine_ttl, 1})

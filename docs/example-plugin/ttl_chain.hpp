@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The TTL (hop limit) of the answers, and how often it changed on the way: a sign of another path (RFC 791, 3.2).
+#pragma once
+
+#include <array>
+#include <observer/shared_chain.hpp>
+
+struct TtlChain {
+  static constexpr std::string_view name = "ttl";
+  static constexpr std::string_view summary = "TTL of both directions, and how often it changed";
+  static constexpr std::uint32_t raw_bytes = orbweaver::RawBytes::none;
+
+  struct State {
+    orbweaver::Nullable<std::uint8_t> last[2]; // [fwd, rev]
+    std::uint32_t changes[2]{};
+  };
+
+  inline static const auto fields = std::array{
+      orbweaver::field("ttl_last_fwd", &State::last, 0),
+      orbweaver::field("ttl_last_rev", &State::last, 1),
+      orbweaver::field("ttl_changes_fwd", &State::changes, 0),
+      orbweaver::field("ttl_changes_rev", &State::changes, 1),
+  };
+
+  static bool ip(State& state, orbweaver::PacketView packet, bool rev) noexcept {
+    state.changes[rev] += !state.last[rev].is_null() && state.last[rev].value() != packet->ttl;
+    state.last[rev].set(packet->ttl);
+    return true;
+  }
+};
