@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/network_interface.hpp"
+#include "common/system_state.hpp"
 #include "tools/run.hpp"
 
 #include <algorithm>
@@ -84,6 +85,8 @@ int measure(const MeasureOptions& options) {
     refuse_same_file(input_file(options.input), output);
   if (options.input == "-" && isatty(STDIN_FILENO))
     spdlog::info("reading jobs from the terminal, one a line; Ctrl-D ends them");
+  for (const auto& sentence : restore_dead_system_states())
+    spdlog::warn("an earlier session was killed: {}", sentence);
   RunDescription description;
   description.source = watches ? options.interface : std::string();
   description.chains = plugin.chains;

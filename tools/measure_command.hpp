@@ -11,7 +11,8 @@ namespace orbweaver {
 /// spider, which starts last. Without chains spider and merger alone.
 [[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice);
 
-/// Runs it and returns the exit status. Throws Error for what stands in the way of a start.
+/// Puts back what a killed measurement left changed in the system, runs this one, and returns the exit status. Throws
+/// Error for what stands in the way of a start.
 int measure(const MeasureOptions& options);
 
 } // namespace orbweaver

@@ -3,7 +3,6 @@
 
 #include "common/error.hpp"
 #include "common/stage.hpp"
-#include "common/system_state.hpp"
 #include "tools/ledger.hpp"
 #include "tools/pipeline.hpp"
 #include "tools/progress.hpp"
@@ -79,8 +78,6 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
 } // namespace
 
 int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description) {
-  for (const auto& sentence : restore_dead_system_states())
-    spdlog::warn("an earlier session was killed: {}", sentence);
   File summary = open_summary(options.summary);
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());

@@ -8,9 +8,8 @@
 
 namespace orbweaver {
 
-/// Puts back what a killed session left, starts the stages, watches them to their end, draws the ledger, says what was
-/// done on standard error, and writes the summary. Returns the exit status. Throws Error for what stands in the way of
-/// a start.
+/// Starts the stages, watches them to their end, draws the ledger, says what was done on standard error, and writes the
+/// summary. Returns the exit status. Throws Error for what stands in the way of a start.
 int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description);
 
 } // namespace orbweaver

@@ -88,14 +88,14 @@ void Supervisor::on_end(StageProcess& stage) {
   if (stage.process.exit_status() == exit_done && state == StageState::finished)
     return;
   progress_.clear();
-  if (stage.block->kind == StageKind::spider)
-    put_back_state();
   if (result_.end == RunEnd::stopped || stage.orphaned) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
     Pipeline::mark_dead(stage);
-    return;
+  } else {
+    on_failure(stage);
   }
-  on_failure(stage);
+  if (stage.block->kind == StageKind::spider)
+    put_back_state();
 }
 
 void Supervisor::on_failure(StageProcess& stage) {
