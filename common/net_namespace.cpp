@@ -15,12 +15,13 @@ namespace orbweaver {
 
 namespace {
 
-/// The inode of the namespace of a process; 0 where it is gone, or nobody may know.
+/// The inode of the namespace of a process; 0 where it is gone, or nobody may know. Processes that are hidden even from
+/// root are not those that a measurement shares a namespace with.
 std::uint64_t inode_of(const std::string& process, bool& hidden) {
   struct stat status {};
   if (stat((process + "/ns/net").c_str(), &status) == 0)
     return status.st_ino;
-  hidden = hidden || errno == EACCES || errno == EPERM;
+  hidden = hidden || (geteuid() != 0 && (errno == EACCES || errno == EPERM));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -15,7 +16,7 @@ void JobOutput::write(Record& record, RecordKind kind, std::string_view members)
   record.members_octets = static_cast<std::uint32_t>(members.size());
   const auto fill = [&](std::byte* place) {
     std::memcpy(place, &record, sizeof record);
-    std::memcpy(place + sizeof record, members.data(), members.size());
+    std::copy(members.begin(), members.end(), reinterpret_cast<char*>(place + sizeof record));
   };
   if (std::byte* const place = waiting_.empty() ? writer_.claim(length) : nullptr) {
     fill(place);
