@@ -246,8 +246,7 @@ void Measurement::write(JobTable::Place place) {
   jobs_.remove(place);
 }
 
-void Measurement::ended(std::size_t stream, bool in_order) {
-  static_cast<void>(in_order);
+void Measurement::ended(std::size_t stream) {
   streams_[stream].has_nothing = true;
   if (stream != jobs_stream) {
     join_.stream_ended(stream - 1);

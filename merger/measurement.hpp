@@ -71,7 +71,7 @@ private:
 
   bool is_due(std::size_t stream) noexcept override;
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
-  void ended(std::size_t stream, bool in_order) override;
+  void ended(std::size_t stream) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
   [[nodiscard]] bool failed() const override { return output_.failed(); }
   void quiet() override;
