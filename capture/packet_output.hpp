@@ -6,6 +6,7 @@
 
 #include "capture/packet_draft.hpp"
 #include "common/record_writer.hpp"
+#include "common/wait.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -25,7 +26,9 @@ public:
   [[nodiscard]] std::byte* claim(std::uint32_t length) noexcept {
     std::byte* place = owes_ && !settle() ? nullptr : writer_.claim(length);
     if (!place) [[unlikely]]
-      place = find_room(length);
+      return find_room(length);
+    // What the observer read last time round is its own until asked for: 8 ns a packet, waited for at each store.
+    prefetch_for_write(place + write_ahead_bytes);
     return place;
   }
 
@@ -62,6 +65,8 @@ public:
   [[nodiscard]] std::string failure() const;
 
 private:
+  static constexpr std::size_t write_ahead_bytes = 1024;
+
   /// How long a reader has to make room once somebody asked to stop.
   static constexpr std::uint64_t patience_ns = 2'000'000'000;
 

@@ -59,27 +59,31 @@ public:
     while (count < out.size()) {
       if (cursor_ == seen_ && !look()) [[unlikely]]
         break;
+      // Up to the end of the area, or of what is there.
       const std::byte* place = area_ + (cursor_ & mask_);
-      const std::uint64_t there = contiguous();
-      RecordHeader header{};
-      if (there >= sizeof header) [[likely]]
-        __builtin_memcpy(&header, place, sizeof header);
-      __builtin_prefetch(place + read_ahead_bytes);
-      __builtin_prefetch(place + read_ahead_bytes + 64);
-      const std::uint64_t stride = record_stride(header.length);
-      if (header.length < sizeof header || stride > there) [[unlikely]] {
-        mark_damaged("a record of " + std::to_string(header.length) + " octets does not fit, " + std::to_string(there) +
-                     " are there");
-        break;
-      }
-      cursor_ += stride;
-      if (header.kind == RecordKind::padding) [[unlikely]]
-        continue;
-      out[count++] = reinterpret_cast<const RecordHeader*>(place);
-      if (header.kind == RecordKind::end) [[unlikely]] {
-        ended_ = true;
-        seen_ = cursor_;
-        break;
+      const std::byte* const end = place + contiguous();
+      const auto left = [&] { return static_cast<std::uint64_t>(end - place); };
+      while (count < out.size() && place != end) {
+        __builtin_prefetch(place + read_ahead_bytes);
+        __builtin_prefetch(place + read_ahead_bytes + cache_line);
+        RecordHeader header{};
+        if (left() >= sizeof header) [[likely]]
+          __builtin_memcpy(&header, place, sizeof header);
+        const std::uint64_t stride = record_stride(header.length);
+        if (header.length < sizeof header || stride > left()) [[unlikely]] {
+          mark_damaged("a record of " + std::to_string(header.length) + " octets does not fit, " +
+                       std::to_string(left()) + " are there");
+          break;
+        }
+        out[count] = reinterpret_cast<const RecordHeader*>(place);
+        place += stride;
+        cursor_ += stride;
+        count += header.kind != RecordKind::padding;
+        if (header.kind == RecordKind::end) [[unlikely]] {
+          ended_ = true;
+          seen_ = cursor_;
+          break;
+        }
       }
     }
     records_ += count;

@@ -18,6 +18,17 @@ inline void spin_pause() noexcept {
 #endif
 }
 
+/// Asks for a cache line that will be written and that another core has: as one's own, in one step.
+inline void prefetch_for_write(const void* at) noexcept {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0"
+               :
+               : "m"(*static_cast<const char*>(at))); // the builtin is a plain prefetch without -mprfchw
+#else
+  __builtin_prefetch(at, 1);
+#endif
+}
+
 /// Nanoseconds of CLOCK_MONOTONIC.
 [[nodiscard]] inline std::uint64_t monotonic_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());

@@ -78,8 +78,8 @@ public:
 private:
   using Entry = TimerWheel::Entry;
 
-  void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
-  std::uint32_t open(std::uint32_t hash, PacketView packet) noexcept;
+  [[gnu::always_inline]] inline void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
+  std::uint32_t find_or_open(PacketView packet) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;

@@ -76,13 +76,7 @@ template <typename Chains>
 void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot) noexcept {
   if (packet->time_ns > clock_ns_) [[unlikely]]
     tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
-  std::uint32_t slot = likely_slot;
-  if (!table_.holds(slot, packet)) [[unlikely]] {
-    const std::uint32_t hash = metering::table_hash(packet.record());
-    slot = table_.find(hash, packet);
-    if (slot == FlowTable::none)
-      slot = open(hash, packet);
-  }
+  const std::uint32_t slot = table_.holds(likely_slot, packet) ? likely_slot : find_or_open(packet);
   Flow& flow = table_.flow(slot);
   if (packet->bits & PacketBits::fragment) [[unlikely]] {
     // A fragment that waited for its first one comes late, with its own time.
@@ -106,7 +100,10 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
 }
 
 template <typename Chains>
-std::uint32_t BasicFlowMeter<Chains>::open(std::uint32_t hash, PacketView packet) noexcept {
+[[gnu::noinline]] std::uint32_t BasicFlowMeter<Chains>::find_or_open(PacketView packet) noexcept {
+  const std::uint32_t hash = metering::table_hash(packet.record());
+  if (const std::uint32_t slot = table_.find(hash, packet); slot != FlowTable::none)
+    return slot;
   if (table_.full()) [[unlikely]]
     make_room();
   const std::uint32_t slot = table_.insert(hash, packet);
@@ -310,8 +307,11 @@ void BasicFlowMeter<Chains>::return_victims() noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::flush() noexcept {
+  constexpr std::uint32_t ahead = 8;
   return_victims();
   for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot) {
+    if (slot + ahead < table_.slots_used())
+      table_.prefetch_index(table_.flow(slot + ahead).hash);
     const FlowState state = table_.flow(slot).state;
     if (state != FlowState::free)
       leave(slot, state == FlowState::expiring ? metering::reason_of(table_.flow(slot)) : EndReason::forced_end);

@@ -42,6 +42,7 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   made.hash = hash;
   add_to_index(Bucket::tag_of(hash), slot);
   ++size_;
+  prefetch_slot(free_slot_ != none ? free_slot_ : next_slot_); // of the next new flow
   return slot;
 }
 

@@ -22,6 +22,7 @@ public:
       ++dropped_;
       return;
     }
+    prefetch_for_write(place + 16 * std::size_t{length_}); // the merger has it: 35 ns a flow, waited for at each store
     std::memcpy(place, &flow, sizeof flow);
     std::memcpy(place + sizeof flow, states.data(), states.size());
     writer_.commit(length_, RecordKind::flow);
