@@ -72,6 +72,8 @@ void add_job_sums(Ledger& ledger, const Snapshot& snapshot) {
       {"jobs taken = finished + under way", spider(S::jobs_taken), spider(S::jobs_finished) + spider(S::jobs_open)});
   ledger.sums.push_back({"jobs received = written + dropped", merger(M::jobs_received),
                          merger(M::jobs_written) + merger(M::jobs_dropped)});
+  if (!snapshot.has(StageKind::capture))
+    return; // nobody watched: the merger is told of no connections
   ledger.sums.push_back(
       {"connections made = received by the merger", totals.connections, merger(M::connections_received)});
   ledger.sums.push_back({"connections received = joined + missed by cause", merger(M::connections_received),

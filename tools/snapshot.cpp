@@ -69,7 +69,10 @@ JobTotals job_totals_of(const Snapshot& snapshot) noexcept {
   const auto merger = [&](std::size_t place) { return snapshot.sum(StageKind::merger, place); };
   JobTotals totals;
   // As with packets: a spider that was killed had no time to tell of its last jobs.
-  totals.taken = std::max(spider(S::jobs_taken), merger(M::jobs_received));
+  const bool died = std::any_of(snapshot.stages.begin(), snapshot.stages.end(), [](const auto& stage) {
+    return stage.kind == StageKind::spider && stage.state == StageState::dead;
+  });
+  totals.taken = died ? std::max(spider(S::jobs_taken), merger(M::jobs_received)) : spider(S::jobs_taken);
   totals.unfinished = merger(M::jobs_unfinished);
   totals.bad_lines = spider(S::lines_bad);
   totals.duplicates = spider(S::lines_duplicate);

@@ -75,7 +75,7 @@ void Supervisor::on_signal(int signal) {
   interrupted_ = true;
   spdlog::info("{}: ending in order; once more ends at once", signal_name(signal));
   record(RunEnd::interrupted, exit_done, {});
-  if (leader_->process.pid() == 0)
+  if (leader_->block->kind == StageKind::spider && !leader_->ready())
     abandon();
   else
     end_in_order();
@@ -155,11 +155,12 @@ void Supervisor::end_watch() {
 
 void Supervisor::abandon() {
   // A stage did not get as far as its rings, so those after it have nothing to do, and those that wait for it never
-  // will.
+  // will. Nor will a spider that still waits for its input; it has sent and changed nothing.
   result_.began = false;
   started_ = pipeline_.stages().size();
   for (auto& stage : pipeline_.stages()) {
-    if (stage.process.running() && stage.waits_for_writer()) {
+    const bool waits = stage.waits_for_writer() || (stage.block->kind == StageKind::spider && !stage.ready());
+    if (stage.process.running() && waits) {
       stage.orphaned = true;
       stage.process.kill(SIGKILL);
     }

@@ -73,10 +73,13 @@ TEST_CASE("each counter of spider and merger that is off by one unbalances a mea
   CHECK(off_by_one(4, S::jobs_taken) == 2);
 }
 
-TEST_CASE("a run that watches no packets has no sums of packets") {
+TEST_CASE("a run that watches no packets has no sums of packets and of connections") {
   auto snapshot = balanced_measurement();
   snapshot.stages.erase(snapshot.stages.begin(), snapshot.stages.begin() + 3);
-  for (const auto& sum : draw_ledger(snapshot).sums)
+  snapshot.stages.front().counters[MergerCounter::connections_received] = 0; // looks names up: connections of no job
+  const auto ledger = draw_ledger(snapshot);
+  CHECK(ledger.balanced());
+  for (const auto& sum : ledger.sums)
     CHECK(sum.name.find("packets") == std::string::npos);
 }
 
@@ -112,6 +115,8 @@ TEST_CASE("the closing line of a measurement tells jobs, connections, and what w
 TEST_CASE("jobs that a killed spider had no time to count are counted as the merger received them") {
   auto snapshot = balanced_measurement();
   snapshot.stages.back().counters[SpiderCounter::jobs_taken] = 3;
+  CHECK(job_totals_of(snapshot).taken == 3);
+  snapshot.stages.back().state = StageState::dead;
   CHECK(job_totals_of(snapshot).taken == 12);
 }
 
