@@ -5,6 +5,8 @@ import bz2
 import http.server
 import json
 import os
+import signal
+import subprocess
 import threading
 
 import support
@@ -320,6 +322,32 @@ class Measure(support.TestCase):
             self.assert_refused("-i", "lo", *option, "ecn", says=option[0].strip("-"))
         self.assert_refused("-i", "lo", "dscp", "--codepoint", "64", says="codepoint")
         self.assert_refused("-i", "lo", "ecn", "--connect", "dnsudp", says="connect")
+
+    def test_a_plugin_that_watches_nothing_needs_no_interface_and_its_ledger_balances(self):
+        jobs, summary = self.path("jobs"), self.path("summary")
+        with open(jobs, "w") as file:
+            file.write('{"domain":"name.invalid"}\n{"domain":"name.invalid"}\nnonsense\n')  # RFC 6761, 6.4
+        result = run(ORBWEAVER, "measure", "--input", jobs, "--summary", summary, "dnsresolv", check=0)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("measured 1 jobs (0 unfinished; 1 bad lines, 1 duplicates)", result.stderr)
+        with open(summary) as file:
+            summary = json.load(file)
+        self.assert_balanced(summary)
+        self.assertEqual((summary["plugin"], summary["source"], summary["end"]), ("dnsresolv", None, "complete"))
+        self.assertEqual([stage["stage"] for stage in summary["stages"]], ["merger", "spider"])
+
+    def test_an_interrupt_while_nobody_writes_the_jobs_ends_in_order(self):
+        fifo, session = self.path("fifo"), f"e2e-{os.getpid()}-fifo"
+        os.mkfifo(fifo)
+        process = subprocess.Popen([ORBWEAVER, "measure", "--input", fifo, "--session", session, "dnsresolv"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        support.wait_until(lambda: run("pgrep", "-P", str(process.pid), "-f", "orbweaver-spider").stdout, "the spider")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=support.PATIENCE_S)
+        self.assertEqual((process.returncode, output), (0, ""), errors)
+        self.assertEqual(errors, "orbweaver: info: SIGINT: ending in order; once more ends at once\n")
+        self.assertEqual(support.segments(session), [])
 
     def test_nobody_writes_over_the_jobs(self):
         jobs = self.path("jobs")
