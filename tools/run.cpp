@@ -8,6 +8,7 @@
 #include "tools/progress.hpp"
 #include "tools/supervisor.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -65,6 +66,18 @@ void report_ledger(const Ledger& ledger, RunResult& result) {
     result.reason = "the ledger does not balance";
 }
 
+/// A merger that died leaves jobs without a result. Its count is that of its last housekeeping.
+void report_unwritten(const Snapshot& snapshot) {
+  const bool died = std::any_of(snapshot.stages.begin(), snapshot.stages.end(), [](const auto& stage) {
+    return stage.kind == StageKind::merger && stage.state == StageState::dead;
+  });
+  const auto taken = job_totals_of(snapshot).taken;
+  const auto written = snapshot.sum(StageKind::merger, MergerCounter::jobs_written);
+  if (died && written < taken)
+    spdlog::warn("{} jobs are unfinished: the merger ended before it said that it had written their results",
+                 taken - written);
+}
+
 /// What was done, in words.
 void print_closing_lines(const Snapshot& snapshot, const RunDescription& description) {
   if (snapshot.has(StageKind::capture))
@@ -88,6 +101,7 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
   const auto ledger = draw_ledger(snapshot);
   if (result.began) {
     report_ledger(ledger, result);
+    report_unwritten(snapshot);
     print_closing_lines(snapshot, description);
   }
   write_summary(summary, options.summary, summary_json(description, result, snapshot, ledger));

@@ -35,6 +35,8 @@ void combine_dscp(JobFlows flows, Conditions& conditions) {
       combine_connectivity(baseline.ok(), flow->ok(), prefix, conditions);
     if (const auto reply = code_point(*flow, "rev"))
       conditions.add(prefix + ".replymark:" + std::to_string(*reply));
+    else if (flow->ring_drops() > 0)
+      conditions.add_uncertain();
   }
 }
 

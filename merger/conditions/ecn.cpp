@@ -13,7 +13,7 @@ void combine_ecn(JobFlows flows, Conditions& conditions) {
     conditions.add(std::string(Conditions::not_observed));
 
   const auto& ecn = *flows[1];
-  if (!ecn.observed() || !ecn.is("tcp_connected"))
+  if (!connected(ecn, conditions))
     return;
   // An ECN-setup SYN+ACK has ECE and not CWR (RFC 3168, 6.1.1); with both, what we sent was sent back.
   const auto flags = ecn.number("tcp_synflags_rev").value_or(0) & TCP_SAEC;

@@ -20,7 +20,7 @@ constexpr Option options[] = {{"tsopt", "tcpopt_ts"}, {"wsopt", "tcpopt_ws"}, {"
 /// `yes` where the other side's SYN has the option, `no` where it has not.
 void combine_option(const JobFlow& flow, const Option& option, std::string_view yes, std::string_view no,
                     Conditions& conditions) {
-  if (!flow.observed() || !flow.is("tcp_connected"))
+  if (!connected(flow, conditions))
     return;
   const std::string prefix(option.prefix);
   if (flow.is(option.field))

@@ -11,6 +11,7 @@ import ssl
 import struct
 import threading
 import time
+from datetime import datetime
 
 import bed_case
 import bed_paths
@@ -244,6 +245,7 @@ class Hostile(threading.Thread):
 
         self._loop.run_until_complete(start())
         self._loop.run_forever()
+        self._loop.close()
 
     def stop(self):
         def end():
@@ -291,6 +293,10 @@ class HostileServers(bed_case.BedCase):
         self.assertLess(peak / 1024, memory_limit())
         found = {result["behaviour"]: result for result in measuring.results()}
         self.assertEqual(len(found), len(jobs), "every job has a result")
+        for name, result in found.items():
+            for flow in result["flow_results"]:
+                took = datetime.fromisoformat(flow["spdr_stop"]) - datetime.fromisoformat(flow["spdr_start"])
+                self.assertLess(took.total_seconds(), TIMEOUT_S + SLACK_S, name)
         return found
 
     def report(self, found, expected):
