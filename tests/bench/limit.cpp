@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What one core can do at best in a single process: the mapped reader's walk and the dissection, and the same with a flow
-// table that counts packets and octets and runs the tcp chain, prefetched, but never expires or writes a flow.
+// What one core can do at best in a single process: the mapped reader's walk and the dissection, and the same with a
+// flow table that counts packets and octets and runs the tcp chain, prefetched, but never expires or writes a flow.
 // Prints a line of JSON for each: {"what": ..., "packets": N, "seconds": S}.
 #include "capture/dissector.hpp"
 #include "capture/flow_hash.hpp"
 #include "capture/open_source.hpp"
+#include "capture/plain_packet.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_table.hpp"
 
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
 
 namespace {
@@ -23,8 +25,28 @@ struct alignas(64) Packet {
   std::uint8_t addresses[32];
 };
 
+template <std::uint8_t version>
+bool dissect_plain(const Frame& frame, Packet& packet) {
+  PlainPacket<version> plain;
+  if (!plain.fits(frame) || !plain.read(frame, RawBytes::none))
+    return false;
+  plain.write(plain.hash(1), reinterpret_cast<std::byte*>(&packet));
+  return true;
+}
+
+bool dissect_any(const Frame& frame, Packet& packet) {
+  PacketDraft draft;
+  if (dissect(frame, RawBytes::none, draft) != Outcome::packet)
+    return false;
+  draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
+  packet.record = draft.record;
+  std::memcpy(packet.addresses, draft.addresses, sizeof draft.addresses);
+  return true;
+}
+
 /// Reads the capture once, handing over batches of dissected packets; returns how many frames there were.
-template <typename Handle> std::uint64_t walk(const std::string& path, Handle&& handle) {
+template <typename Handle>
+std::uint64_t walk(const std::string& path, Handle&& handle) {
   SourceOptions options;
   options.name = path;
   const auto source = open_source(options);
@@ -37,19 +59,15 @@ template <typename Handle> std::uint64_t walk(const std::string& path, Handle&& 
       return total;
     total += result.count;
     std::size_t count = 0;
-    for (std::size_t i = 0; i < result.count; ++i) {
-      PacketDraft draft;
-      if (dissect(frames[i], RawBytes::none, draft) != Outcome::packet)
-        continue;
-      packets[count].record = draft.record;
-      std::memcpy(packets[count].addresses, draft.addresses, sizeof draft.addresses);
-      ++count;
-    }
+    for (const Frame& frame : std::span(frames.data(), result.count))
+      count += dissect_plain<4>(frame, packets[count]) || dissect_plain<6>(frame, packets[count]) ||
+               dissect_any(frame, packets[count]);
     handle(std::span(packets.data(), count));
   }
 }
 
-template <typename Run> void measure(const char* what, Run&& run) {
+template <typename Run>
+void measure(const char* what, Run&& run) {
   const auto start = std::chrono::steady_clock::now();
   const std::uint64_t packets = run();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
@@ -78,24 +96,26 @@ int main(int argc, char** argv) {
   FlowTable table(chains.state_bytes(), 1 << 24);
   measure("and a flow table with prefetch", [&] {
     return walk(path, [&](std::span<Packet> packets) {
-      for (Packet& packet : packets) {
-        packet.record.flow_hash = flow_hash(packet.record.key, packet.addresses, 1);
-        table.prefetch_index(static_cast<std::uint32_t>(packet.record.flow_hash));
-      }
+      std::array<std::uint32_t, frame_batch> likely_slots;
       for (const Packet& packet : packets)
-        table.prefetch_flow(static_cast<std::uint32_t>(packet.record.flow_hash));
-      for (const Packet& packet : packets) {
+        table.prefetch_index(static_cast<std::uint32_t>(packet.record.flow_hash));
+      for (std::size_t i = 0; i < packets.size(); ++i)
+        likely_slots[i] = table.prefetch_flow(static_cast<std::uint32_t>(packets[i].record.flow_hash));
+      for (std::size_t i = 0; i < packets.size(); ++i) {
+        const Packet& packet = packets[i];
         const PacketView view(&packet.record);
         const auto hash = static_cast<std::uint32_t>(packet.record.flow_hash);
-        std::uint32_t slot = table.find(hash, view);
+        std::uint32_t slot = table.holds(likely_slots[i], view) ? likely_slots[i] : table.find(hash, view);
         if (slot == FlowTable::none) {
           slot = table.insert(hash, view);
           chains.new_flow(table.flow(slot).states(), view);
+          table.flow(slot).state = FlowState::active;
           table.flow(slot).bits = view.from_high() ? FlowBits::forward_from_high : 0;
         }
         Flow& flow = table.flow(slot);
         flow.last_ns = packet.record.time_ns;
-        chains.packet(flow.states(), view, view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high));
+        chains.packet(flow.states(), view,
+                      view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high));
       }
     });
   });
