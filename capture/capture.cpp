@@ -77,25 +77,6 @@ CaptureResult Capture::finish(CaptureResult result) {
   return result;
 }
 
-void Capture::handle_batch(std::size_t count) noexcept {
-  if (options_.filter)
-    count = leave_out_filtered(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Frame& frame = frames_[i];
-    Handled handled = Handled::not_plain;
-    if (PlainPacket<4>::fits(frame)) [[likely]]
-      handled = handle_plain<4>(frame);
-    else if (PlainPacket<6>::fits(frame))
-      handled = handle_plain<6>(frame);
-    if (handled == Handled::not_plain) [[unlikely]]
-      handled = handle_any(frame);
-    if (handled == Handled::lost) [[unlikely]]
-      return;
-    ++given_;
-    counters_[CaptureCounter::octets_read] += frame.wire_length;
-  }
-}
-
 /// First what is read, then what has an effect: of a frame whose octets turn out to be lost, nothing is delivered.
 template <std::uint8_t version>
 Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
@@ -113,6 +94,25 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
     output.commit(packet.record_bytes);
   }
   return Handled::done;
+}
+
+void Capture::handle_batch(std::size_t count) noexcept {
+  if (options_.filter)
+    count = leave_out_filtered(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const Frame& frame = frames_[i];
+    Handled handled = Handled::not_plain;
+    if (PlainPacket<4>::fits(frame)) [[likely]]
+      handled = handle_plain<4>(frame);
+    else if (PlainPacket<6>::fits(frame))
+      handled = handle_plain<6>(frame);
+    if (handled == Handled::not_plain) [[unlikely]]
+      handled = handle_any(frame);
+    if (handled == Handled::lost) [[unlikely]]
+      return;
+    ++given_;
+    counters_[CaptureCounter::octets_read] += frame.wire_length;
+  }
 }
 
 Capture::Handled Capture::handle_any(const Frame& frame) noexcept {

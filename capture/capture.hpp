@@ -73,7 +73,7 @@ private:
   void handle_marked(PacketDraft& draft) noexcept;
   void deliver(PacketDraft& draft) noexcept;
   template <std::uint8_t version>
-  [[nodiscard]] Handled handle_plain(const Frame& frame) noexcept;
+  [[nodiscard]] [[gnu::always_inline]] inline Handled handle_plain(const Frame& frame) noexcept;
   [[nodiscard]] Handled handle_any(const Frame& frame) noexcept;
   [[nodiscard]] PacketOutput& output_for(std::uint64_t flow_hash) noexcept {
     return outputs_[shard_of(flow_hash, static_cast<std::uint32_t>(outputs_.size()))];

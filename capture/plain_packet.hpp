@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The dissector's short way for what nearly all packets are: Ethernet, IP without options or extension headers, no
 // fragment, TCP or UDP with its header captured, nothing raw to carry along. Such a packet stays in registers until its
-// record is written, once, where it lies in the ring: 160 instructions a packet instead of 350 by way of a draft. What
+// record is written, once, where it lies in the ring: 270 instructions a packet instead of 400 by way of a draft. What
 // it gives is exactly what dissect() gives; what it does not take is dissect()'s. Used on the capture thread.
 #pragma once
 
@@ -138,9 +138,10 @@ private:
       from_high = (std::uint64_t{be32(ip + 12)} << 16 | from_port) > (std::uint64_t{be32(ip + 16)} << 16 | to_port);
       key_[1] = std::rotl(word(ip + 12), from_high * 32);
     } else {
-      const bool tops_equal = be64(ip + 8) == be64(ip + 24), rests_equal = be64(ip + 16) == be64(ip + 32);
-      from_high = (be64(ip + 8) > be64(ip + 24)) | (tops_equal & (be64(ip + 16) > be64(ip + 32))) |
-                  (tops_equal & rests_equal & (from_port > to_port));
+      const unsigned tops_equal = be64(ip + 8) == be64(ip + 24), top_above = be64(ip + 8) > be64(ip + 24);
+      const unsigned rests_equal = be64(ip + 16) == be64(ip + 32), rest_above = be64(ip + 16) > be64(ip + 32);
+      const unsigned port_above = from_port > to_port;
+      from_high = (top_above | (tops_equal & (rest_above | (rests_equal & port_above)))) != 0;
       for (std::size_t i = 0; i < 2; ++i) {
         const std::uint64_t from = word(ip + 8 + 8 * i), to = word(ip + 24 + 8 * i);
         const std::uint64_t exchange = (from ^ to) & (std::uint64_t{0} - from_high);
