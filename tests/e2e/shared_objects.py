@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Chains, plugins and conditions of others: the example project of docs/, built against the installed headers, is
+listed, loaded and measures; what cannot be loaded is named and left out."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import bed as beds
+import bed_case
+import support
+from support import ORBWEAVER, SOURCE, TROUBLES, observe, run
+
+BUILD_PATIENCE_S = 240
+BROKEN = """
+#include <common/shared_object.hpp>
+extern "C" {
+extern const orbweaver::SharedTable orbweaver_chains;
+const orbweaver::SharedTable orbweaver_chains{orbweaver::plugin_interface_version + 1, 0, nullptr};
+}
+"""
+
+
+class SharedObjects(support.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="orbweaver-e2e-"))
+        for tool in ("meson", "ninja", "pkg-config"):
+            if not shutil.which(tool):
+                cls.skipTest(cls, f"{tool} is not in the path")
+        root, build = os.path.join(folder, "root"), os.path.join(folder, "build")
+        run("meson", "install", "-C", support.BUILD, "--no-rebuild", "--destdir", root, "--quiet", check=0)
+        pc = next(os.path.join(at, "pkgconfig") for at, folders, _ in os.walk(root) if "pkgconfig" in folders)
+        environment = dict(os.environ, PKG_CONFIG_PATH=pc, PKG_CONFIG_SYSROOT_DIR=root)
+        for command in (["meson", "setup", build, os.path.join(SOURCE, "docs", "example-plugin")], ["ninja", "-C", build]):
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=BUILD_PATIENCE_S)
+        cls.include = next(os.path.join(at, "orbweaver") for at, folders, _ in os.walk(root)
+                           if os.path.basename(at) == "include" and "orbweaver" in folders)
+        cls.objects = build
+        os.environ["ORBWEAVER_PLUGIN_PATH"] = build
+        cls.addClassCleanup(os.environ.pop, "ORBWEAVER_PLUGIN_PATH")
+
+    def test_its_chain_is_listed_and_runs_beside_the_built_in_ones(self):
+        self.assertRegex(run(ORBWEAVER, "observe", "--list-chains", check=0).stdout,
+                         r"(?m)^ttl +ttl_last_fwd ttl_last_rev ttl_changes_fwd ttl_changes_rev$")
+        plain = observe(TROUBLES, "basic", "tcp").stdout
+        with_ttl = [json.loads(line) for line in observe(TROUBLES, "basic", "ttl", "tcp").stdout.splitlines()]
+        self.assertTrue(any(flow["ttl_last_fwd"] is not None for flow in with_ttl))
+        without = []
+        for flow in with_ttl:
+            self.assertEqual(flow["ttl_last_rev"] is None, flow["pkt_rev"] == 0, flow)
+            without.append({name: value for name, value in flow.items() if not name.startswith("ttl_")})
+        key = lambda flow: sorted(map(str, flow.items()))
+        self.assertEqual(sorted(without, key=key), sorted(map(json.loads, plain.splitlines()), key=key))
+
+    def test_its_plugin_is_listed_and_has_a_help(self):
+        self.assertRegex(run(ORBWEAVER, "measure", "--help", check=0).stdout, r"(?m)^ +ttl +TTL of the answers")
+        self.assertIn("--connect", run(ORBWEAVER, "measure", "ttl", "--help", check=0).stdout)
+
+    def test_an_object_of_another_interface_version_is_named_and_left_out(self):
+        source = self.path("old.cpp")
+        with open(source, "w") as file:
+            file.write(BROKEN)
+        run("c++", "-std=c++20", "-shared", "-fPIC", f"-I{self.include}", "-o", self.path("old.so"), source, check=0)
+        with open(self.path("text.so"), "w") as file:
+            file.write("not an object")
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=f"{self.folder}:{self.objects}")
+        listed = run(ORBWEAVER, "observe", "--list-chains", check=0, env=environment)
+        self.assertIn("ttl", listed.stdout)
+        self.assertRegex(listed.stderr, r"left out: .*old\.so was built for plugin interface \d+, this is \d+")
+        self.assertRegex(listed.stderr, r"left out, it cannot be loaded: .*text\.so")
+
+    def test_it_measures_on_a_real_path(self):
+        try:
+            with beds.Bed() as bed:
+                jobs = [{"dip": beds.bed_paths.address("sound", family)} for family in (4, 6)]
+                process = bed.run(ORBWEAVER, "measure", "-i", beds.INTERFACE, "ttl", input=bed_case.ndjson(jobs),
+                                  capture_output=True, text=True, timeout=support.PATIENCE_S)
+        except beds.Unavailable as reason:
+            self.skipTest(f"no test bed: {reason}")
+        self.assertEqual(process.returncode, 0, process.stderr)
+        results = [json.loads(line) for line in process.stdout.splitlines()]
+        self.assertEqual([result["conditions"] for result in results],
+                         2 * [["ttl.connectivity.online", "ttl.reply.value:64", "ttl.reply.stable"]])
+
+
+if __name__ == "__main__":
+    support.main()
