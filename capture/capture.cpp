@@ -29,6 +29,7 @@ CaptureResult Capture::run(const Publish& publish) {
   CaptureResult result = read_all(publish);
   fragments_.flush();
   deliver_released();
+  tell_of_source_drops();
   for (auto& output : outputs_)
     output.publish();
   result = finish(std::move(result));
@@ -178,10 +179,20 @@ void Capture::step_clock() noexcept {
 
 void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
   next_housekeeping_ns_ = now_ns + housekeeping_ns;
+  tell_of_source_drops();
   for (auto& output : outputs_)
     output.housekeep(now_ns);
   gather_counters();
   publish(counters_, now_ns);
+}
+
+/// What the kernel or the card lost was for one of the observers, nobody knows which: each is told.
+void Capture::tell_of_source_drops() noexcept {
+  const std::uint64_t dropped = source_.dropped();
+  const std::uint64_t more = dropped - std::exchange(source_dropped_, dropped);
+  if (more > 0)
+    for (auto& output : outputs_)
+      output.note_lost_before(more);
 }
 
 void Capture::gather_counters() noexcept {

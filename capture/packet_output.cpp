@@ -19,6 +19,12 @@ void PacketOutput::tick(std::uint64_t second) noexcept {
   settle();
 }
 
+void PacketOutput::note_lost_before(std::uint64_t packets) noexcept {
+  lost_ += packets;
+  owes_ = true;
+  settle();
+}
+
 void PacketOutput::housekeep(std::uint64_t now_ns) noexcept {
   writer_.housekeep(now_ns);
   if (lost_ > 0 && writer_.reader_gone())

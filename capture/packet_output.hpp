@@ -49,6 +49,9 @@ public:
   /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
   void tick(std::uint64_t second) noexcept;
 
+  /// Tells the observer of packets that were lost before they were read, some of which may have been for it.
+  void note_lost_before(std::uint64_t packets) noexcept;
+
   void publish() noexcept { writer_.publish(); }
 
   /// Once in a while: heartbeat, and a look at whether anybody still reads.

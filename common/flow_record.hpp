@@ -48,7 +48,7 @@ struct FlowRecord {
   RecordHeader header;
   std::uint64_t first_ns; ///< first and last packet, since the epoch
   std::uint64_t last_ns;
-  std::uint64_t ring_drops; ///< packets that the observer's ring lost while the flow was open
+  std::uint64_t ring_drops; ///< packets lost on the way to its observer while the flow was open (LossRecord)
   std::int32_t source_port; ///< -1: none
   std::int32_t destination_port;
   FlowAddress source; ///< of the forward direction

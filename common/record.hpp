@@ -44,7 +44,8 @@ struct TickRecord {
 };
 static_assert(sizeof(TickRecord) == 16);
 
-/// Packets for this ring were lost between the record before and the record after, because the ring was full.
+/// Packets were lost between the record before and the record after: because this ring was full, or before they were
+/// read, by the kernel or the card, in which case any ring's observer may have missed them.
 struct LossRecord {
   RecordHeader header;
   std::uint64_t packets;

@@ -33,6 +33,7 @@ public:
   bool is_live = false;
   std::atomic<bool>* stop_at_end = nullptr; ///< set when all was given
   std::uint64_t skipped_frames = 0;
+  std::uint64_t dropped_frames = 0;
 
   void add(const craft::Bytes& bytes, std::uint64_t time_ns = second_ns) { items.push_back({bytes, time_ns}); }
 
@@ -50,6 +51,7 @@ public:
   }
   bool live() const noexcept override { return is_live; }
   std::uint64_t skipped() const noexcept override { return skipped_frames; }
+  std::uint64_t dropped() const noexcept override { return dropped_frames; }
 
 private:
   std::size_t next_ = 0;
@@ -381,6 +383,27 @@ TEST_CASE("live, a full ring loses packets, and the loss is told before the next
   CHECK(stream.cause == EndCause::interrupted);
   CHECK(idle_clock > 1'600'000'000); // no packet came: the wall clock moved it
   CHECK(stream.ticks.back() == idle_clock);
+  check_ledger(capture);
+}
+
+TEST_CASE("packets that the kernel lost are told to every observer once, and are no drops of a ring") {
+  Endpoints endpoints("file", 2);
+  std::atomic<bool> stop{false};
+  MemorySource source;
+  source.is_live = true;
+  source.last = Source::Status::idle;
+  source.add(plain, 1);
+  source.dropped_frames = 7;
+  int rounds = 0;
+  Capture capture(source, endpoints.open(), {}, stop);
+  capture.run([&](std::span<const std::uint64_t>, std::uint64_t) {
+    source.dropped_frames = 10;
+    stop = ++rounds == 3;
+  });
+  for (const auto& endpoint : endpoints.names)
+    CHECK(read_stream(endpoint).lost == 10);
+  CHECK(capture.counter(C::dropped_source) == 10);
+  CHECK(capture.counter(C::dropped_ring) == 0);
   check_ledger(capture);
 }
 
