@@ -10,6 +10,7 @@
 #include "spider/forge_sender.hpp"
 #include "spider/job_filter.hpp"
 #include "spider/plugin_set.hpp"
+#include "spider/public_address.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -27,6 +28,7 @@ struct Options {
   StageOptions stage;
   SpiderOptions spider;
   std::string interface, input = "-", out;
+  std::string look_up_url; ///< empty: nothing is looked up
   std::vector<std::string> public_addresses;
   std::optional<std::uint32_t> asn;
   double timeout_s = 5;
@@ -90,6 +92,8 @@ void set_up_addresses(Options& options, const PluginDescription& plugin) {
   options.spider.local = LocalAddresses::of(options.interface);
   options.spider.local.set_public(options.public_addresses);
   options.spider.local.asn = options.asn;
+  if (!options.look_up_url.empty())
+    check_look_up_url(options.look_up_url);
 }
 
 int run(Options& options, const Candidate& candidate) {
@@ -125,6 +129,8 @@ int run(Options& options, const Candidate& candidate) {
   Stage stage(StageKind::spider, options.stage);
   RecordWriter writer =
       RecordWriter::open(out, make_stream_header(StreamKind::jobs), endpoint_options(options.stage, options.ring_mib));
+  if (!options.look_up_url.empty())
+    look_up_public(options.look_up_url, options.spider.local, stage.stop());
   if (description.model == Model::synchronized) {
     state.emplace(stage.session_name());
     options.spider.configure_system = [&](unsigned config) {
@@ -165,10 +171,13 @@ void add_options(CLI::App& app, Options& options) {
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
   app.add_option("--public-address", options.public_addresses,
-                 "This machine's address as others see it (not looked up)")
+                 "This machine's address as others see it; one of each family")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
-  app.add_option("--asn", options.asn, "Autonomous system of this machine (not looked up)")->type_name("N");
+  app.add_option("--asn", options.asn, "Autonomous system of this machine")->type_name("N");
+  app.add_option("--look-up-public", options.look_up_url,
+                 "Server to ask for what of these two is not given: answers with an address or JSON (none)")
+      ->type_name("URL");
   app.add_option("--out", options.out, "Job records: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--job-ring-mib", options.ring_mib, "Size of the job ring, where this makes it")
       ->type_name("MIB")

@@ -34,7 +34,7 @@ void add_job_options(CLI::App& app, MeasureOptions& options) {
       ->capture_default_str();
 }
 
-/// What the results say of this machine; the spider looks none of it up.
+/// What the results say of this machine.
 void add_path_options(CLI::App& app, MeasureOptions& options) {
   const auto append = [&options](const std::vector<std::string>& addresses) {
     for (const auto& address : addresses)
@@ -46,6 +46,8 @@ void add_path_options(CLI::App& app, MeasureOptions& options) {
       ->allow_extra_args(false);
   hand_on(app, options.spider_arguments, "--asn", "N", "Autonomous system of this machine")
       ->transform(whole_number(0, UINT32_MAX));
+  hand_on(app, options.spider_arguments, "--look-up-public", "URL",
+          "Server to ask for what of these two is not given: answers with an address or JSON (none)");
 }
 
 void add_watch_options(CLI::App& app, MeasureOptions& options) {

@@ -29,9 +29,10 @@ _orbweaver() {
       return
       ;;
     measure:-w | measure:--workers | measure:--rate | measure:--timeout | measure:--public-address | measure:--asn | \
-      measure:--filter | measure:--*-timeout | measure:--max-flows | measure:--settle | measure:--missed-after | \
-      measure:--observers | measure:--cpus | measure:--*-mib | measure:--session | filter:--dp | metadata:--extra | \
-      upload:--url | upload:--campaign | upload:--token | upload:--add | upload:--retries) return ;;
+      measure:--look-up-public | measure:--filter | measure:--*-timeout | measure:--max-flows | measure:--settle | \
+      measure:--missed-after | measure:--observers | measure:--cpus | measure:--*-mib | measure:--session | \
+      filter:--dp | metadata:--extra | upload:--url | upload:--campaign | upload:--token | upload:--add | \
+      upload:--retries) return ;;
     metadata:-t | metadata:--filetype) COMPREPLY=(ps-ndjson) && return ;;
   esac
   case $command:$cur in
@@ -45,9 +46,9 @@ _orbweaver() {
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | cut -d' ' -f1)" -- "$cur")) ;;
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete-timeout --connect --cpus --csv-input
-        --filter --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib --max-flows
-        --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate --session --settle
-        --summary --timeout --workers' -- "$cur"))
+        --filter --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib --look-up-public
+        --max-flows --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate
+        --session --settle --summary --timeout --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))

@@ -43,7 +43,7 @@ complete -c orbweaver -n $measure -s o -l output -rF -d 'Where results go'
 complete -c orbweaver -n $measure -l summary -rF -d 'Counters and ledger as JSON'
 complete -c orbweaver -n $measure -l connect -xa 'tcp http https dnstcp dnsudp tcpsyn' -d 'Kind of connection'
 complete -c orbweaver -n $measure -s w -l workers -x -d 'Connections at once'
-for option in rate timeout public-address asn filter idle-timeout complete-timeout active-timeout max-flows settle missed-after observers cpus packet-ring-mib flow-ring-mib job-ring-mib session
+for option in rate timeout public-address asn look-up-public filter idle-timeout complete-timeout active-timeout max-flows settle missed-after observers cpus packet-ring-mib flow-ring-mib job-ring-mib session
     complete -c orbweaver -n $measure -l $option -x
 end
 for flag in csv-input output-flows huge-pages busy-poll

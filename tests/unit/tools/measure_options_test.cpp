@@ -110,11 +110,12 @@ TEST_CASE("options may stand before and after the plugin's name, and go to the s
 }
 
 TEST_CASE("what others know this machine by goes to the spider") {
-  const auto plan =
-      FrontCommand().plan("-i eth0 --public-address 192.0.2.1 --public-address 2001:db8::1 --asn 64500 ecn");
+  const auto plan = FrontCommand().plan("-i eth0 --public-address 192.0.2.1 --public-address 2001:db8::1 --asn 64500 "
+                                        "--look-up-public http://192.0.2.80/ ecn");
   CHECK(has(plan.stages.back(), "--public-address=192.0.2.1"));
   CHECK(has(plan.stages.back(), "--public-address=2001:db8::1"));
   CHECK(has(plan.stages.back(), "--asn=64500"));
+  CHECK(has(plan.stages.back(), "--look-up-public=http://192.0.2.80/"));
 }
 
 TEST_CASE("forged packets are watched for as long as an answer may take, at least") {
