@@ -26,6 +26,7 @@ struct Options {
   SourceOptions source;
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
+  std::optional<std::uint32_t> raw_bytes; ///< RawBytes; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";
   std::uint64_t count = 0;
@@ -56,6 +57,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("chains", options.chains,
                  "The chains that will observe: only the octets that they need go along; none named: all octets")
       ->type_name("CHAIN");
+  app.add_option("--raw-bytes", options.raw_bytes)->group("");
   add_stage_options(app, options.stage);
 }
 
@@ -113,7 +115,9 @@ void end_on_sigterm() {
 int run(const Options& options) {
   end_on_sigterm();
   CaptureOptions capture_options;
-  if (!options.chains.empty())
+  if (options.raw_bytes)
+    capture_options.raw_bytes = *options.raw_bytes;
+  else if (!options.chains.empty())
     capture_options.raw_bytes = raw_bytes_of(options.chains, describe_chains());
   if (options.count > 0)
     capture_options.count = options.count;

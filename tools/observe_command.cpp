@@ -34,7 +34,6 @@ void check(const ObserveOptions& options) {
     throw UsageError("say what to read: -i SOURCE, an interface, a capture file or a libtrace URI");
   if (options.chains.empty())
     throw UsageError("name at least one chain, for example: basic tcp (orbweaver observe --list-chains tells all)");
-  static_cast<void>(raw_bytes_of(options.chains, describe_chains())); // throws where one does not exist
   for (const auto& output : {options.output, options.summary})
     refuse_same_file(input_file(options.source), output);
 }

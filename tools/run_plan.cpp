@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run_plan.hpp"
 
+#include "common/chain_list.hpp"
+
 namespace orbweaver {
 
 namespace {
@@ -25,7 +27,9 @@ void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& s
                   const std::vector<std::string>& chains) {
   StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
   capture.streams.inherit_stdin = source == "-";
-  capture.arguments = joined(joined({"--input=" + source}, options.capture_arguments), chains);
+  const auto raw_bytes = raw_bytes_of(chains, describe_chains());
+  capture.arguments =
+      joined({"--input=" + source, "--raw-bytes=" + std::to_string(raw_bytes)}, options.capture_arguments);
   for (unsigned i = 0; i < options.observers; ++i) {
     plan.rings.push_back({"packets", i, options.packet_ring_mib});
     capture.writes.push_back({"--out", "packets", i});

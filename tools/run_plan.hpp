@@ -58,7 +58,8 @@ struct RunPlan {
 /// A plan without stages, with what the options say of the machine.
 [[nodiscard]] RunPlan empty_plan(const RunOptions& options);
 
-/// Adds capture on that source and the observers with those chains, and their rings.
+/// Adds capture on that source and the observers with those chains, and their rings. Throws UsageError for a chain that
+/// does not exist.
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
                   const std::vector<std::string>& chains);
 
