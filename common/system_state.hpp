@@ -37,8 +37,8 @@ public:
   std::vector<std::string> restore() noexcept;
 
 private:
-  struct Journal;
-  std::unique_ptr<Journal> journal_;
+  struct Changes;
+  std::unique_ptr<Changes> changes_;
 };
 
 /// Puts back what the journal of that session says, if there is one, and removes it. Returns a sentence for each thing

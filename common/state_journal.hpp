@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The file in which a session writes down what it changes in the system, for system_state: text in /dev/shm, whose
+// first line says which network namespace it is about, and each further line what is to be put back; it is written
+// before the change. Whoever changes or restores holds its lock (flock), which the kernel takes back from a killed
+// process, and which a running nft program holds too: nothing is put back before the last change has been made.
+#pragma once
+
+#include "common/file_descriptor.hpp"
+#include "common/net_namespace.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace orbweaver {
+
+class StateJournal {
+public:
+  /// What a journal says.
+  struct Entries {
+    std::optional<NetNamespace> space; ///< none: killed before anything was changed
+    std::vector<std::pair<std::string, std::string>> sysctls;
+    bool nftables = false;
+  };
+
+  /// How long a restorer waits for an nft program that a killed spider left running.
+  static constexpr int patience_ms = 5000;
+
+  /// A new one, locked. Throws Error where the session has one.
+  static StateJournal make(const std::string& session);
+
+  /// That of a session, locked; empty where there is none, or where somebody else holds it for that long.
+  static StateJournal take(const std::string& session, int patience_ms);
+
+  /// The sessions that have one.
+  static std::vector<std::string> sessions();
+
+  /// The namespace of a journal, whoever holds it.
+  static std::optional<NetNamespace> namespace_of(const std::string& session);
+
+  static std::string path_of(const std::string& session);
+
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(file_); }
+  /// Why it is empty.
+  [[nodiscard]] bool held_by_other() const noexcept { return held_by_other_; }
+  [[nodiscard]] const std::string& session() const noexcept { return session_; }
+  /// Its descriptor, for a program that is to hold the lock too.
+  [[nodiscard]] int fd() const noexcept { return file_.get(); }
+
+  void add_namespace(const NetNamespace& space) const;
+  /// `before`: the value to put back. Like all that add, throws Error where it cannot be written.
+  void add_sysctl(const std::string& name, const std::string& before) const;
+  void add_nftables() const;
+  [[nodiscard]] Entries entries() const;
+
+  /// Removes the file; what is locked stays so.
+  void remove() const;
+
+private:
+  StateJournal(std::string session, FileDescriptor file, bool held_by_other)
+      : session_(std::move(session)), file_(std::move(file)), held_by_other_(held_by_other) {}
+  void add(const std::string& line) const;
+
+  std::string session_;
+  FileDescriptor file_;
+  bool held_by_other_;
+};
+
+} // namespace orbweaver
