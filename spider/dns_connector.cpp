@@ -19,7 +19,6 @@ namespace {
 
 /// TCP's length prefix.
 constexpr std::size_t prefix_octets = 2;
-constexpr int max_tries = 16;
 
 class DnsConnection final : public Connection {
 public:
@@ -47,30 +46,22 @@ private:
   [[nodiscard]] bool sending() const noexcept { return sent_ < query_.size(); }
   [[nodiscard]] std::uint32_t waits_for() const noexcept { return sending() ? EPOLLOUT : EPOLLIN; }
 
-  /// Begins; returns errno. A port whose last connection to this very target is in TIME-WAIT is passed over: nothing
-  /// has left yet.
+  /// Begins; returns errno.
   int connect(const ConnectRequest& request) noexcept {
-    const SocketAddress target = socket_address(request.destination, request.destination_port);
-    int error = EADDRNOTAVAIL;
-    for (int tries = 0; tries < max_tries && error == EADDRNOTAVAIL; ++tries) {
-      socket_ = open_bound_socket(request, tcp_ ? SOCK_STREAM : SOCK_DGRAM);
-      if (!socket_.fd)
-        return socket_.error;
-      error = EOPNOTSUPP;
-      if (tcp_ && request.fast_open)
-        error = send(&target);
-      if (error == EOPNOTSUPP)
-        error = ::connect(socket_.fd.get(), target.get(), target.length) == 0 ? 0 : errno;
-    }
-    result_.source_port = error == EADDRNOTAVAIL ? -1 : socket_.port;
-    return error;
+    const bool fast_open = tcp_ && request.fast_open;
+    socket_ = open_connection(request, tcp_ ? SOCK_STREAM : SOCK_DGRAM, [&](int fd, const SocketAddress& target) {
+      const int error = fast_open ? send(fd, &target) : EOPNOTSUPP;
+      return error == EOPNOTSUPP ? begin_connect(fd, target) : error;
+    });
+    result_.source_port = socket_.port;
+    return socket_.error;
   }
 
   /// Sends what is left of the query; with a target the SYN goes out with it. Returns errno.
-  int send(const SocketAddress* target = nullptr) noexcept {
-    const auto sent = sendto(socket_.fd.get(), query_.data() + sent_, query_.size() - sent_,
-                             MSG_NOSIGNAL | (target ? MSG_FASTOPEN : 0), target ? target->get() : nullptr,
-                             target ? target->length : 0);
+  int send(int fd, const SocketAddress* target = nullptr) noexcept {
+    const auto sent =
+        sendto(fd, query_.data() + sent_, query_.size() - sent_, MSG_NOSIGNAL | (target ? MSG_FASTOPEN : 0),
+               target ? target->get() : nullptr, target ? target->length : 0);
     if (sent < 0)
       return errno;
     sent_ += static_cast<std::size_t>(sent);
@@ -83,7 +74,7 @@ private:
     if (events & EPOLLERR)
       getsockopt(socket_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error == 0 && sending()) {
-      error = send();
+      error = send(socket_.fd.get());
       if (error == 0)
         loop_.change(socket_.fd.get(), waits_for());
     } else if (error == 0) {

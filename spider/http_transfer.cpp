@@ -14,8 +14,6 @@ namespace orbweaver {
 
 namespace {
 
-constexpr int max_tries = 16;
-
 /// An address as it stands in a URL.
 std::string url_host(const FlowAddress& address) {
   return address.version == 4 ? address_text(address) : std::string("[").append(address_text(address)).append("]");
@@ -146,7 +144,7 @@ bool HttpTransfer::again(CURLcode code) noexcept {
     return false;
   socket_opened_ = false;
   source_port_ = -1;
-  return ++tries_ < max_tries;
+  return ++tries_ < max_port_tries;
 }
 
 ConnectResult HttpTransfer::result(CURLcode code) const {

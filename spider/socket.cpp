@@ -91,6 +91,10 @@ BoundSocket open_bound_socket(const ConnectRequest& request, int type) noexcept 
   return bound;
 }
 
+int begin_connect(int fd, const SocketAddress& target) noexcept {
+  return connect(fd, target.get(), target.length) == 0 ? 0 : errno;
+}
+
 std::uint16_t next_local_port() noexcept {
   return port_round().take();
 }

@@ -33,9 +33,10 @@ public:
   TcpConnection(EventLoop& loop, const ConnectRequest& request, Completion&& done)
       : loop_(loop), done_(std::move(done)) {
     result_.start_ns = realtime_ns();
-    const int error = connect(request);
-    if (error != EINPROGRESS) {
-      result_.state = state_of(error);
+    socket_ = open_connection(request, SOCK_STREAM, begin_connect);
+    result_.source_port = socket_.port;
+    if (socket_.error != EINPROGRESS) {
+      result_.state = state_of(socket_.error);
       timer_ = loop_.call_soon([this] { complete(); });
       return;
     }
@@ -48,21 +49,6 @@ public:
   ~TcpConnection() override { close(); }
 
 private:
-  /// Begins; returns errno, EINPROGRESS where all is well. A port whose last connection to this very target is in
-  /// TIME-WAIT is passed over: nothing has left yet.
-  int connect(const ConnectRequest& request) noexcept {
-    const SocketAddress target = socket_address(request.destination, request.destination_port);
-    int error = EADDRNOTAVAIL;
-    for (int tries = 0; tries < most_tries && error == EADDRNOTAVAIL; ++tries) {
-      socket_ = open_bound_socket(request, SOCK_STREAM);
-      if (!socket_.fd)
-        return socket_.error;
-      error = ::connect(socket_.fd.get(), target.get(), target.length) == 0 ? 0 : errno;
-    }
-    result_.source_port = error == EADDRNOTAVAIL ? -1 : socket_.port;
-    return error;
-  }
-
   void ready(std::uint32_t events) {
     int error = 0;
     socklen_t length = sizeof error;
@@ -86,8 +72,6 @@ private:
       loop_.forget(socket_.fd.get());
     socket_.fd.reset();
   }
-
-  static constexpr int most_tries = 16;
 
   EventLoop& loop_;
   Completion done_;
