@@ -33,7 +33,7 @@ struct Options {
   std::optional<std::uint32_t> asn;
   double timeout_s = 5;
   bool csv = false;
-  unsigned ring_mib = 4;
+  unsigned ring_mib = default_job_ring_mib;
   bool describe = false;
   bool filter = false;
   std::optional<std::uint16_t> filter_port;

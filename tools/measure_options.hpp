@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/plugin_list.hpp"
+#include "common/stage.hpp"
 #include "tools/run_options.hpp"
 
 #include <cstddef>
@@ -15,8 +16,6 @@ class App;
 }
 
 namespace orbweaver {
-
-inline constexpr unsigned default_job_ring_mib = 4;
 
 struct MeasureOptions : RunOptions {
   std::string interface;
