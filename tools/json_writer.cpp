@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/json_writer.hpp"
 
+#include "common/json_string.hpp"
+
 #include <simdjson.h>
 #include <spdlog/fmt/fmt.h>
 
@@ -8,21 +10,22 @@ namespace orbweaver {
 
 namespace {
 
+std::string from_latin1(std::string_view text) {
+  std::string converted;
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet >= 0x80)
+      converted += static_cast<char>(0xC0 | octet >> 6);
+    converted += static_cast<char>(octet < 0x80 ? octet : 0x80 | (octet & 0x3F));
+  }
+  return converted;
+}
+
 /// Text that is not UTF-8 (a file's name may be anything) is taken for Latin-1, so that the document stays valid.
 std::string quoted(std::string_view text) {
-  const unsigned last_plain = simdjson::validate_utf8(text.data(), text.size()) ? 0xff : 0x7f;
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (const unsigned octet = static_cast<unsigned char>(c); octet < 0x20 || octet > last_plain) {
-      out += fmt::format("\\u{:04x}", octet);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
+  std::string out;
+  append_json_string(out, simdjson::validate_utf8(text) ? std::string(text) : from_latin1(text));
+  return out;
 }
 
 } // namespace
