@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace orbweaver {
 
@@ -76,6 +77,8 @@ struct ConnectRequest {
   std::uint64_t timeout_ns = 5'000'000'000;
   bool fast_open = false; ///< what is sent first goes with the SYN where a cookie is known (RFC 7413); not for udp
   bool http2 = false;     ///< http, https: try HTTP/2 (an upgrade without TLS, ALPN with it)
+  /// Local ports of the job's connections before this one. On the same ports, its packets would be taken for theirs.
+  std::vector<std::uint16_t> ports_had;
 };
 
 struct ConnectResult {

@@ -124,6 +124,7 @@ private:
 
   void begin_job(Worker& worker) {
     worker.config = 0;
+    worker.request.ports_had.clear();
     if (connections_ == 0)
       return;
     const Job& job = worker.job;
@@ -249,11 +250,13 @@ private:
 
   void forge(Index index) {
     Worker& worker = workers_[index];
-    const std::uint16_t port = next_local_port();
-    const auto datagram = plugin_.forge(worker.request, port, worker.job, worker.config);
+    const auto port = next_local_port(worker.request);
+    if (!port)
+      return ended(index, skipped(-1));
+    const auto datagram = plugin_.forge(worker.request, *port, worker.job, worker.config);
     if (datagram.empty())
       return ended(index, skipped(-1));
-    ConnectResult result = options_.send_forged(worker.request, port, datagram);
+    ConnectResult result = options_.send_forged(worker.request, *port, datagram);
     loop_.call_at(now_ns_ + forged_hold_ns, [this, index, result = std::move(result)]() mutable {
       result.stop_ns = realtime_ns();
       ended(index, std::move(result));
@@ -265,6 +268,8 @@ private:
     worker.connection.reset();
     --connections_open_;
     plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
+    if (result.source_port >= 0)
+      worker.request.ports_had.push_back(static_cast<std::uint16_t>(result.source_port));
     ++states_.at(static_cast<std::size_t>(result.state));
     output_.connection(record_of(worker, result), result.members);
     if (synchronized())

@@ -76,10 +76,14 @@ BoundSocket open_bound_socket(const ConnectRequest& request, int type) noexcept 
     setsockopt(bound.fd.get(), SOL_SOCKET, SO_BINDTODEVICE, request.interface.c_str(),
                static_cast<socklen_t>(request.interface.size()));
   for (std::uint32_t tries = std::min(port_round().count(), most_tries); tries > 0; --tries) {
-    const std::uint16_t port = next_local_port();
-    const SocketAddress address = socket_address(request.source, port);
+    const auto port = next_local_port(request);
+    if (!port) {
+      bound.error = EADDRNOTAVAIL;
+      break;
+    }
+    const SocketAddress address = socket_address(request.source, *port);
     if (bind(bound.fd.get(), address.get(), address.length) == 0) {
-      bound.port = port;
+      bound.port = *port;
       bound.error = 0;
       return bound;
     }
@@ -97,6 +101,16 @@ int begin_connect(int fd, const SocketAddress& target) noexcept {
 
 std::uint16_t next_local_port() noexcept {
   return port_round().take();
+}
+
+std::optional<std::uint16_t> next_local_port(const ConnectRequest& request) noexcept {
+  const auto& had = request.ports_had;
+  for (std::size_t tries = 0; tries <= had.size(); ++tries) { // no more of them in a row than there are
+    const std::uint16_t port = next_local_port();
+    if (std::find(had.begin(), had.end(), port) == had.end())
+      return port;
+  }
+  return std::nullopt;
 }
 
 } // namespace orbweaver

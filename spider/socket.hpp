@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <optional>
 #include <sys/socket.h>
 
 namespace orbweaver {
@@ -29,7 +30,8 @@ struct BoundSocket {
 
 /// Makes a non-blocking, close-on-exec socket (SOCK_STREAM or SOCK_DGRAM) for a connection and binds it to
 /// request.source on request.interface, on a port of the system's ephemeral range (net.ipv4.ip_local_port_range) that
-/// next_local_port() gives: ports go round, so that a five-tuple comes again as late as it can.
+/// next_local_port() gives: ports go round, so that a five-tuple comes again as late as it can. EADDRNOTAVAIL where the
+/// range has none but those that the job's earlier connections had.
 [[nodiscard]] BoundSocket open_bound_socket(const ConnectRequest& request, int type) noexcept;
 
 /// Begins to connect; returns errno: EINPROGRESS where TCP has begun, 0 where all is done.
@@ -59,5 +61,8 @@ template <typename Begin>
 
 /// The next port of the ephemeral range. Whoever sends without a socket (forged packets) takes its ports here too.
 [[nodiscard]] std::uint16_t next_local_port() noexcept;
+
+/// The next that none of the job's earlier connections had; nothing where the range has no other.
+[[nodiscard]] std::optional<std::uint16_t> next_local_port(const ConnectRequest& request) noexcept;
 
 } // namespace orbweaver

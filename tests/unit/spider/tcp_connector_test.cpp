@@ -5,6 +5,7 @@
 #include "tests/unit/spider/loopback_server.hpp"
 #include "tests/unit/spider/silent_server.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -60,6 +61,28 @@ TEST_CASE("a port that somebody listens on is passed over") {
   const BoundSocket bound = open_bound_socket(request_from_loopback(), SOCK_STREAM);
   REQUIRE(bound.fd);
   CHECK(bound.port != listener.port);
+}
+
+TEST_CASE("a port that an earlier connection of the job had is passed over") {
+  ConnectRequest request = request_from_loopback();
+  const std::uint16_t now = next_local_port();
+  for (std::uint16_t after = 1; after <= 3; ++after)
+    request.ports_had.push_back(static_cast<std::uint16_t>(now + after));
+  const BoundSocket bound = open_bound_socket(request, SOCK_STREAM);
+  REQUIRE(bound.fd);
+  CHECK(std::count(request.ports_had.begin(), request.ports_had.end(), bound.port) == 0);
+}
+
+TEST_CASE("where the job's connections had every port there is no socket") {
+  ConnectRequest request = request_from_loopback();
+  const std::uint16_t first = next_local_port();
+  request.ports_had.push_back(first);
+  for (std::uint16_t port = next_local_port(); port != first; port = next_local_port())
+    request.ports_had.push_back(port);
+  const BoundSocket bound = open_bound_socket(request, SOCK_STREAM);
+  CHECK_FALSE(bound.fd);
+  CHECK(bound.port == -1);
+  CHECK(bound.error == EADDRNOTAVAIL);
 }
 
 TEST_CASE("an address that is not this machine's gives no socket, and says why") {
