@@ -9,7 +9,10 @@ void combine_h2(JobFlows flows, Conditions& conditions) {
   if (!flows[1]->ok())
     return;
   const auto version = flows[1]->member("/http_info/http_version");
-  conditions.add(version && version->starts_with("2") ? "h2.upgrade.success" : "h2.upgrade.failed");
+  if (!version) // what the server answered did not fit into the record
+    conditions.add_uncertain();
+  else
+    conditions.add(version->starts_with("2") ? "h2.upgrade.success" : "h2.upgrade.failed");
 }
 
 } // namespace orbweaver

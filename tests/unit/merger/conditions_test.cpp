@@ -244,6 +244,10 @@ TEST_CASE("h2: the upgrade where the second connection is there, observed or not
   CHECK(combine("h2", {MadeFlow(), with("2").with(timeout)}) == Words{"h2.connectivity.broken"});
 }
 
+TEST_CASE("h2: an answer that is not in the record leaves it open whether the upgrade worked") {
+  CHECK(combine("h2", {MadeFlow(), MadeFlow()}) == Words{"h2.connectivity.works", "pathspider.uncertain"});
+}
+
 TEST_CASE("evilbit: a SYN+ACK is an answer, and its mark is seen or not") {
   const auto answered = [](std::uint8_t flags, int mark) {
     return MadeFlow({{"tcp_synflags_rev", flags}, {"evilbit_syn_rev", mark}});
