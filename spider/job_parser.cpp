@@ -202,6 +202,11 @@ std::string_view string_of(std::string_view key, std::string_view text) {
   return text.substr(1, text.size() - 2);
 }
 
+/// A number may stand in a string: PATHspider's lists made from CSV have it so.
+std::string_view without_quotes(std::string_view text) noexcept {
+  return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
+}
+
 /// Takes what the spider itself reads of a member.
 void take_member(Job& job, std::string_view key, std::string_view text) {
   if (text == "null")
@@ -211,13 +216,13 @@ void take_member(Job& job, std::string_view key, std::string_view text) {
       throw BadJob("dip stands in it twice");
     take_address(job, string_of(key, text));
   } else if (key == "dp") {
-    take_port(job, text);
+    take_port(job, without_quotes(text));
   } else if (key == "domain") {
     job.domain = string_of(key, text);
     if (job.domain.find('\\') != job.domain.npos)
       throw BadJob("domain is no name: " + job.domain.substr(0, 60));
   } else if (key == "dip_asn") {
-    job.destination_asn = whole_number<std::uint32_t>(text);
+    job.destination_asn = whole_number<std::uint32_t>(without_quotes(text));
   }
 }
 

@@ -85,6 +85,14 @@ TEST_CASE("the target's AS is dip_asn, or else ASN in info") {
   CHECK_FALSE(read_jobs(R"({"dip":"::1","info":{"ASN":4294967296}})").jobs.front().destination_asn);
 }
 
+TEST_CASE("port and AS may be text, as lists made from CSV have them, and are carried through as they came") {
+  const auto read = read_jobs(R"({"dip":"::1","dp":"8080","dip_asn":"64496"})");
+  REQUIRE(read.jobs.size() == 1);
+  CHECK(read.jobs.front().destination_port == 8080);
+  CHECK(read.jobs.front().destination_asn == 64496);
+  CHECK(read.jobs.front().members == R"("dip":"::1","dp":"8080","dip_asn":"64496")");
+}
+
 TEST_CASE("lines that are no jobs are named with their number, counted, and skipped") {
   const auto read =
       read_jobs("{\"dip\":\"192.0.2.1\"}\n\n[1]\n  \t\r\n{\"dip\":\"192.0.2.2\"}\nnonsense\n{\"dp\":80}\n");
@@ -148,7 +156,7 @@ TEST_CASE("addresses, ports and names that cannot be are named") {
   CHECK(why_bad(R"({"dip":null})") == "1: it has no dip");
   CHECK(why_bad(R"({"dip":"::1","dip":"::2"})") == "1: dip stands in it twice");
   CHECK(why_bad(R"({"dip":")" + std::string(500, '1') + R"("})").size() < 120);
-  for (const char* const port : {"0", "65536", "-1", "80.0", "\"80\"", "[80]", "true"})
+  for (const char* const port : {"0", "65536", "-1", "80.0", "\"\"", "\"http\"", "[80]", "true"})
     CHECK(why_bad(R"({"dip":"::1","dp":)" + std::string(port) + "}").starts_with("1: dp is no port"));
   CHECK(why_bad(R"({"dip":"::1","domain":7})") == "1: domain is no string");
   CHECK(why_bad(R"({"dip":"::1","dp":null,"domain":null})").empty());
