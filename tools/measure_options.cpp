@@ -3,6 +3,9 @@
 
 #include "tools/option_groups.hpp"
 
+#include <charconv>
+#include <spdlog/fmt/fmt.h>
+
 namespace orbweaver {
 
 namespace {
@@ -12,7 +15,15 @@ constexpr double max_timeout_s = 3600;
 
 /// Seconds or connections a second: a number within bounds, both included.
 CLI::Validator number(double low, double high) {
-  return CLI::Range(low, high).description("");
+  const auto check = [low, high](const std::string& text) -> std::string {
+    double number = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc() && stop == end && number >= low && number <= high) // false for "nan" too
+      return {};
+    return fmt::format("'{}' is not a number from {} to {}", text, low, high);
+  };
+  return CLI::Validator(check, "");
 }
 
 void add_job_options(CLI::App& app, MeasureOptions& options) {
