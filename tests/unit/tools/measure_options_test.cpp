@@ -139,8 +139,8 @@ TEST_CASE("a mistyped plugin or option of a measurement is answered with the nea
 }
 
 TEST_CASE("values of a measurement that are out of range are refused") {
-  for (const auto* option : {"-w 0", "--rate 0", "--rate many", "--rate nan", "--timeout 0", "--timeout nan", "--timeout 4000", "--settle -1",
-                             "--missed-after 0", "--job-ring-mib 0", "--observers 65"})
+  for (const auto* option : {"-w 0", "--rate 0", "--rate many", "--rate nan", "--timeout 0", "--timeout nan",
+                             "--timeout 4000", "--settle -1", "--missed-after 0", "--job-ring-mib 0", "--observers 65"})
     CHECK_FALSE(FrontCommand().parse(std::string("-i eth0 ") + option + " ecn").empty());
   CHECK_FALSE(FrontCommand().parse("-i eth0 ecn --connect dnsudp").empty());
   CHECK_FALSE(FrontCommand().parse("-i eth0 ecn --codepoint 64").empty());
