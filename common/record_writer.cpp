@@ -29,7 +29,7 @@ bool write_all(int fd, const std::byte* data, std::size_t size) noexcept {
   return true;
 }
 
-/// Attaches the ring of that name, or makes it where there is none that anybody lives in.
+/// Attaches the ring of that name, or makes it where there is none that anybody lives in and that is allowed.
 Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, bool& created) {
   const auto segment = endpoint.segment_name();
   if (Segment::exists(segment)) {
@@ -48,8 +48,11 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
     } catch (const Error&) {
       // Whatever it is, nobody can attach it: replaced below.
     }
-    Segment::remove(segment);
+    if (options.make_ring)
+      Segment::remove(segment);
   }
+  if (!options.make_ring) // one of its own would wait for a reader that never comes
+    throw Error("ring:" + endpoint.name + " has lost its session: the command that made it is gone");
   created = true;
   return Ring::create(segment, options.ring_bytes, options.huge_pages);
 }

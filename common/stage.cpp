@@ -65,7 +65,8 @@ void add_stage_options(CLI::App& app, StageOptions& options) {
 }
 
 EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib) {
-  return {std::uint64_t{ring_mib} << 20, options.huge_pages, options.busy_poll, options.attach_timeout_s};
+  return {std::uint64_t{ring_mib} << 20, options.huge_pages, options.busy_poll, options.attach_timeout_s,
+          options.session.empty()};
 }
 
 Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.session.empty()) {

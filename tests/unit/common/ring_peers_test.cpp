@@ -267,6 +267,21 @@ TEST_CASE("a ring that a killed producer left is replaced by the next one of its
   CHECK_FALSE(Segment::exists(endpoint.segment_name()));
 }
 
+TEST_CASE("a producer that is to make no ring says that it has lost the one whose maker is gone, and leaves it") {
+  const Endpoint endpoint = ring_endpoint("lost");
+  const EndpointOptions options{.make_ring = false};
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(endpoint, job_stream(), options)),
+                       doctest::Contains("has lost its session"), Error);
+  const Ring ring = Ring::create(endpoint.segment_name(), min_ring_bytes);
+  ring.header().creator_pid = 0x7FFFFFFF; // more than any process id can be
+  CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(endpoint, job_stream(), options)),
+                       doctest::Contains("has lost its session"), Error);
+  CHECK(Segment::exists(endpoint.segment_name()));
+  ring.header().creator_pid = getpid();
+  CHECK(RecordWriter::open(endpoint, job_stream(), options).ring());
+  Segment::remove(endpoint.segment_name());
+}
+
 TEST_CASE("a sleeping end is woken by the other one, long before its sleep is over") {
   RingPair ring("wake");
   for (int round = 0; round < 20; ++round) {
