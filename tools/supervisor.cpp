@@ -75,7 +75,7 @@ void Supervisor::on_signal(int signal) {
   interrupted_ = true;
   spdlog::info("{}: ending in order; once more ends at once", signal_name(signal));
   record(RunEnd::interrupted, exit_done, {});
-  if (leader_->block->kind == StageKind::spider && !leader_->ready())
+  if (leader_is_to_begin())
     abandon();
   else
     end_in_order();
@@ -121,12 +121,16 @@ void Supervisor::on_failure(StageProcess& stage) {
     record(&stage == leader_ ? RunEnd::input_failed : RunEnd::stage_failed,
            status == exit_usage ? exit_usage : exit_failed, stage.name + " ended with an error");
   }
-  if (!was_ready) {
+  if (!was_ready || leader_is_to_begin()) {
     abandon();
     return;
   }
   Pipeline::mark_dead(stage);
   end_in_order();
+}
+
+bool Supervisor::leader_is_to_begin() const noexcept {
+  return leader_->block->kind == StageKind::spider && !leader_->ready();
 }
 
 void Supervisor::put_back_state() {

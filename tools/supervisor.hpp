@@ -55,6 +55,8 @@ private:
   void end_stalled();
   void abandon();
   void record(RunEnd end, int exit_status, const std::string& reason);
+  /// Whether a spider has yet to begin: nothing was sent or changed.
+  [[nodiscard]] bool leader_is_to_begin() const noexcept;
   [[nodiscard]] bool anything_running() const noexcept;
 
   Pipeline& pipeline_;

@@ -90,6 +90,39 @@ class Failures(bed_case.BedCase):
                 with self.subTest(stage=stage, plugin=plugin):
                     self.kill(stage, plugin, sound)
 
+    def starting(self, last):
+        """A measurement that is starting, and the stages that there are as soon as that one is."""
+        measuring = self.start()
+
+        def begun():
+            self.assertIsNone(measuring.process.poll(), measuring.errors())
+            found = measuring.stages()
+            return found if last in found else None
+
+        return measuring, wait_until(begun, last)[0]
+
+    def test_a_stage_killed_while_the_others_start(self):
+        for stage, last in (("capture", "observer"), ("capture", "merger"), ("observer", "merger"), ("merger", "spider")):
+            with self.subTest(stage=stage, last=last):
+                measuring, stages = self.starting(last)
+                os.kill(stages[stage], signal.SIGKILL)
+                status, errors, took_s = measuring.end()
+                self.assertEqual(status, 1, errors)
+                self.assertLess(took_s, CALM_S)
+                self.assertLess(len(measuring.results()), JOBS)
+                self.assert_all_put_back(measuring.session)
+
+    def test_the_front_command_killed_while_the_stages_start(self):
+        for last in STAGES:
+            with self.subTest(last):
+                measuring, stages = self.starting(last)
+                measuring.process.kill()
+                measuring.process.wait()
+                wait_until(lambda: not any(process_runs(pid) for pid in stages.values()), "the stages to end")
+                # One that was started last waits a while for a ring that nobody writes.
+                wait_until(lambda: not segments(measuring.session), "the last stage to clear up", 20)
+                self.assert_all_put_back(measuring.session)
+
     def killed_front(self, plugin, *with_it):
         """Kills the front command, and with it some stages before they can do anything about it."""
         measuring = self.start(plugin)
