@@ -118,7 +118,14 @@ class Conditions(bed_case.BedCase):
         return bed_paths.ZERO_TAKEN_HOSTS + cls._host
 
     def check(self, plugin, expected, kind, *options, host=None, paths=None):
-        host = host or self.next_host()
+        """Measures all paths and compares. On a machine so busy that the kernel lost packets of the capture, once more."""
+        for attempts_left in (2, 1, 0):
+            if self.compare(plugin, expected, kind, *options, host=host or self.next_host(), paths=paths):
+                return
+            self.assertGreater(attempts_left, 0, f"wrong conditions of {plugin} --connect {kind}, or packets lost each time")
+
+    def compare(self, plugin, expected, kind, *options, host, paths):
+        """False where packets were lost; wrong conditions fail where none were."""
         names = paths or list(bed_paths.BY_NAME)
         jobs = [dict(beds.job(name, family, host), family=family) for family in (4, 6) for name in names]
         measured = self.measure(plugin.replace("_", "-"), "--connect", kind, *options, jobs=jobs,
@@ -138,7 +145,9 @@ class Conditions(bed_case.BedCase):
                 verdict = "got just these" if want == got else "BUT GOT " + (" ".join(got) or "none")
                 print(f"  {path:18} IPv{family}  {' '.join(want)}: {verdict}", flush=True)
         print(f"  {as_sound} others as the sound ones, {wrong} wrong", flush=True)
-        self.assertEqual(wrong, 0, f"wrong conditions of {plugin} --connect {kind}; the table says which")
+        lost = "(0 dropped" not in measured.errors
+        self.assertTrue(wrong == 0 or lost, f"wrong conditions of {plugin} --connect {kind}; the table says which")
+        return wrong == 0
 
     def test_ecn(self):
         for kind in ("http", "https", "tcp", "dnstcp"):
