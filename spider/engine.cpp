@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/wait.hpp"
+#include "spider/batch.hpp"
 #include "spider/clock.hpp"
 #include "spider/connectors.hpp"
 #include "spider/job_output.hpp"
@@ -24,8 +25,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// How long a batch that is not full waits for more jobs.
-constexpr std::uint64_t batch_wait_ns = 50'000'000;
 /// Connections started between two looks at the sockets, so that none waits long.
 constexpr unsigned max_starts = 64;
 /// How far behind its rate the spider may make up for at once.
@@ -41,12 +40,19 @@ struct Worker {
   unsigned config = 0;
 };
 
+/// No more than a second's connections, where they are limited.
+std::size_t batch_size(const SpiderOptions& options) {
+  const double a_second = options.rate > 0 ? std::ceil(options.rate) : options.workers;
+  return static_cast<std::size_t>(std::min<double>(a_second, options.workers));
+}
+
 class Engine {
 public:
   Engine(JobReader& jobs, RecordWriter& writer, const PluginDescription& description, Plugin& plugin,
          const SpiderOptions& options, const std::atomic<bool>& stop, Stage& stage)
       : jobs_(jobs), writer_(writer), description_(description), plugin_(plugin), options_(options), stop_(stop),
         stage_(stage), output_(writer), connections_(plugin.connections()), workers_(options.workers),
+        batch_(batch_size(options), connections_),
         interval_ns_(options.rate > 0 ? static_cast<std::uint64_t>(1e9 / options.rate) : 0) {
     for (auto i = static_cast<std::uint32_t>(workers_.size()); i > 0; --i)
       idle_.push_back(i - 1);
@@ -64,7 +70,7 @@ public:
   }
 
 private:
-  using Index = std::uint32_t;
+  using Index = Batch::Worker;
 
   [[nodiscard]] bool synchronized() const noexcept { return description_.model == Model::synchronized; }
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
@@ -96,7 +102,7 @@ private:
       return std::min(milliseconds((allowed_ns_ - now_ns_) / 1'000'000 + 1), milliseconds(longest_sleep));
     if (eager_)
       return milliseconds(0);
-    return batch_.empty() || batch_running_ ? longest_sleep : milliseconds(5);
+    return batch_.waits_for_jobs() ? milliseconds(5) : longest_sleep;
   }
 
   // Jobs
@@ -150,45 +156,27 @@ private:
     idle_.push_back(worker);
   }
 
-  // Batches of a synchronized plugin
-
-  [[nodiscard]] std::size_t batch_size() const noexcept {
-    const double a_second = options_.rate > 0 ? std::ceil(options_.rate) : options_.workers;
-    return static_cast<std::size_t>(std::min<double>(a_second, options_.workers));
-  }
-
+  /// For the synchronized model: collects a batch, or takes it to its next configuration or its end.
   void step_batch() {
-    if (batch_open_ > 0)
+    if (batch_.connecting())
       return;
-    if (!batch_running_) {
-      fill_batch();
-      const bool waits_for_more =
-          batch_.size() < batch_size() && !no_more_jobs() && now_ns_ - batch_since_ns_ < batch_wait_ns;
-      if (batch_.empty() || waits_for_more)
-        return;
-      batch_running_ = true;
-      batch_config_ = 0;
-    } else if (++batch_config_ == connections_) {
-      for (const Index worker : batch_)
+    if (batch_.running() && !batch_.next_configuration()) {
+      for (const Index worker : batch_.workers())
         end_job(worker);
       batch_.clear();
-      batch_running_ = false;
-      return step_batch();
     }
-    options_.configure_system(batch_config_);
-    for (const Index worker : batch_)
-      workers_[worker].config = batch_config_;
-    ready_.assign(batch_.begin(), batch_.end());
-    batch_open_ = batch_.size();
-  }
-
-  void fill_batch() {
-    while (batch_.size() < batch_size() && next_job(idle_.back())) {
-      if (batch_.empty())
-        batch_since_ns_ = now_ns_;
-      batch_.push_back(idle_.back());
-      idle_.pop_back();
+    if (!batch_.running()) {
+      while (!batch_.full() && next_job(idle_.back())) {
+        batch_.add(idle_.back(), now_ns_);
+        idle_.pop_back();
+      }
+      if (!batch_.begin(now_ns_, no_more_jobs()))
+        return;
     }
+    options_.configure_system(batch_.config());
+    for (const Index worker : batch_.workers())
+      workers_[worker].config = batch_.config();
+    ready_.assign(batch_.workers().begin(), batch_.workers().end());
   }
 
   // Connections
@@ -273,7 +261,7 @@ private:
     ++states_.at(static_cast<std::size_t>(result.state));
     output_.connection(record_of(worker, result), result.members);
     if (synchronized())
-      --batch_open_;
+      batch_.connection_ended();
     else if (++worker.config < connections_)
       ready_.push_back(index);
     else
@@ -379,13 +367,9 @@ private:
   EventLoop loop_;
   std::array<std::unique_ptr<Connector>, 6> connectors_; ///< by ConnectKind, made when first needed
   std::vector<Worker> workers_;
-  std::vector<Index> idle_;    ///< workers without a job
-  std::deque<Index> ready_;    ///< workers whose next connection can start
-  std::vector<Index> batch_;   ///< synchronized: the workers of the batch
-  std::size_t batch_open_ = 0; ///< of them, those whose connection has not ended
-  unsigned batch_config_ = 0;
-  bool batch_running_ = false;
-  std::uint64_t batch_since_ns_ = 0;
+  std::vector<Index> idle_; ///< workers without a job
+  std::deque<Index> ready_; ///< workers whose next connection can start
+  Batch batch_;             ///< of a synchronized plugin
   std::string members_;
 
   std::uint64_t interval_ns_;    ///< between two connections; 0: none
