@@ -6,6 +6,7 @@ in the output, the rest is named, the system's state is as it was, nothing hangs
 import os
 import re
 import signal
+import subprocess
 import time
 
 import bed as beds
@@ -111,6 +112,24 @@ class Failures(bed_case.BedCase):
                 self.assertLess(took_s, CALM_S)
                 self.assertLess(len(measuring.results()), JOBS)
                 self.assert_all_put_back(measuring.session)
+
+    def test_no_connection_is_made_where_the_observer_died_before_the_spider_began(self):
+        os.mkfifo(self.path("nobody-reads"))  # so that the merger gets ready only when somebody does
+        with open(self.path("no-errors"), "w+") as errors:
+            process = self.bed.start(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "--output", self.path("nobody-reads"),
+                                     "mss", stdin=subprocess.DEVNULL, stderr=errors)
+            self.addCleanup(process.kill)
+
+            def children():
+                found = support.run("ps", "-o", "comm=,pid=", "--ppid", str(process.pid)).stdout.split()
+                return dict(zip(found[::2], map(int, found[1::2])))
+
+            wait_until(lambda: "orbweaver-merge" in children(), "the merger")
+            self.assertNotIn("orbweaver-spide", children())
+            os.kill(children()["orbweaver-obser"], signal.SIGKILL)
+            self.assertEqual(process.wait(CALM_S), 1)
+            errors.seek(0)
+            self.assertNotIn("measured", errors.read())
 
     def test_the_front_command_killed_while_the_stages_start(self):
         for last in STAGES:
