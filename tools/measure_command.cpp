@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/measure_command.hpp"
 
+#include "common/chain_list.hpp"
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
@@ -46,14 +47,14 @@ double settle_s(const MeasureOptions& options, const PluginDescription& plugin) 
 
 } // namespace
 
-RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice) {
+RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice, std::uint32_t raw_bytes) {
   const auto& plugin = choice.plugin;
   RunPlan plan = empty_plan(options);
   plan.leader = StageKind::spider;
   plan.settle = std::chrono::milliseconds(std::lround(settle_s(options, plugin) * 1000));
   plan.patience += std::chrono::seconds(std::lround(std::ceil(options.timeout_s)));
   if (!plugin.chains.empty())
-    add_watchers(plan, options, options.interface, plugin.chains);
+    add_watchers(plan, options, options.interface, plugin.chains, raw_bytes);
 
   plan.rings.push_back({"jobs", 0, options.job_ring_mib});
   auto merger_arguments = options.merger_arguments;
@@ -94,7 +95,8 @@ int measure(const MeasureOptions& options) {
   description.plugin = plugin.name;
   description.connect = choice.arguments.connect;
   description.jobs = options.input;
-  return run(measure_plan(options, choice), options, description);
+  const std::uint32_t raw_bytes = watches ? raw_bytes_of(plugin.chains, describe_chains()) : 0;
+  return run(measure_plan(options, choice, raw_bytes), options, description);
 }
 
 } // namespace orbweaver

@@ -9,7 +9,8 @@ namespace orbweaver {
 
 /// The processes of a measurement: capture on the interface, observers with the plugin's chains, the merger and the
 /// spider, which starts last. Without chains spider and merger alone.
-[[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice);
+[[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice,
+                                   std::uint32_t raw_bytes);
 
 /// Puts back what a killed measurement left changed in the system, runs this one, and returns the exit status. Throws
 /// Error for what stands in the way of a start.

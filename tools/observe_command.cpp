@@ -45,7 +45,7 @@ int observe(const ObserveOptions& options) {
     return list_chains();
   check(options);
   RunPlan plan = empty_plan(options);
-  add_watchers(plan, options, options.source, options.chains);
+  add_watchers(plan, options, options.source, options.chains, raw_bytes_of(options.chains, describe_chains()));
   add_merger(plan, options, options.digest ? std::vector<std::string>{"--digest"} : std::vector<std::string>{});
   return run(plan, options, {options.source, options.chains, options.observers, options.digest, {}, {}, {}});
 }

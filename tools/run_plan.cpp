@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run_plan.hpp"
 
-#include "common/chain_list.hpp"
-
 namespace orbweaver {
 
 namespace {
@@ -24,10 +22,9 @@ RunPlan empty_plan(const RunOptions& options) {
 }
 
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
-                  const std::vector<std::string>& chains) {
+                  const std::vector<std::string>& chains, std::uint32_t raw_bytes) {
   StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
   capture.streams.inherit_stdin = source == "-";
-  const auto raw_bytes = raw_bytes_of(chains, describe_chains());
   capture.arguments =
       joined({"--input=" + source, "--raw-bytes=" + std::to_string(raw_bytes)}, options.capture_arguments);
   for (unsigned i = 0; i < options.observers; ++i) {

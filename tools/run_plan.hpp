@@ -58,10 +58,9 @@ struct RunPlan {
 /// A plan without stages, with what the options say of the machine.
 [[nodiscard]] RunPlan empty_plan(const RunOptions& options);
 
-/// Adds capture on that source and the observers with those chains, and their rings. Throws UsageError for a chain that
-/// does not exist.
+/// Adds capture on that source and the observers with those chains, which need `raw_bytes` (RawBytes), and their rings.
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
-                  const std::vector<std::string>& chains);
+                  const std::vector<std::string>& chains, std::uint32_t raw_bytes);
 
 /// Adds the merger, which reads all rings that nobody reads yet: flows, then jobs.
 void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments);

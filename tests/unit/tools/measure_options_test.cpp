@@ -53,7 +53,7 @@ struct FrontCommand {
   RunPlan plan(const std::string& line) {
     REQUIRE(parse(line).empty());
     REQUIRE(measure.chosen);
-    return measure_plan(measure, measure.plugins[*measure.chosen]);
+    return measure_plan(measure, measure.plugins[*measure.chosen], 0);
   }
 
   CLI::App app{"", "orbweaver"};
