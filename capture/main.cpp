@@ -16,6 +16,7 @@
 #include <optional>
 #include <random>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 namespace {
 
@@ -112,6 +113,12 @@ void end_on_sigterm() {
   sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+/// A live source waits for nobody: where there is the right to (CAP_SYS_NICE), capture goes before other processes. On
+/// two cores that a measurement keeps busy it halved the runs in which the kernel lost packets.
+void go_first() noexcept {
+  setpriority(PRIO_PROCESS, 0, -10);
+}
+
 int run(const Options& options) {
   end_on_sigterm();
   CaptureOptions capture_options;
@@ -129,6 +136,8 @@ int run(const Options& options) {
   SourceOptions source_options = options.source;
   source_options.reader = reader_of(options.reader);
   const std::unique_ptr<Source> source = open_source(source_options);
+  if (source->live())
+    go_first();
 
   Stage stage(StageKind::capture, options.stage);
   Capture capture(*source, open_outputs(options, outputs, capture_options.raw_bytes), capture_options, stage.stop());
