@@ -92,9 +92,10 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
 
 int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description) {
   File summary = open_summary(options.summary);
+  SignalWatch signals;
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());
-  auto result = Supervisor(pipeline, plan, progress).run();
+  auto result = Supervisor(signals, pipeline, plan, progress).run();
   remove_unfinished(*pipeline.stage(StageKind::merger), options.output);
 
   const auto snapshot = pipeline.snapshot();

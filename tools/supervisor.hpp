@@ -35,9 +35,11 @@ struct RunResult {
 
 class Supervisor {
 public:
-  /// The pipeline was made from that plan; its stages are not started yet.
-  Supervisor(Pipeline& pipeline, const RunPlan& plan, Progress& progress)
-      : pipeline_(pipeline), plan_(plan), progress_(progress), leader_(pipeline.stage(plan.leader)) {}
+  /// The pipeline was made from that plan; its stages are not started yet. `signals` outlive the pipeline, so that none
+  /// ends the command while there is something to clear up.
+  Supervisor(SignalWatch& signals, Pipeline& pipeline, const RunPlan& plan, Progress& progress)
+      : signals_(signals), pipeline_(pipeline), plan_(plan), progress_(progress), leader_(pipeline.stage(plan.leader)) {
+  }
 
   /// Comes back when the last stage has ended.
   RunResult run();
@@ -59,11 +61,11 @@ private:
   [[nodiscard]] bool leader_is_to_begin() const noexcept;
   [[nodiscard]] bool anything_running() const noexcept;
 
+  SignalWatch& signals_;
   Pipeline& pipeline_;
   const RunPlan& plan_;
   Progress& progress_;
   StageProcess* leader_;
-  SignalWatch signals_;
   RunResult result_;
   std::size_t started_ = 0;  ///< stages started so far
   bool interrupted_ = false; ///< somebody asked to stop

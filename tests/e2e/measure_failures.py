@@ -131,6 +131,16 @@ class Failures(bed_case.BedCase):
             errors.seek(0)
             self.assertNotIn("measured", errors.read())
 
+    def test_a_signal_at_the_very_beginning_leaves_nothing(self):
+        for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT) * 3:
+            with self.subTest(stop.name):
+                measuring = self.start()
+                while not segments(measuring.session):  # without a pause: the moment is short
+                    self.assertIsNone(measuring.process.poll(), measuring.errors())
+                measuring.process.send_signal(stop)
+                self.assertIn(measuring.end()[0], (0, 1))
+                self.assert_all_put_back(measuring.session)
+
     def test_the_front_command_killed_while_the_stages_start(self):
         for last in STAGES:
             with self.subTest(last):
