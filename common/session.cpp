@@ -9,7 +9,9 @@
 #include <cctype>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <new>
+#include <system_error>
 #include <unistd.h>
 
 namespace orbweaver {
@@ -42,14 +44,20 @@ bool lives(const Session& session) {
   });
 }
 
-/// Whether a control segment was left half made: its creator died before the magic.
+/// Whether a control segment was left half made: its creator died before the magic, or even before it said who it is;
+/// then only its age tells.
 bool half_made(const std::string& name) {
+  namespace fs = std::filesystem;
+  constexpr std::chrono::seconds longest_making{10};
+  const fs::path file = fs::path("/dev/shm") / control_name(name);
+  std::error_code gone;
+  const bool old = fs::file_time_type::clock::now() - fs::last_write_time(file, gone) > longest_making && !gone;
+  if (fs::file_size(file, gone) < sizeof(ControlBlock))
+    return old;
   const Segment segment = Segment::attach(control_name(name), false);
-  if (segment.size() < sizeof(ControlBlock))
-    return false;
   const auto& control = *reinterpret_cast<const ControlBlock*>(segment.data());
   const pid_t creator = control.creator_pid.load(std::memory_order_relaxed);
-  return control.magic.load(std::memory_order_acquire) == 0 && creator != 0 && !process_lives(creator);
+  return control.magic.load(std::memory_order_acquire) == 0 && (creator == 0 ? old : !process_lives(creator));
 }
 
 bool ring_lives(const std::string& segment) {

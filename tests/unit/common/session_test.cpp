@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <sys/stat.h>
 #include <vector>
@@ -149,6 +151,19 @@ TEST_CASE("a session whose maker was killed lives as long as a stage of it runs"
   CHECK_FALSE(has(Session::clear_dead(), name));
   Session::attach(name).stages()[0].state = StageState::finished;
   CHECK(has(Session::clear_dead(), name));
+}
+
+TEST_CASE("a control segment whose maker was killed before it said who it is goes by its age") {
+  namespace fs = std::filesystem;
+  for (const std::size_t octets : {std::size_t{0}, sizeof(ControlBlock)}) {
+    const std::string name = name_of("nameless");
+    const fs::path file = fs::path("/dev/shm") / segment(name, "control");
+    std::ofstream(file) << std::string(octets, '\0');
+    CHECK_FALSE(has(Session::clear_dead(), name)); // it may be in the making
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(1));
+    CHECK(has(Session::clear_dead(), name));
+    CHECK_FALSE(fs::exists(file));
+  }
 }
 
 TEST_CASE("a ring of no session goes when none of its processes is there") {
