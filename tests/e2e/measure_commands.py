@@ -342,7 +342,7 @@ class Measure(support.TestCase):
         process = subprocess.Popen([ORBWEAVER, "measure", "--input", fifo, "--session", session, "dnsresolv"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
-        support.wait_until(lambda: run("pgrep", "-P", str(process.pid), "-f", "orbweaver-spider").stdout, "the spider")
+        support.wait_until(lambda: run("pgrep", "-P", str(process.pid), "-f", "orbweaver-spider --session=").stdout, "the spider")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=support.PATIENCE_S)
         self.assertEqual((process.returncode, output), (0, ""), errors)
