@@ -29,6 +29,7 @@ CaptureResult Capture::run(const Publish& publish) {
   CaptureResult result = read_all(publish);
   fragments_.flush();
   deliver_released();
+  look_for_source_drops();
   tell_of_source_drops();
   for (auto& output : outputs_)
     output.publish();
@@ -50,8 +51,11 @@ CaptureResult Capture::read_all(const Publish& publish) {
     switch (read.status) {
     case Source::Status::frames:
       handle_batch(read.count);
+      if (source_lost_ > 0 && frames_[read.count - 1].time_ns > lost_until_ns_) [[unlikely]]
+        tell_of_source_drops();
       break;
     case Source::Status::idle:
+      tell_of_source_drops();
       if (source_.live() && clock_.advance(wall_clock_ns()))
         step_clock();
       break;
@@ -179,20 +183,28 @@ void Capture::step_clock() noexcept {
 
 void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
   next_housekeeping_ns_ = now_ns + housekeeping_ns;
-  tell_of_source_drops();
+  look_for_source_drops();
   for (auto& output : outputs_)
     output.housekeep(now_ns);
   gather_counters();
   publish(counters_, now_ns);
 }
 
-/// What the kernel or the card lost was for one of the observers, nobody knows which: each is told.
-void Capture::tell_of_source_drops() noexcept {
+/// Looks whether the kernel or the card lost packets since the last look. They were lost behind all that still waits to
+/// be read, so that the observers are told when that has been read.
+void Capture::look_for_source_drops() noexcept {
   const std::uint64_t dropped = source_.dropped();
-  const std::uint64_t more = dropped - std::exchange(source_dropped_, dropped);
-  if (more > 0)
+  if (dropped == source_dropped_)
+    return;
+  source_lost_ += dropped - std::exchange(source_dropped_, dropped);
+  lost_until_ns_ = wall_clock_ns();
+}
+
+/// What was lost was for one of the observers, nobody knows which: each is told.
+void Capture::tell_of_source_drops() noexcept {
+  if (const std::uint64_t lost = std::exchange(source_lost_, 0); lost > 0)
     for (auto& output : outputs_)
-      output.note_lost_before(more);
+      output.note_lost_before(lost);
 }
 
 void Capture::gather_counters() noexcept {
