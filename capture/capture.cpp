@@ -29,7 +29,6 @@ CaptureResult Capture::run(const Publish& publish) {
   CaptureResult result = read_all(publish);
   fragments_.flush();
   deliver_released();
-  look_for_source_drops();
   tell_of_source_drops();
   for (auto& output : outputs_)
     output.publish();
@@ -51,11 +50,10 @@ CaptureResult Capture::read_all(const Publish& publish) {
     switch (read.status) {
     case Source::Status::frames:
       handle_batch(read.count);
-      if (source_lost_ > 0 && frames_[read.count - 1].time_ns > lost_until_ns_) [[unlikely]]
-        tell_of_source_drops();
+      if (frames_[read.count - 1].time_ns > lost_until_ns_) [[unlikely]]
+        end_source_drops();
       break;
     case Source::Status::idle:
-      tell_of_source_drops();
       if (source_.live() && clock_.advance(wall_clock_ns()))
         step_clock();
       break;
@@ -183,28 +181,30 @@ void Capture::step_clock() noexcept {
 
 void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
   next_housekeeping_ns_ = now_ns + housekeeping_ns;
-  look_for_source_drops();
+  tell_of_source_drops();
   for (auto& output : outputs_)
     output.housekeep(now_ns);
   gather_counters();
   publish(counters_, now_ns);
 }
 
-/// Looks whether the kernel or the card lost packets since the last look. They were lost behind all that still waits to
-/// be read, so that the observers are told when that has been read.
-void Capture::look_for_source_drops() noexcept {
+/// Looks whether the kernel or the card lost packets since the last look. They were for one of the observers, nobody
+/// knows which: each is told. They were lost behind all that still waits to be read, so that it is told again then.
+void Capture::tell_of_source_drops() noexcept {
   const std::uint64_t dropped = source_.dropped();
   if (dropped == source_dropped_)
     return;
-  source_lost_ += dropped - std::exchange(source_dropped_, dropped);
+  const std::uint64_t lost = dropped - std::exchange(source_dropped_, dropped);
+  for (auto& output : outputs_)
+    output.note_lost_before(lost);
   lost_until_ns_ = wall_clock_ns();
 }
 
-/// What was lost was for one of the observers, nobody knows which: each is told.
-void Capture::tell_of_source_drops() noexcept {
-  if (const std::uint64_t lost = std::exchange(source_lost_, 0); lost > 0)
-    for (auto& output : outputs_)
-      output.note_lost_before(lost);
+/// What waited to be read when packets were found to be lost has been read.
+void Capture::end_source_drops() noexcept {
+  lost_until_ns_ = UINT64_MAX;
+  for (auto& output : outputs_)
+    output.note_lost_before(0);
 }
 
 void Capture::gather_counters() noexcept {

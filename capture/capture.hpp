@@ -85,8 +85,8 @@ private:
   void deliver_released() noexcept;
   void step_clock() noexcept;
   void housekeep(std::uint64_t now_ns, const Publish& publish);
-  void look_for_source_drops() noexcept;
   void tell_of_source_drops() noexcept;
+  void end_source_drops() noexcept;
   void gather_counters() noexcept;
   [[nodiscard]] bool all_closed() const noexcept;
 
@@ -102,9 +102,8 @@ private:
   std::array<std::uint64_t, CaptureCounter::total> counters_{};
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
-  std::uint64_t source_dropped_ = 0; ///< as the source last said
-  std::uint64_t source_lost_ = 0;    ///< of those, what the observers are still to be told of, and
-  std::uint64_t lost_until_ns_ = 0;  ///< the wall clock when it was noticed
+  std::uint64_t source_dropped_ = 0;         ///< that the observers have been told of
+  std::uint64_t lost_until_ns_ = UINT64_MAX; ///< the wall clock when the last of them were noticed; max: long ago
 };
 
 } // namespace orbweaver

@@ -21,7 +21,7 @@ void PacketOutput::tick(std::uint64_t second) noexcept {
 
 void PacketOutput::note_lost_before(std::uint64_t packets) noexcept {
   lost_ += packets;
-  owes_ = true;
+  loss_due_ = owes_ = true;
   settle();
 }
 
@@ -45,12 +45,13 @@ std::byte* PacketOutput::find_room(std::uint32_t length) noexcept {
 
 /// Writes the loss and the tick that are due; false where something is left for want of room.
 bool PacketOutput::settle() noexcept {
-  if (lost_ > 0) {
+  if (lost_ > 0 || loss_due_) {
     const LossRecord loss{{}, lost_};
     if (!make_room(sizeof loss))
       return false;
     writer_.write(&loss, sizeof loss, RecordKind::loss);
     lost_ = 0;
+    loss_due_ = false;
   }
   if (tick_due_) {
     const TickRecord tick{{}, second_};

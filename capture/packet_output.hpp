@@ -49,7 +49,8 @@ public:
   /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
   void tick(std::uint64_t second) noexcept;
 
-  /// Tells the observer of packets that were lost before they were read, some of which may have been for it.
+  /// Tells the observer of packets that were lost before they were read, some of which may have been for it; of 0: that
+  /// it has now seen all that was read before an earlier loss.
   void note_lost_before(std::uint64_t packets) noexcept;
 
   void publish() noexcept { writer_.publish(); }
@@ -83,6 +84,7 @@ private:
   bool closed_ = false;
   bool owes_ = false; ///< a loss or a tick has to go out before the next packet
   bool tick_due_ = false;
+  bool loss_due_ = false;
   std::uint64_t second_ = 0;
   std::uint64_t lost_ = 0; ///< packets dropped that the observer has not been told of
   std::uint64_t delivered_ = 0;

@@ -23,12 +23,13 @@ public:
     open_ = false;
   }
 
-  /// Packets were lost just now: after the last tick and before the next one, which bounds it.
+  /// Packets were lost just now: after the last tick and before the next one, which bounds it; or in the second
+  /// before, where the kernel lost them and capture noticed later.
   void lost() {
     if (open_)
       return;
     open_ = true;
-    const auto from_s = clock_s_ > 0 ? clock_s_ - 1 : 0;
+    const auto from_s = clock_s_ > 1 ? clock_s_ - 2 : 0;
     if (!spans_.empty() && spans_.back().to_s >= from_s)
       spans_.back().to_s = unbounded;
     else
