@@ -33,7 +33,7 @@ def host_state():
         return file.read()
 
 
-class Failures(bed_case.BedCase):
+class Measurement(bed_case.BedCase):
     def setUp(self):
         super().setUp()
         self.before, self.host_before = self.system_state(), host_state()
@@ -62,6 +62,8 @@ class Failures(bed_case.BedCase):
         self.assertEqual(host_state(), self.host_before)
         self.assertEqual(segments(session), [])
 
+
+class Failures(Measurement):
     def kill(self, stage, plugin, sound):
         measuring = self.start(plugin)
         measuring.wait_for_results(200)
@@ -219,6 +221,19 @@ class Failures(bed_case.BedCase):
                     self.assertLess(took_s, CALM_S)
                     self.assert_all_put_back(measuring.session)
 
+    def test_without_the_right_to_change_the_system_nothing_is_sent(self):
+        nobody = ("--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
+        for plugin, rights in (("ecn", nobody), ("dscp", nobody), ("dscp", ("--bounding-set=-net_admin",))):
+            with self.subTest(plugin=plugin, rights=rights):
+                process = self.bed.run("setpriv", *rights, "--", support.ORBWEAVER, "measure", "-i", beds.INTERFACE, plugin,
+                                       input=bed_case.ndjson(beds.crowd(3)), capture_output=True, text=True, timeout=60)
+                self.assertEqual(process.returncode, 1, process.stderr)
+                self.assertEqual(process.stdout, "")
+                self.assertIn("CAP_NET_ADMIN", process.stderr)
+                self.assertEqual(self.system_state(), self.before)
+
+
+class Losses(Measurement):
     def test_a_ring_that_loses_packets_gives_doubts_and_never_a_wrong_condition(self):
         jobs = 10_000
         for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND), ("tcpopt", TCPOPT_SOUND), ("mss", MSS_SOUND)):
@@ -238,17 +253,6 @@ class Failures(bed_case.BedCase):
                 print(f"{plugin} with a ring that loses packets: {doubtful} of {len(results)} results in doubt", flush=True)
                 self.assertGreater(doubtful, 0, "the ring lost nothing: the test shows nothing")
                 self.assert_all_put_back(measuring.session)
-
-    def test_without_the_right_to_change_the_system_nothing_is_sent(self):
-        nobody = ("--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
-        for plugin, rights in (("ecn", nobody), ("dscp", nobody), ("dscp", ("--bounding-set=-net_admin",))):
-            with self.subTest(plugin=plugin, rights=rights):
-                process = self.bed.run("setpriv", *rights, "--", support.ORBWEAVER, "measure", "-i", beds.INTERFACE, plugin,
-                                       input=bed_case.ndjson(beds.crowd(3)), capture_output=True, text=True, timeout=60)
-                self.assertEqual(process.returncode, 1, process.stderr)
-                self.assertEqual(process.stdout, "")
-                self.assertIn("CAP_NET_ADMIN", process.stderr)
-                self.assertEqual(self.system_state(), self.before)
 
 
 if __name__ == "__main__":
