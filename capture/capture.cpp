@@ -11,6 +11,9 @@
 namespace orbweaver {
 namespace {
 
+/// The coarsest that live packets are stamped with.
+constexpr std::uint64_t stamp_resolution_ns = 1000;
+
 std::uint64_t wall_clock_ns() noexcept {
   return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
 }
@@ -19,7 +22,8 @@ std::uint64_t wall_clock_ns() noexcept {
 
 Capture::Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
                  const std::atomic<bool>& stop)
-    : source_(source), options_(options), stop_(stop), fragments_(options.fragments, options.seed) {
+    : source_(source), options_(options), stop_(stop), fragments_(options.fragments, options.seed),
+      looked_ns_(wall_clock_ns()) {
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
@@ -29,7 +33,7 @@ CaptureResult Capture::run(const Publish& publish) {
   CaptureResult result = read_all(publish);
   fragments_.flush();
   deliver_released();
-  tell_of_source_drops();
+  look_for_source_drops();
   for (auto& output : outputs_)
     output.publish();
   result = finish(std::move(result));
@@ -49,9 +53,10 @@ CaptureResult Capture::read_all(const Publish& publish) {
     const Source::Result read = source_.read(std::span(frames_).first(wanted));
     switch (read.status) {
     case Source::Status::frames:
+      // What was lost before these came is told before them. For those from before the last look that has been done.
+      if (source_.live() && frames_[read.count - 1].time_ns + stamp_resolution_ns >= looked_ns_)
+        look_for_source_drops();
       handle_batch(read.count);
-      if (frames_[read.count - 1].time_ns > lost_until_ns_) [[unlikely]]
-        end_source_drops();
       break;
     case Source::Status::idle:
       if (source_.live() && clock_.advance(wall_clock_ns()))
@@ -92,7 +97,7 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
   ++outcomes_[static_cast<std::size_t>(Outcome::packet)];
   const std::uint64_t hash = packet.hash(options_.seed);
   PacketOutput& output = output_for(hash);
-  if (std::byte* const place = output.claim(packet.record_bytes)) [[likely]] {
+  if (std::byte* const place = output.claim(packet.record_bytes, frame.time_ns)) [[likely]] {
     packet.write(hash, place);
     output.commit(packet.record_bytes);
   }
@@ -181,7 +186,7 @@ void Capture::step_clock() noexcept {
 
 void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
   next_housekeeping_ns_ = now_ns + housekeeping_ns;
-  tell_of_source_drops();
+  look_for_source_drops();
   for (auto& output : outputs_)
     output.housekeep(now_ns);
   gather_counters();
@@ -189,22 +194,16 @@ void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
 }
 
 /// Looks whether the kernel or the card lost packets since the last look. They were for one of the observers, nobody
-/// knows which: each is told. They were lost behind all that still waits to be read, so that it is told again then.
-void Capture::tell_of_source_drops() noexcept {
+/// knows which: each is told.
+void Capture::look_for_source_drops() noexcept {
+  const std::uint64_t since_ns = std::exchange(looked_ns_, wall_clock_ns());
   const std::uint64_t dropped = source_.dropped();
   if (dropped == source_dropped_)
     return;
   const std::uint64_t lost = dropped - std::exchange(source_dropped_, dropped);
+  const std::uint64_t now_ns = std::max(since_ns, wall_clock_ns());
   for (auto& output : outputs_)
-    output.note_lost_before(lost);
-  lost_until_ns_ = wall_clock_ns();
-}
-
-/// What waited to be read when packets were found to be lost has been read.
-void Capture::end_source_drops() noexcept {
-  lost_until_ns_ = UINT64_MAX;
-  for (auto& output : outputs_)
-    output.note_lost_before(0);
+    output.note_lost(lost, since_ns, now_ns);
 }
 
 void Capture::gather_counters() noexcept {

@@ -85,8 +85,7 @@ private:
   void deliver_released() noexcept;
   void step_clock() noexcept;
   void housekeep(std::uint64_t now_ns, const Publish& publish);
-  void tell_of_source_drops() noexcept;
-  void end_source_drops() noexcept;
+  void look_for_source_drops() noexcept;
   void gather_counters() noexcept;
   [[nodiscard]] bool all_closed() const noexcept;
 
@@ -102,8 +101,8 @@ private:
   std::array<std::uint64_t, CaptureCounter::total> counters_{};
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
-  std::uint64_t source_dropped_ = 0;         ///< that the observers have been told of
-  std::uint64_t lost_until_ns_ = UINT64_MAX; ///< the wall clock when the last of them were noticed; max: long ago
+  std::uint64_t source_dropped_ = 0; ///< that the observers have been told of
+  std::uint64_t looked_ns_;          ///< the wall clock when it was last asked for
 };
 
 } // namespace orbweaver

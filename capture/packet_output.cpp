@@ -4,6 +4,8 @@
 #include "common/error.hpp"
 #include "common/wait.hpp"
 
+#include <algorithm>
+
 namespace orbweaver {
 
 PacketOutput::PacketOutput(RecordWriter writer, bool lossless, const std::atomic<bool>& stop)
@@ -19,25 +21,30 @@ void PacketOutput::tick(std::uint64_t second) noexcept {
   settle();
 }
 
-void PacketOutput::note_lost_before(std::uint64_t packets) noexcept {
-  lost_ += packets;
-  loss_due_ = owes_ = true;
+void PacketOutput::note_lost(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept {
+  owe_loss(packets, from_ns, to_ns);
   settle();
+}
+
+void PacketOutput::owe_loss(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept {
+  loss_.from_ns = loss_.packets == 0 ? from_ns : std::min(loss_.from_ns, from_ns);
+  loss_.to_ns = loss_.packets == 0 ? to_ns : std::max(loss_.to_ns, to_ns);
+  loss_.packets += packets;
+  owes_ = true;
 }
 
 void PacketOutput::housekeep(std::uint64_t now_ns) noexcept {
   writer_.housekeep(now_ns);
-  if (lost_ > 0 && writer_.reader_gone())
+  if (loss_.packets > 0 && writer_.reader_gone())
     closed_ = true;
 }
 
 /// Place for a packet record where there was none at once; without any, the packet is dropped.
-std::byte* PacketOutput::find_room(std::uint32_t length) noexcept {
+std::byte* PacketOutput::find_room(std::uint32_t length, std::uint64_t time_ns) noexcept {
   std::byte* const place = owes_ ? nullptr : make_room(length);
   if (!place) {
     ++dropped_;
-    ++lost_;
-    owes_ = true;
+    owe_loss(1, time_ns, time_ns);
     writer_.count_dropped(1);
   }
   return place;
@@ -45,13 +52,11 @@ std::byte* PacketOutput::find_room(std::uint32_t length) noexcept {
 
 /// Writes the loss and the tick that are due; false where something is left for want of room.
 bool PacketOutput::settle() noexcept {
-  if (lost_ > 0 || loss_due_) {
-    const LossRecord loss{{}, lost_};
-    if (!make_room(sizeof loss))
+  if (loss_.packets > 0) {
+    if (!make_room(sizeof loss_))
       return false;
-    writer_.write(&loss, sizeof loss, RecordKind::loss);
-    lost_ = 0;
-    loss_due_ = false;
+    writer_.write(&loss_, sizeof loss_, RecordKind::loss);
+    loss_.packets = 0;
   }
   if (tick_due_) {
     const TickRecord tick{{}, second_};
@@ -96,8 +101,9 @@ std::byte* PacketOutput::make_room(std::uint32_t length) noexcept {
 }
 
 bool PacketOutput::finish(EndCause cause) noexcept {
-  if (owes_)
-    settle();
+  // A loss that nobody is told of would make what was lost look like what was never there.
+  while (owes_ && !closed_ && !settle())
+    closed_ = writer_.wait_for_last_room(sizeof loss_ + sizeof(TickRecord), stop_) != Room::available;
   return writer_.finish(cause, stop_) && !closed_;
 }
 

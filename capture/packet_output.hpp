@@ -21,12 +21,12 @@ public:
   /// `lossless`: wait for room. Throws Error where the stream is too small for the largest packet record.
   PacketOutput(RecordWriter writer, bool lossless, const std::atomic<bool>& stop);
 
-  /// Place for a packet record of `length` octets, to be filled but for its header; or nullptr, and the packet is
-  /// counted as dropped.
-  [[nodiscard]] std::byte* claim(std::uint32_t length) noexcept {
+  /// Place for a packet record of `length` octets, to be filled but for its header; or nullptr, and the packet, which
+  /// was captured at `time_ns`, is counted as dropped.
+  [[nodiscard]] std::byte* claim(std::uint32_t length, std::uint64_t time_ns) noexcept {
     std::byte* place = owes_ && !settle() ? nullptr : writer_.claim(length);
     if (!place) [[unlikely]]
-      return find_room(length);
+      return find_room(length, time_ns);
     // What the observer read last time round is its own until asked for: 8 ns a packet, waited for at each store.
     prefetch_for_write(place + write_ahead_bytes);
     return place;
@@ -40,7 +40,7 @@ public:
 
   /// Writes a packet, or counts it as dropped.
   void deliver(const PacketDraft& draft) noexcept {
-    if (std::byte* place = claim(draft.record.header.length)) {
+    if (std::byte* place = claim(draft.record.header.length, draft.record.time_ns)) {
       draft.copy_to(place);
       commit(draft.record.header.length);
     }
@@ -49,9 +49,8 @@ public:
   /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
   void tick(std::uint64_t second) noexcept;
 
-  /// Tells the observer of packets that were lost before they were read, some of which may have been for it; of 0: that
-  /// it has now seen all that was read before an earlier loss.
-  void note_lost_before(std::uint64_t packets) noexcept;
+  /// Tells the observer of packets that were lost in that time before they were read; some may have been for it.
+  void note_lost(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept;
 
   void publish() noexcept { writer_.publish(); }
 
@@ -74,7 +73,8 @@ private:
   /// How long a reader has to make room once somebody asked to stop.
   static constexpr std::uint64_t patience_ns = 2'000'000'000;
 
-  std::byte* find_room(std::uint32_t length) noexcept;
+  std::byte* find_room(std::uint32_t length, std::uint64_t time_ns) noexcept;
+  void owe_loss(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept;
   bool settle() noexcept;
   std::byte* make_room(std::uint32_t length) noexcept;
 
@@ -84,9 +84,8 @@ private:
   bool closed_ = false;
   bool owes_ = false; ///< a loss or a tick has to go out before the next packet
   bool tick_due_ = false;
-  bool loss_due_ = false;
   std::uint64_t second_ = 0;
-  std::uint64_t lost_ = 0; ///< packets dropped that the observer has not been told of
+  LossRecord loss_{}; ///< what the observer has not been told of yet; no packets: nothing
   std::uint64_t delivered_ = 0;
   std::uint64_t dropped_ = 0;
 };

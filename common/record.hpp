@@ -44,13 +44,16 @@ struct TickRecord {
 };
 static_assert(sizeof(TickRecord) == 16);
 
-/// Packets were lost between the record before and the record after: because this ring was full, or before they were
-/// read, by the kernel or the card, in which case any ring's observer may have missed them.
+/// Packets were lost: because this ring was full, or before they were read, by the kernel or the card, in which case any
+/// ring's observer may have missed them. What was captured later than a lost packet comes behind this record; what was
+/// captured earlier may too.
 struct LossRecord {
   RecordHeader header;
   std::uint64_t packets;
+  std::uint64_t from_ns; ///< they were captured between these times, both included; since the epoch
+  std::uint64_t to_ns;
 };
-static_assert(sizeof(LossRecord) == 16);
+static_assert(sizeof(LossRecord) == 32);
 
 /// How a stream came to its end.
 enum class EndCause : std::uint64_t {

@@ -186,6 +186,12 @@ Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& 
   }
 }
 
+Room RecordWriter::wait_for_last_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept {
+  const std::atomic<bool> never{false};
+  const bool unread = ring_ && ring_.header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
+  return wait_for_room(length, unread ? stop : never);
+}
+
 bool RecordWriter::reader_gone() const noexcept {
   if (!ring_)
     return false;
@@ -211,10 +217,7 @@ bool RecordWriter::finish(EndCause cause, const std::atomic<bool>& stop) noexcep
     return error_ == 0;
   const EndRecord end{{}, cause};
   bool complete = write(&end, sizeof end, RecordKind::end);
-  // The end must reach a reader that is there, stop or not: readers drain their rings.
-  const std::atomic<bool> never{false};
-  const bool unread = ring_ && ring_.header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
-  if (!complete && wait_for_room(sizeof end, unread ? stop : never) == Room::available)
+  if (!complete && wait_for_last_room(sizeof end, stop) == Room::available)
     complete = write(&end, sizeof end, RecordKind::end);
   publish();
   if (fd_ >= 0) {

@@ -82,6 +82,10 @@ public:
   /// Waits until a record of `length` octets fits. Publishes first.
   Room wait_for_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept;
 
+  /// The same for what a stream ends with: waits as long as somebody reads, whatever `stop` says, since readers drain
+  /// their rings; where nobody has come to read yet, until `stop` is set.
+  Room wait_for_last_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept;
+
   /// Whether a ring's reader died or has left. Looks at the process table: for slow paths.
   [[nodiscard]] bool reader_gone() const noexcept;
 

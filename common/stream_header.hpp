@@ -69,7 +69,7 @@ struct StreamHeader {
 static_assert(sizeof(StreamHeader) == 64 + 64 * max_fields);
 
 inline constexpr std::array<char, 8> stream_magic{'O', 'R', 'B', 'S', 'T', 'R', 'M', '\n'};
-inline constexpr std::uint32_t stream_version = 2;
+inline constexpr std::uint32_t stream_version = 3;
 
 /// A header of that kind with magic and version set.
 [[nodiscard]] StreamHeader make_stream_header(StreamKind kind) noexcept;

@@ -32,6 +32,10 @@ std::uint64_t add_capped(std::uint64_t a, std::uint64_t b) noexcept {
   return a > Join::never - b ? Join::never : a + b;
 }
 
+std::uint64_t subtract_floored(std::uint64_t a, std::uint64_t b) noexcept {
+  return a < b ? 0 : a - b;
+}
+
 /// Whether it can belong to a connection at all.
 bool has_ports(const FlowRecord& flow) noexcept {
   return flow.source_port >= 0 && flow.destination_port >= 0 && (flow.protocol == 6 || flow.protocol == 17);
@@ -162,10 +166,12 @@ void Join::join(WaitingList::Place place, FlowWindow::Entry& entry, bool reverse
 void Join::join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry,
                 bool reversed) {
   ++counters_.connections_joined;
-  sink_.joined(ref, {.record = &entry.flow(),
-                     .stream = entry.stream,
-                     .reversed = reversed,
-                     .lossy = streams_[entry.stream].losses.any_between(start_ns, stop_ns)});
+  // Losses are stamped by the packets' clock. It is not further from the connections' than these two beginnings are apart.
+  const auto& flow = entry.flow();
+  const auto apart = distance(start_ns, flow.first_ns) + tolerance_ns;
+  const bool lossy = streams_[entry.stream].losses.any_between(
+      subtract_floored(std::min(start_ns, flow.first_ns), apart), add_capped(std::max(stop_ns, flow.last_ns), apart));
+  sink_.joined(ref, {.record = &flow, .stream = entry.stream, .reversed = reversed, .lossy = lossy});
 }
 
 void Join::miss(ConnectionRef ref, MissedCause cause) {
@@ -179,17 +185,17 @@ MissedCause Join::cause(const WaitingList::Connection& connection) const noexcep
   const Span time{gone.first_s * second_ns, (std::uint64_t{gone.last_s} + 1) * second_ns};
   if (gone.key_hash == hash && gap(time, {connection.start_ns, connection.stop_ns}) <= slack_ns)
     return MissedCause::expired;
-  return lost_between(connection.start_ns, connection.stop_ns) ? MissedCause::ring_drop : MissedCause::never_seen;
+  const bool lost = lost_between(subtract_floored(connection.start_ns, slack_ns), connection.stop_ns + slack_ns);
+  return lost ? MissedCause::ring_drop : MissedCause::never_seen;
 }
 
-bool Join::lost_between(std::uint64_t start_ns, std::uint64_t stop_ns) const noexcept {
+bool Join::lost_between(std::uint64_t from_ns, std::uint64_t to_ns) const noexcept {
   return std::any_of(streams_.begin(), streams_.end(),
-                     [&](const Stream& stream) { return stream.losses.any_between(start_ns, stop_ns); });
+                     [&](const Stream& stream) { return stream.losses.any_between(from_ns, to_ns); });
 }
 
 void Join::tick(std::size_t stream, std::uint64_t second) {
   auto& source = streams_[stream];
-  source.losses.tick(second);
   if (second <= source.clock_s)
     return;
   source.clock_s = second;

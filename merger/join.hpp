@@ -39,7 +39,7 @@ struct JoinedFlow {
   const FlowRecord* record; ///< with the chains' states; valid only for the call
   std::size_t stream;
   bool reversed; ///< its first packet seen was the answer
-  bool lossy;    ///< a ring lost packets during the connection
+  bool lossy;    ///< packets of its observer were lost during the connection
 };
 
 class JoinSink {
@@ -83,7 +83,10 @@ public:
   /// A flow came, with the octets that its stream's records have.
   void flow(std::size_t stream, const FlowRecord& flow);
   void tick(std::size_t stream, std::uint64_t second);
-  void lost(std::size_t stream) { streams_[stream].losses.lost(); }
+  /// The observer of that stream did not get packets that were captured between these times.
+  void lost(std::size_t stream, std::uint64_t from_ns, std::uint64_t to_ns) {
+    streams_[stream].losses.add(from_ns, to_ns);
+  }
   /// No flow comes from that stream any more.
   void stream_ended(std::size_t stream);
 
@@ -133,7 +136,7 @@ private:
   void join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry, bool reversed);
   void miss(ConnectionRef ref, MissedCause cause);
   [[nodiscard]] MissedCause cause(const WaitingList::Connection& connection) const noexcept;
-  [[nodiscard]] bool lost_between(std::uint64_t start_ns, std::uint64_t stop_ns) const noexcept;
+  [[nodiscard]] bool lost_between(std::uint64_t from_ns, std::uint64_t to_ns) const noexcept;
   void remove_oldest_flow() noexcept;
   void update_clock() noexcept;
 

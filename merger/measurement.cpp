@@ -105,7 +105,8 @@ bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& 
   } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
     join_.tick(flow_stream, reinterpret_cast<const TickRecord&>(record).second);
   } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
-    join_.lost(flow_stream);
+    const auto& loss = reinterpret_cast<const LossRecord&>(record);
+    join_.lost(flow_stream, loss.from_ns, loss.to_ns);
   } else {
     why = what_is_odd(record, stream.record_bytes);
     return false;

@@ -15,6 +15,7 @@
 #include "observer/flow_table.hpp"
 #include "observer/timer_wheel.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -57,15 +58,20 @@ public:
   /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
   BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink);
 
-  /// Handles packets in order. Up to max_batch are prefetched together.
+  /// Handles packets in order. The more at once, the better they wait together for memory: about max_batch.
   void packets(std::span<const PacketRecord* const> batch) noexcept;
-  static constexpr std::size_t max_batch = 64;
+  static constexpr std::size_t max_batch = 128;
 
   /// The clock comes to this second; nothing where it is there already.
   void tick(std::uint64_t second) noexcept;
 
-  /// The ring lost packets just now.
-  void lost(std::uint64_t packets) noexcept { counters_.packets_lost += packets; }
+  /// Packets were lost on the way, the last one at that time. Flows that are open carry the loss, and those that open
+  /// with a packet that is not later.
+  void lost(std::uint64_t packets, std::uint64_t to_ns) noexcept {
+    lost_before_ = counters_.packets_lost;
+    lost_to_ns_ = std::max(lost_to_ns_, to_ns);
+    counters_.packets_lost += packets;
+  }
 
   /// The input has ended: all flows leave.
   void flush() noexcept;
@@ -83,6 +89,7 @@ private:
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
+  void emit(Flow& flow, EndReason reason) noexcept;
   void active_entries(std::uint64_t second) noexcept;
   void idle_entries(std::uint64_t second) noexcept;
   void leaving_entries(std::uint64_t second) noexcept;
@@ -116,6 +123,8 @@ private:
   std::uint64_t clock_ = 0;
   std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
   std::uint64_t vetoed_ = 0;
+  std::uint64_t lost_before_ = 0; ///< packets that were lost before the last loss
+  std::uint64_t lost_to_ns_ = 0;  ///< when the latest of them were captured
   FlowMeterCounters counters_;
 };
 

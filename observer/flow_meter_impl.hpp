@@ -61,15 +61,22 @@ std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::packets(std::span<const PacketRecord* const> batch) noexcept {
-  std::array<std::uint32_t, max_batch> likely_slots;
-  for (; batch.size() > max_batch; batch = batch.subspan(max_batch))
-    packets(batch.first(max_batch));
-  for (const auto* record : batch)
-    table_.prefetch_index(metering::table_hash(*record));
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    likely_slots[i] = table_.prefetch_flow(metering::table_hash(*batch[i]));
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    packet(PacketView(batch[i]), likely_slots[i]);
+  // In groups, each step a group ahead of the next: memory works for later packets while these are counted. With 200,000
+  // flows open a packet takes 32 ns, and 55 where all of a batch goes through one step before the next; a packet at a time
+  // is slower again with 10 million flows, whose addresses are then not looked up side by side.
+  constexpr std::size_t group = 8;
+  std::array<std::uint32_t, 2 * group> likely_slots;
+  const std::size_t count = batch.size();
+  for (std::size_t at = 0; at < count + 2 * group; at += group) {
+    for (std::size_t i = at; i < std::min(at + group, count); ++i)
+      table_.prefetch_index(metering::table_hash(*batch[i]));
+    if (at >= group)
+      for (std::size_t i = at - group; i < std::min(at, count); ++i)
+        likely_slots[i % (2 * group)] = table_.prefetch_flow(metering::table_hash(*batch[i]));
+    if (at >= 2 * group)
+      for (std::size_t i = at - 2 * group; i < std::min(at - group, count); ++i)
+        packet(PacketView(batch[i]), likely_slots[i % (2 * group)]);
+  }
 }
 
 template <typename Chains>
@@ -110,7 +117,7 @@ template <typename Chains>
   Flow& flow = table_.flow(slot);
   flow.first_ns = flow.last_ns = packet->time_ns;
   flow.latest_ns = packet->time_ns;
-  flow.losses_before = counters_.packets_lost;
+  flow.losses_before = packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_;
   // An ICMP error comes in the reverse direction of what it quotes.
   flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
   if (chains_.new_flow(flow.states(), packet)) {
@@ -161,14 +168,18 @@ void BasicFlowMeter<Chains>::expire(Flow& flow, std::uint32_t slot, EndReason re
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::leave(std::uint32_t slot, EndReason reason) noexcept {
-  Flow& flow = table_.flow(slot);
+  emit(table_.flow(slot), reason);
+  table_.erase(slot);
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::emit(Flow& flow, EndReason reason) noexcept {
   if (flow.state == FlowState::vetoed) {
     --vetoed_;
-  } else {
-    ++counters_.ended[static_cast<std::size_t>(reason)];
-    sink_.flow(metering::record_of(flow, reason, counters_.packets_lost), {flow.states(), chains_.state_bytes()});
+    return;
   }
-  table_.erase(slot);
+  ++counters_.ended[static_cast<std::size_t>(reason)];
+  sink_.flow(metering::record_of(flow, reason, counters_.packets_lost), {flow.states(), chains_.state_bytes()});
 }
 
 template <typename Chains>
@@ -307,15 +318,10 @@ void BasicFlowMeter<Chains>::return_victims() noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::flush() noexcept {
-  constexpr std::uint32_t ahead = 8;
   return_victims();
-  for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot) {
-    if (slot + ahead < table_.slots_used())
-      table_.prefetch_index(table_.flow(slot + ahead).hash);
-    const FlowState state = table_.flow(slot).state;
-    if (state != FlowState::free)
-      leave(slot, state == FlowState::expiring ? metering::reason_of(table_.flow(slot)) : EndReason::forced_end);
-  }
+  table_.drain([&](Flow& flow) {
+    emit(flow, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::forced_end);
+  });
 }
 
 } // namespace orbweaver

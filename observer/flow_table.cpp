@@ -30,9 +30,9 @@ FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows)
 std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept {
   if (size_ >= grow_at_)
     grow();
-  std::uint32_t slot = free_slot_;
+  std::uint32_t slot = first_free_;
   if (slot != none)
-    free_slot_ = flow(slot).next_free;
+    first_free_ = flow(slot).next_free;
   else
     slot = next_slot_++;
   Flow& made = flow(slot);
@@ -42,18 +42,13 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   made.hash = hash;
   add_to_index(Bucket::tag_of(hash), slot);
   ++size_;
-  prefetch_slot(free_slot_ != none ? free_slot_ : next_slot_); // of the next new flow
+  prefetch_slot(first_free_ != none ? first_free_ : next_slot_); // of the next new flow
   return slot;
 }
 
 void FlowTable::erase(std::uint32_t slot) noexcept {
-  Flow& gone = flow(slot);
-  remove_from_index(gone.hash, slot);
-  gone.state = FlowState::free;
-  ++gone.generation;
-  gone.next_free = free_slot_;
-  free_slot_ = slot;
-  --size_;
+  remove_from_index(flow(slot).hash, slot);
+  free_slot(slot);
 }
 
 void FlowTable::add_to_index(std::uint32_t tag, std::uint32_t slot) noexcept {

@@ -14,6 +14,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -93,6 +94,19 @@ public:
   /// Frees a slot; its generation goes up, so that timers that still name it are known to be stale.
   void erase(std::uint32_t slot) noexcept;
 
+  /// Empties the table; calls visit(Flow&) for each flow first, in the order in which they lie in memory.
+  template <typename Visit>
+  void drain(Visit&& visit) noexcept {
+    for (std::uint32_t slot = 0; slot < next_slot_; ++slot) {
+      Flow& gone = flow(slot);
+      if (gone.state == FlowState::free)
+        continue;
+      visit(gone);
+      free_slot(slot);
+    }
+    std::memset(index_area_.data(), 0, index_area_.size());
+  }
+
 private:
   struct alignas(64) Bucket {
     static constexpr unsigned places = 8;
@@ -140,6 +154,14 @@ private:
   [[nodiscard]] std::uint64_t home(std::uint32_t hash) const noexcept {
     return hash >> index_shift_;
   }
+  void free_slot(std::uint32_t slot) noexcept {
+    Flow& gone = flow(slot);
+    gone.state = FlowState::free;
+    ++gone.generation;
+    gone.next_free = first_free_;
+    first_free_ = slot;
+    --size_;
+  }
   void add_to_index(std::uint32_t tag, std::uint32_t slot) noexcept;
   void remove_from_index(std::uint32_t hash, std::uint32_t slot) noexcept;
   /// The first place in a bucket whose flow is at least so many buckets from its home; Bucket::places: there is none.
@@ -155,7 +177,7 @@ private:
   std::uint64_t size_ = 0;
   std::uint64_t grow_at_;
   std::uint32_t next_slot_ = 0;
-  std::uint32_t free_slot_ = none; ///< first of the freed slots, chained through Flow::next_free
+  std::uint32_t first_free_ = none; ///< of the freed slots, chained through Flow::next_free
 };
 
 } // namespace orbweaver

@@ -122,7 +122,8 @@ private:
       meter_.tick(reinterpret_cast<const TickRecord&>(record).second);
       sink_.forward(record);
     } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
-      meter_.lost(reinterpret_cast<const LossRecord&>(record).packets);
+      const auto& loss = reinterpret_cast<const LossRecord&>(record);
+      meter_.lost(loss.packets, loss.to_ns);
       sink_.forward(record);
     } else if (record.kind == RecordKind::end && record.length == sizeof(EndRecord)) {
       cause_ = reinterpret_cast<const EndRecord&>(record).cause;

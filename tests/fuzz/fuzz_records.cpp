@@ -90,7 +90,8 @@ void meter_packets(RecordReader& reader) {
     } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
       meter.tick(reinterpret_cast<const TickRecord&>(record).second);
     } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
-      meter.lost(reinterpret_cast<const LossRecord&>(record).packets);
+      const auto& loss = reinterpret_cast<const LossRecord&>(record);
+      meter.lost(loss.packets, loss.to_ns);
     }
   });
   meter.flush();

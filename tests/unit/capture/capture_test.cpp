@@ -31,7 +31,7 @@ public:
   std::size_t repeat = 1;
   Status last = Status::end;
   bool is_live = false;
-  std::atomic<bool>* stop_at_end = nullptr; ///< set when all was given
+  std::atomic<bool>* stop_at_end = nullptr; ///< set when all was given: the run's stop flag, or another one
   std::uint64_t skipped_frames = 0;
   std::uint64_t dropped_frames = 0;
 
@@ -61,6 +61,7 @@ private:
 struct Stream {
   std::vector<PacketRecord> packets;
   std::vector<std::uint64_t> ticks;
+  std::vector<LossRecord> losses;
   std::uint64_t lost = 0;
   std::string order; ///< a letter a record: p, t, l, e
   EndCause cause{};
@@ -78,7 +79,8 @@ struct Stream {
       order += 't';
       break;
     case RecordKind::loss:
-      lost += reinterpret_cast<const LossRecord*>(header)->packets;
+      losses.push_back(*reinterpret_cast<const LossRecord*>(header));
+      lost += losses.back().packets;
       order += 'l';
       break;
     case RecordKind::end:
@@ -91,8 +93,7 @@ struct Stream {
   }
 };
 
-Stream read_stream(const std::string& endpoint, std::size_t records = SIZE_MAX) {
-  RecordReader reader = RecordReader::open(Endpoint::parse(endpoint), StreamKind::packets);
+Stream read_stream(RecordReader& reader, std::size_t records = SIZE_MAX) {
   const std::atomic<bool> never{false};
   Stream stream;
   const RecordHeader* header = nullptr;
@@ -107,6 +108,11 @@ Stream read_stream(const std::string& endpoint, std::size_t records = SIZE_MAX) 
       break;
   }
   return stream;
+}
+
+Stream read_stream(const std::string& endpoint, std::size_t records = SIZE_MAX) {
+  RecordReader reader = RecordReader::open(Endpoint::parse(endpoint), StreamKind::packets);
+  return read_stream(reader, records);
 }
 
 /// Endpoints with names of their own, gone with the test.
@@ -405,6 +411,78 @@ TEST_CASE("packets that the kernel lost are told to every observer once, and are
   CHECK(capture.counter(C::dropped_source) == 10);
   CHECK(capture.counter(C::dropped_ring) == 0);
   check_ledger(capture);
+}
+
+TEST_CASE("what the kernel lost is told before any packet that came later, with the time between two looks") {
+  const auto now_ns = [] {
+    return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+  };
+  const std::uint64_t start_ns = now_ns();
+  Run run;
+  run.source.is_live = true;
+  run.source.dropped_frames = 4;
+  run.source.add(plain, start_ns - second_ns); // waited to be read when the loss was
+  run.source.add(plain, start_ns + 3600 * second_ns);
+  const Stream stream = run();
+  CHECK(stream.order == "ltptpe");
+  REQUIRE(stream.losses.size() == 1);
+  CHECK(stream.losses[0].from_ns >= start_ns);
+  CHECK(stream.losses[0].from_ns <= stream.losses[0].to_ns);
+  CHECK(stream.losses[0].to_ns <= now_ns());
+}
+
+TEST_CASE("a full ring's loss has the times of the packets that it lost") {
+  Endpoints endpoints("ring", 1);
+  std::atomic<bool> stop{false};
+  RecordWriter writer = std::move(endpoints.open().front());
+  PacketOutput output(std::move(writer), false, stop);
+  const auto put = [&](std::uint64_t time_ns) {
+    std::byte* const place = output.claim(64, time_ns);
+    if (!place)
+      return false;
+    std::memset(place, 0, 64);
+    reinterpret_cast<PacketRecord*>(place)->key.version = 4;
+    output.commit(64);
+    return true;
+  };
+  while (put(100))
+    ;
+  for (const std::uint64_t lost_ns : {103, 101, 102})
+    CHECK_FALSE(put(lost_ns));
+  Stream stream;
+  std::thread reader([&] { stream = read_stream(endpoints.names[0]); });
+  while (!put(104))
+    std::this_thread::yield();
+  output.finish(EndCause::complete);
+  reader.join();
+  REQUIRE(stream.losses.size() == 1);
+  CHECK(stream.losses[0].packets == output.dropped());
+  CHECK(stream.losses[0].from_ns == 100);
+  CHECK(stream.losses[0].to_ns >= 103);
+  CHECK(stream.order.ends_with("lpe"));
+}
+
+TEST_CASE("a loss at the very end is told too, be the ring as full as it may") {
+  Endpoints endpoints("ring", 1);
+  std::atomic<bool> stop{false}, all_given{false};
+  MemorySource source;
+  source.is_live = true;
+  source.stop_at_end = &all_given;
+  source.add(plain, 1);
+  source.repeat = 50'000; // 3.2 MB for a ring of 1 MiB that nobody reads until all is lost
+  Capture capture(source, endpoints.open(), {}, stop);
+  Stream stream;
+  std::thread reader([&] {
+    RecordReader held = RecordReader::open(Endpoint::parse(endpoints.names[0]), StreamKind::packets);
+    while (!all_given)
+      std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    stream = read_stream(held);
+  });
+  capture.run(ignore);
+  reader.join();
+  CHECK(stream.lost == 50'000 - stream.packets.size());
+  CHECK(stream.order.ends_with("le"));
 }
 
 TEST_CASE("a ring that cannot hold the largest packet record is refused by name") {

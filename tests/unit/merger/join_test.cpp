@@ -287,11 +287,9 @@ TEST_CASE("a connection whose flow had left is missed as expired, from either en
   }
 }
 
-TEST_CASE("a loss between two ticks explains connections of that time, and makes flows of that time uncertain") {
+TEST_CASE("a loss explains connections of its time, and makes flows of its time uncertain") {
   JoinBench bench({}, 2);
-  bench.tick(10, 1);
-  bench.join.lost(1);
-  bench.tick(12, 1); // lost between 8 and 12: the kernel's losses are noticed up to a second late
+  bench.join.lost(1, at_ns(9), at_ns(12));
   bench.tick(100, 0);
   bench.tick(100, 1);
   CHECK(bench.fates[bench.add(connection(40000, 11, 11.5))].cause == MissedCause::ring_drop);
@@ -306,27 +304,40 @@ TEST_CASE("a loss between two ticks explains connections of that time, and makes
   CHECK(bench.balances());
 }
 
-TEST_CASE("what is lost has no end before the next tick, and very many losses melt into long ones") {
+TEST_CASE("a loss of a moment makes only what was under way in that moment uncertain") {
+  JoinBench bench;
+  bench.join.lost(0, at_ns(10.2), at_ns(10.3));
+  auto lossy = [&, port = 40000](double start, double first, double last, double stop) mutable {
+    bench.add(flow(++port, first, last));
+    return bench.fates[bench.add(connection(port, start, stop))].lossy;
+  };
+  CHECK_FALSE(lossy(10, 10.0001, 10.1, 10.19));
+  CHECK(lossy(10, 10.0001, 10.1, 10.2));
+  CHECK(lossy(10.3, 10.3001, 10.4, 10.5));
+  CHECK_FALSE(lossy(10.31, 10.3101, 10.4, 10.5));
+  // Its first packets may be among those that were lost, also where the packets' clock is behind that of connections.
+  CHECK(lossy(10.25, 10.31, 10.4, 10.5));
+  CHECK(lossy(10.65, 10.31, 10.4, 10.8));
+}
+
+TEST_CASE("losses that touch are one, and very many melt into long ones") {
+  constexpr std::uint64_t s = 1'000'000'000;
   LossTimes losses;
   CHECK_FALSE(losses.any_between(0, Join::never));
-  losses.tick(100);
-  losses.lost();
-  losses.lost();
-  CHECK(losses.any_between(98'000'000'000, 98'000'000'001));
-  CHECK(losses.any_between(500'000'000'000, 600'000'000'000));
-  CHECK_FALSE(losses.any_between(96'000'000'000, 97'999'999'999));
-  losses.tick(101);
-  CHECK_FALSE(losses.any_between(102'000'000'000, 103'000'000'000));
-  for (std::uint64_t second = 200; second < 200 + 10 * 2 * LossTimes::max_spans; second += 10) {
-    losses.tick(second);
-    losses.lost();
-    losses.tick(second + 1);
-  }
-  CHECK(losses.any_between(98'000'000'000, 98'000'000'001));
-  CHECK(losses.any_between(205'000'000'000, 206'000'000'000));
+  losses.add(100 * s, 101 * s);
+  losses.add(99 * s, 100 * s); // of another cause, and told later
+  losses.add(101 * s, 102 * s);
+  CHECK(losses.any_between(90 * s, 99 * s));
+  CHECK(losses.any_between(102 * s, 500 * s));
+  CHECK_FALSE(losses.any_between(96 * s, 99 * s - 1));
+  CHECK_FALSE(losses.any_between(102 * s + 1, 103 * s));
+  for (std::uint64_t second = 200; second < 200 + 10 * 2 * LossTimes::max_spans; second += 10)
+    losses.add(second * s, (second + 1) * s);
+  CHECK(losses.any_between(99 * s, 99 * s));
+  CHECK(losses.any_between(205 * s, 206 * s));
   const auto late_s = 200 + 10 * (2 * LossTimes::max_spans - 2);
-  CHECK_FALSE(losses.any_between((late_s + 5) * 1'000'000'000, (late_s + 6) * 1'000'000'000));
-  CHECK(losses.any_between(late_s * 1'000'000'000, late_s * 1'000'000'000));
+  CHECK_FALSE(losses.any_between((late_s + 5) * s, (late_s + 6) * s));
+  CHECK(losses.any_between(late_s * s, late_s * s));
 }
 
 TEST_CASE("flows without ports, and of protocols that no connection has, are unclaimed at once") {

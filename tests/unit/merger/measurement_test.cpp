@@ -63,8 +63,8 @@ public:
     writer_.write(&record, sizeof record, RecordKind::tick);
     return *this;
   }
-  FlowFile& lost() {
-    const LossRecord record{{}, 1};
+  FlowFile& lost(double from, double to) {
+    const LossRecord record{{}, 1, at_ns(from), at_ns(to)};
     writer_.write(&record, sizeof record, RecordKind::loss);
     return *this;
   }
@@ -255,7 +255,7 @@ TEST_CASE("missed_cause says why: no port, a ring's loss, or nothing seen") {
   bench.jobs.connection(1, 0, connection(-1, 1, 2));
   bench.jobs.connection(2, 0, connection(40002, 11, 12));
   bench.jobs.connection(3, 0, connection(40003, 30, 31));
-  bench.flows.tick(12).lost().tick(13).tick(200);
+  bench.flows.tick(12).lost(11.5, 12.5).tick(13).tick(200);
   const auto outcome = bench.run();
   REQUIRE(outcome.lines.size() == 3);
   const auto cause = [&](int job) {
@@ -366,7 +366,7 @@ TEST_CASE("drops make what was not seen uncertain: the flow's own, the ring's, a
     if (how == 0)
       bench.flows.flow(dropped, good);
     if (how == 1)
-      bench.flows.tick(2).lost().tick(3).flow(flow(40001, 1, 2), good);
+      bench.flows.lost(1.5, 1.5).flow(flow(40001, 1, 2), good);
     if (how == 2)
       bench.flows.flow(turned(flow(40001, 1, 2)), good);
     const auto line = bench.run().lines[0];

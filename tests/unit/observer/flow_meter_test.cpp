@@ -200,15 +200,26 @@ TEST_CASE("a host that talks to itself on one port is always forward, also after
 
 TEST_CASE("each flow says how many packets its ring lost while it was open") {
   ScriptedMetering metering(scripted);
-  metering.meter().lost(100);
+  metering.meter().lost(100, 99 * ns_per_s);
   metering.feed(at(100));
-  metering.meter().lost(7);
+  metering.meter().lost(7, 99 * ns_per_s);
   metering.feed(forward(tcp).at(100));
-  metering.meter().lost(2);
+  metering.meter().lost(2, 99 * ns_per_s);
   metering.flush();
   CHECK(metering.flows()[0]["ring_drops"] == "9");
   CHECK(metering.flows()[1]["ring_drops"] == "2");
   CHECK(metering.counters().packets_lost == 109);
+}
+
+TEST_CASE("a flow that opens with a packet from before the last loss carries that loss") {
+  ScriptedMetering metering(scripted);
+  metering.meter().lost(5, 98 * ns_per_s);
+  metering.meter().lost(3, 100 * ns_per_s); // told while older packets still waited to be read
+  metering.feed(at(100));
+  metering.feed(forward(tcp).at(101));
+  metering.flush();
+  CHECK(metering.flows()[0]["ring_drops"] == "3");
+  CHECK(metering.flows()[1]["ring_drops"] == "0");
 }
 
 TEST_CASE("a flow's last packet is the one handled last, but a fragment that comes late turns no times round") {

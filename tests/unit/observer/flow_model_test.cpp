@@ -213,7 +213,7 @@ bool round_agrees(unsigned seed, FlowMeterOptions options, bool time_goes_back) 
     }
     if (one_in(20)) {
       model.lost(3);
-      batched.meter().lost(3);
+      batched.meter().lost(3, 0);
     }
     const Event event{static_cast<unsigned>(random() % keys), one_in(3), now_ns,
                       one_in(8)      ? ScriptedChain::complete_length

@@ -27,7 +27,7 @@ Words tick(std::uint64_t second) {
   return words_of(&record.header);
 }
 Words loss(std::uint64_t packets) {
-  const LossRecord record{{sizeof record, RecordKind::loss, 0}, packets};
+  const LossRecord record{{sizeof record, RecordKind::loss, 0}, packets, 0, 0};
   return words_of(&record.header);
 }
 Words end(EndCause cause) {
