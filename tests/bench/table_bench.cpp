@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The flow table alone: packets of N flows in random order, `basic tcp`, all flows open all the time. Prints a line of JSON
-// for each N given: throughput once all flows are open, and memory of a flow.
+// The flow table alone: packets of N flows in random order, `basic tcp`, all flows open all the time. Prints two lines of
+// JSON for each N given: throughput once all flows are open, with the memory of a flow; and what memory itself gives where
+// nothing is done but touch a bucket of the index and the two cache lines of a flow.
 #include "observer/flow_meter.hpp"
+#include "observer/memory_area.hpp"
 
 #include <array>
 #include <chrono>
@@ -85,6 +87,32 @@ void run(std::uint64_t flows, std::uint64_t packets) {
               static_cast<double>(meter.memory_bytes()) / static_cast<double>(flows));
 }
 
+/// Touches what a packet of a random flow would, asked for so many packets ahead that memory is busy all the time.
+void run_limit(std::uint64_t flows, std::uint64_t packets) {
+  constexpr std::uint64_t ahead = 32, flow_bytes = 128, line_bytes = 64, flows_a_bucket = 5;
+  const MemoryArea slab(flows * flow_bytes), index((flows / flows_a_bucket + 1) * line_bytes);
+  std::memset(slab.data(), 1, slab.size());
+  std::memset(index.data(), 1, index.size());
+  const auto lines_of = [&](std::uint64_t packet) {
+    const std::uint64_t flow = mix(packet) % flows, bucket = mix(flow + 1) % (flows / flows_a_bucket + 1);
+    return std::array{index.data() + bucket * line_bytes, slab.data() + flow * flow_bytes,
+                      slab.data() + flow * flow_bytes + line_bytes};
+  };
+  unsigned sum = 0;
+  const auto start = std::chrono::steady_clock::now();
+  for (std::uint64_t packet = 0; packet < packets; ++packet) {
+    for (const std::byte* const line : lines_of(packet + ahead))
+      __builtin_prefetch(line, 1);
+    for (std::byte* const line : lines_of(packet)) {
+      sum += std::to_integer<unsigned>(*line);
+      *line ^= std::byte{1};
+    }
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  std::printf("{\"what\": \"memory\", \"flows\": %llu, \"packets\": %llu, \"seconds\": %.6f, \"sum\": %u}\n",
+              static_cast<unsigned long long>(flows), static_cast<unsigned long long>(packets), seconds.count(), sum);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -92,7 +120,11 @@ int main(int argc, char** argv) {
     std::fputs("usage: table_bench PACKETS FLOWS...\n", stderr);
     return 2;
   }
-  for (int i = 2; i < argc; ++i)
-    run(std::strtoull(argv[i], nullptr, 10), std::strtoull(argv[1], nullptr, 10));
+  const std::uint64_t packets = std::strtoull(argv[1], nullptr, 10);
+  for (int i = 2; i < argc; ++i) {
+    const std::uint64_t flows = std::strtoull(argv[i], nullptr, 10);
+    run(flows, packets);
+    run_limit(flows, packets);
+  }
   return 0;
 }
