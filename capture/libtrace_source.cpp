@@ -3,8 +3,8 @@
 
 #include "capture/libtrace_frame.hpp"
 #include "capture/libtrace_handle.hpp"
-#include "common/network_interface.hpp"
 #include "common/error.hpp"
+#include "common/network_interface.hpp"
 
 #include <algorithm>
 #include <ctime>

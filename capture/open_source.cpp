@@ -3,9 +3,9 @@
 
 #include "capture/capture_reader.hpp"
 #include "capture/libtrace_source.hpp"
-#include "common/network_interface.hpp"
 #include "capture/pipe_source.hpp"
 #include "common/error.hpp"
+#include "common/network_interface.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -44,9 +44,9 @@ struct TickRecord {
 };
 static_assert(sizeof(TickRecord) == 16);
 
-/// Packets were lost: because this ring was full, or before they were read, by the kernel or the card, in which case any
-/// ring's observer may have missed them. What was captured later than a lost packet comes behind this record; what was
-/// captured earlier may too.
+/// Packets were lost: because this ring was full, or before they were read, by the kernel or the card, in which case
+/// any ring's observer may have missed them. What was captured later than a lost packet comes behind this record; what
+/// was captured earlier may too.
 struct LossRecord {
   RecordHeader header;
   std::uint64_t packets;

@@ -111,8 +111,8 @@ inline void combine_answers(const JobFlow& baseline, bool baseline_answered, con
   return std::all_of(flows.begin(), flows.end(), [](const JobFlow* flow) { return flow->observed(); });
 }
 
-/// Whether a flow was seen to be a connection. Where it was not and its ring lost packets, it may have been one: that is
-/// said, as what follows from it is withheld.
+/// Whether a flow was seen to be a connection. Where it was not and its ring lost packets, it may have been one: that
+/// is said, as what follows from it is withheld.
 [[nodiscard]] inline bool connected(const JobFlow& flow, Conditions& conditions) {
   if (!flow.observed() || flow.is("tcp_connected"))
     return flow.observed();

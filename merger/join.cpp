@@ -166,7 +166,8 @@ void Join::join(WaitingList::Place place, FlowWindow::Entry& entry, bool reverse
 void Join::join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry,
                 bool reversed) {
   ++counters_.connections_joined;
-  // Losses are stamped by the packets' clock. It is not further from the connections' than these two beginnings are apart.
+  // Losses are stamped by the packets' clock. It is not further from the connections' than these two beginnings are
+  // apart.
   const auto& flow = entry.flow();
   const auto apart = distance(start_ns, flow.first_ns) + tolerance_ns;
   const bool lossy = streams_[entry.stream].losses.any_between(

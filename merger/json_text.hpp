@@ -64,8 +64,8 @@ inline constexpr auto zero_runs = [] {
   return runs;
 }();
 
-/// The eight decimal digits of a value below 10^8, an octet each, the first one in the lowest. All at once and without a
-/// branch: two halves of four, four pairs, eight digits; quotients by multiplication, exact for the ranges at hand.
+/// The eight decimal digits of a value below 10^8, an octet each, the first one in the lowest. All at once and without
+/// a branch: two halves of four, four pairs, eight digits; quotients by multiplication, exact for the ranges at hand.
 constexpr std::uint64_t eight_digits(std::uint32_t value) noexcept {
   std::uint64_t digits = value / 10'000 | std::uint64_t{value % 10'000} << 32;
   std::uint64_t tens = digits * 5'243 >> 19 & 0x0000'007F'0000'007F; // of hundreds

@@ -29,7 +29,9 @@ EndpointOptions options() {
   return options;
 }
 
-Endpoint endpoint(const char* name) { return {Endpoint::Kind::ring, "bench-" + std::to_string(getpid()) + name}; }
+Endpoint endpoint(const char* name) {
+  return {Endpoint::Kind::ring, "bench-" + std::to_string(getpid()) + name};
+}
 
 void write_one(RecordWriter& writer, std::uint64_t value) {
   std::byte* place = writer.claim(record_bytes);
@@ -127,8 +129,9 @@ void latency(std::uint64_t rounds) {
   writer.finish(EndCause::complete, never);
   waitpid(child, nullptr, 0);
   std::ranges::sort(times);
-  std::printf("{\"what\": \"ring, one record there and back\", \"records\": %llu, \"median_ns\": %.0f, \"p99_ns\": %.0f}\n",
-              static_cast<unsigned long long>(rounds), times[rounds / 2], times[rounds * 99 / 100]);
+  std::printf(
+      "{\"what\": \"ring, one record there and back\", \"records\": %llu, \"median_ns\": %.0f, \"p99_ns\": %.0f}\n",
+      static_cast<unsigned long long>(rounds), times[rounds / 2], times[rounds * 99 / 100]);
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The flow table alone: packets of N flows in random order, `basic tcp`, all flows open all the time. Prints two lines of
-// JSON for each N given: throughput once all flows are open, with the memory of a flow; and what memory itself gives where
-// nothing is done but touch a bucket of the index and the two cache lines of a flow.
+// The flow table alone: packets of N flows in random order, `basic tcp`, all flows open all the time. Prints two lines
+// of JSON for each N given: throughput once all flows are open, with the memory of a flow; and what memory itself gives
+// where nothing is done but touch a bucket of the index and the two cache lines of a flow.
 #include "observer/flow_meter.hpp"
 #include "observer/memory_area.hpp"
 
@@ -82,9 +82,10 @@ void run(std::uint64_t flows, std::uint64_t packets) {
                  static_cast<unsigned long long>(meter.open_flows()), static_cast<unsigned long long>(flows));
     std::exit(1);
   }
-  std::printf("{\"what\": \"flow table\", \"flows\": %llu, \"packets\": %llu, \"seconds\": %.6f, \"octets_per_flow\": %.1f}\n",
-              static_cast<unsigned long long>(flows), static_cast<unsigned long long>(packets), seconds.count(),
-              static_cast<double>(meter.memory_bytes()) / static_cast<double>(flows));
+  std::printf(
+      "{\"what\": \"flow table\", \"flows\": %llu, \"packets\": %llu, \"seconds\": %.6f, \"octets_per_flow\": %.1f}\n",
+      static_cast<unsigned long long>(flows), static_cast<unsigned long long>(packets), seconds.count(),
+      static_cast<double>(meter.memory_bytes()) / static_cast<double>(flows));
 }
 
 /// Touches what a packet of a random flow would, asked for so many packets ahead that memory is busy all the time.

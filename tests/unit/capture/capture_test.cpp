@@ -415,7 +415,8 @@ TEST_CASE("packets that the kernel lost are told to every observer once, and are
 
 TEST_CASE("what the kernel lost is told before any packet that came later, with the time between two looks") {
   const auto now_ns = [] {
-    return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+    return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                      std::chrono::nanoseconds(1));
   };
   const std::uint64_t start_ns = now_ns();
   Run run;

@@ -252,7 +252,8 @@ TEST_CASE("a file of another magic, version or kind, and what is no file, are re
   spoil(0);
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": not an Orbweaver stream");
   spoil(offsetof(StreamHeader, version));
-  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version " + std::to_string(stream_version + 1) + " (at offset 8)");
+  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version " +
+                                               std::to_string(stream_version + 1) + " (at offset 8)");
   spoil(offsetof(StreamHeader, kind));
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": damaged at offset 0: the header was altered");
   write_file(scratch.path("flows"), file_of(make_stream_header(StreamKind::flows), {}));
