@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/dns_connector.hpp"
 
-#include "common/wait.hpp"
-#include "spider/clock.hpp"
 #include "spider/dns_message.hpp"
 #include "spider/octet_text.hpp"
-#include "spider/socket.hpp"
+#include "spider/socket_connection.hpp"
 
 #include <array>
 #include <cerrno>
@@ -20,27 +18,24 @@ namespace {
 /// TCP's length prefix.
 constexpr std::size_t prefix_octets = 2;
 
-class DnsConnection final : public Connection {
+class DnsConnection final : public SocketConnection {
 public:
   DnsConnection(EventLoop& loop, const ConnectRequest& request, Completion&& done)
-      : loop_(loop), done_(std::move(done)), tcp_(request.kind == ConnectKind::dnstcp),
+      : SocketConnection(loop, std::move(done)), tcp_(request.kind == ConnectKind::dnstcp),
         query_(make_dns_query(dns_name(request))) {
-    result_.start_ns = realtime_ns();
     if (query_.empty()) {
-      timer_ = loop_.call_soon([this] { fail("the domain is no name"); });
+      end_soon([this] { fail("the domain is no name"); });
       return;
     }
     if (tcp_)
       query_.insert(query_.begin(),
                     {static_cast<std::uint8_t>(query_.size() >> 8), static_cast<std::uint8_t>(query_.size())});
     if (const int error = connect(request); error != 0 && error != EINPROGRESS) {
-      timer_ = loop_.call_soon([this, error] { fail(error); });
+      end_soon([this, error] { fail(error); });
       return;
     }
-    loop_.watch(socket_.fd.get(), waits_for(), [this](std::uint32_t events) { ready(events); });
-    timer_ = loop_.call_at(monotonic_ns() + request.timeout_ns, [this] { complete(ConnectionState::timeout); });
+    watch(request, waits_for(), [this](std::uint32_t events) { ready(events); });
   }
-  ~DnsConnection() override { close(); }
 
 private:
   [[nodiscard]] bool sending() const noexcept { return sent_ < query_.size(); }
@@ -135,27 +130,6 @@ private:
     complete(ConnectionState::failed);
   }
 
-  void complete(ConnectionState state) {
-    close();
-    result_.state = state;
-    result_.stop_ns = realtime_ns();
-    const Completion done = std::move(done_);
-    ConnectResult result = std::move(result_);
-    done(std::move(result)); // may destroy this, but not what it is given
-  }
-
-  void close() noexcept {
-    loop_.cancel(std::exchange(timer_, 0));
-    if (socket_.fd)
-      loop_.forget(socket_.fd.get());
-    socket_.fd.reset();
-  }
-
-  EventLoop& loop_;
-  Completion done_;
-  ConnectResult result_;
-  BoundSocket socket_;
-  EventLoop::Timer timer_ = 0;
   bool tcp_;
   std::vector<std::uint8_t> query_; ///< with its prefix over TCP
   std::size_t sent_ = 0;

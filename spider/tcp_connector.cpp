@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/tcp_connector.hpp"
 
-#include "common/wait.hpp"
-#include "spider/clock.hpp"
-#include "spider/socket.hpp"
+#include "spider/socket_connection.hpp"
 
 #include <cerrno>
 #include <netinet/in.h>
@@ -28,25 +26,17 @@ ConnectionState state_of(int error) noexcept {
   }
 }
 
-class TcpConnection final : public Connection {
+class TcpConnection final : public SocketConnection {
 public:
   TcpConnection(EventLoop& loop, const ConnectRequest& request, Completion&& done)
-      : loop_(loop), done_(std::move(done)) {
-    result_.start_ns = realtime_ns();
+      : SocketConnection(loop, std::move(done)) {
     socket_ = open_connection(request, SOCK_STREAM, begin_connect);
     result_.source_port = socket_.port;
-    if (socket_.error != EINPROGRESS) {
-      result_.state = state_of(socket_.error);
-      timer_ = loop_.call_soon([this] { complete(); });
-      return;
-    }
-    loop_.watch(socket_.fd.get(), EPOLLOUT, [this](std::uint32_t events) { ready(events); });
-    timer_ = loop_.call_at(monotonic_ns() + request.timeout_ns, [this] {
-      result_.state = ConnectionState::timeout;
-      complete();
-    });
+    if (socket_.error == EINPROGRESS)
+      watch(request, EPOLLOUT, [this](std::uint32_t events) { ready(events); });
+    else
+      end_soon([this] { complete(state_of(socket_.error)); });
   }
-  ~TcpConnection() override { close(); }
 
 private:
   void ready(std::uint32_t events) {
@@ -54,30 +44,8 @@ private:
     socklen_t length = sizeof error;
     if (events & (EPOLLERR | EPOLLHUP))
       getsockopt(socket_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    result_.state = state_of(error);
-    complete();
+    complete(state_of(error));
   }
-
-  void complete() {
-    close();
-    result_.stop_ns = realtime_ns();
-    const Completion done = std::move(done_);
-    ConnectResult result = std::move(result_);
-    done(std::move(result)); // may destroy this, but not what it is given
-  }
-
-  void close() noexcept {
-    loop_.cancel(std::exchange(timer_, 0));
-    if (socket_.fd)
-      loop_.forget(socket_.fd.get());
-    socket_.fd.reset();
-  }
-
-  EventLoop& loop_;
-  Completion done_;
-  ConnectResult result_;
-  BoundSocket socket_;
-  EventLoop::Timer timer_ = 0;
 };
 
 } // namespace
