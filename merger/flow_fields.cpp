@@ -65,6 +65,8 @@ std::string other_end(std::string_view name) {
   const auto stem = name.substr(0, name.size() < 4 ? 0 : name.size() - 4);
   if (name == "sp" || name == "dp")
     return name == "sp" ? "dp" : "sp";
+  if (name == "sip" || name == "dip")
+    return name == "sip" ? "dip" : "sip";
   if (name.ends_with("_fwd"))
     return std::string(stem) + "_rev";
   if (name.ends_with("_rev"))

@@ -33,8 +33,8 @@ private:
   std::unordered_map<std::string, Field, Hash, std::equal_to<>> fields_;
 };
 
-/// The name that a field has when the flow is seen from its other end: `_fwd` for `_rev`, `sp` for `dp`, and the other
-/// way about. The same name for all others.
+/// The name that a field has when the flow is seen from its other end: `_fwd` for `_rev`, `sp` for `dp`, `sip` for
+/// `dip`, and the other way about. The same name for all others.
 [[nodiscard]] std::string other_end(std::string_view name);
 
 } // namespace orbweaver

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/results.hpp"
 
-#include "merger/json_text.hpp"
+#include "common/address.hpp"
+#include "merger/job_flow.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <utility>
 
@@ -35,13 +35,8 @@ std::string quoted(std::string_view text) {
   return string;
 }
 
-std::string address_text(const FlowAddress& address) {
-  std::array<char, 64> text{};
-  if (address.version == 4)
-    return quoted({text.data(), json::print_ipv4(address.octets, text.data())});
-  if (address.version == 6)
-    return quoted({text.data(), json::print_ipv6(address.octets, text.data())});
-  return "null";
+std::string quoted_address(const FlowAddress& address) {
+  return address.version == 0 ? "null" : quoted(address_text(address));
 }
 
 const JsonMember* find(const std::vector<JsonMember>& members, std::string_view key) {
@@ -133,11 +128,16 @@ std::string_view ResultWriter::line(Job& job) {
 
 Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows) {
   Conditions conditions;
-  const auto is_discarded = [](const auto& connection) { return connection.record.state == ConnectionState::discard; };
+  const auto any_is = [&job](ConnectionState state) {
+    return std::any_of(job.connections.begin(), job.connections.end(),
+                       [state](const auto& connection) { return connection.record.state == state; });
+  };
   if (job.unfinished) {
     conditions.add(std::string(unfinished));
-  } else if (std::any_of(job.connections.begin(), job.connections.end(), is_discarded)) {
+  } else if (any_is(ConnectionState::discard)) {
     conditions.add(std::string(discarded));
+  } else if (any_is(ConnectionState::skipped)) {
+    conditions.add(std::string(Conditions::not_observed)); // one was never tried: nothing can be said of the path
   } else {
     std::vector<MergedFlow> flows;
     flows.reserve(job.connections.size());
@@ -175,9 +175,9 @@ std::string ResultWriter::connection_members(const Job& job, const JobConnection
   append_member(object, "spdr_stop", quoted(time_text(record.stop_ns)));
   append_member(object, "config", std::to_string(record.config));
   if (options_.server_mode)
-    append_member(object, "sip", address_text(record.source));
+    append_member(object, "sip", quoted_address(record.source));
   else
-    append_member(object, "dip", address_text(record.destination));
+    append_member(object, "dip", quoted_address(record.destination));
   append_member(object, "jobId", std::to_string(job.id));
   const bool is_joined = connection.fate == JobConnection::Fate::joined;
   append_member(object, "observed", is_joined ? "true" : "false");
@@ -199,11 +199,15 @@ void ResultWriter::append_flow_members(const Job& job, const JobConnection& conn
   const auto length = static_cast<std::size_t>(end - flow_text_.data());
   static_cast<void>(
       split_members(std::string_view(flow_text_).substr(1, length - 3), flow_)); // without braces, newline
+  const auto drops = std::to_string(MergedFlow(job, connection, nullptr).ring_drops());
   for (const auto& member : flow_) {
-    if (const auto* own = find(own_, member.key))
-      warn_of(member.key, member.value, own->value);
-    else if (!stays_inside(member.key))
-      append_member(line_, member.key, member.value);
+    // As the combiner sees it: forward is from us to the target, and drops are what may have kept something unseen.
+    const auto key = connection.reversed ? other_end(member.key) : std::string(member.key);
+    const auto value = key == "ring_drops" ? std::string_view(drops) : member.value;
+    if (const auto* own = find(own_, key))
+      warn_of(key, value, own->value);
+    else if (!stays_inside(key))
+      append_member(line_, key, value);
   }
 }
 

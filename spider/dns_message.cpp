@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/dns_message.hpp"
 
+#include "common/address.hpp"
 #include "common/dns_shape.hpp"
-#include "spider/job_parser.hpp"
 
 #include <ldns/ldns.h>
 #include <memory>

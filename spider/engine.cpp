@@ -115,6 +115,9 @@ private:
     case JobReader::Next::job:
       begin_job(workers_[worker]);
       return true;
+    case JobReader::Next::more:
+      eager_ = true;
+      return false;
     case JobReader::Next::wait:
       input_waits_ = true;
       loop_.watch(jobs_.descriptor(), EPOLLIN, [this](std::uint32_t) {
@@ -258,6 +261,8 @@ private:
     plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
     if (result.source_port >= 0)
       worker.request.ports_had.push_back(static_cast<std::uint16_t>(result.source_port));
+    else if (result.state != ConnectionState::discard)
+      result.state = ConnectionState::skipped; // without a port nothing was sent: it says nothing of the path
     ++states_.at(static_cast<std::size_t>(result.state));
     output_.connection(record_of(worker, result), result.members);
     if (synchronized())

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/http_transfer.hpp"
 
+#include "common/address.hpp"
 #include "config.hpp"
 #include "spider/clock.hpp"
-#include "spider/job_parser.hpp"
 #include "spider/octet_text.hpp"
 #include "spider/socket.hpp"
 

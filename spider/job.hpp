@@ -15,10 +15,11 @@ struct Job {
   std::uint64_t line = 0;                        ///< of the input, from 1
   FlowAddress destination{};                     ///< `dip`; version 0 where the job has none
   std::optional<std::uint16_t> destination_port; ///< `dp`
-  std::string domain;                            ///< empty where the job has none
+  std::string domain;                            ///< as host_name() has it; empty where the job has none
   std::optional<std::uint32_t> destination_asn;  ///< `dip_asn` or `info.ASN`
-  /// The job's members as JSON text without braces, keys that begin with `_` left out, values as they came; without
-  /// those that the spider writes itself (`sip`, `path`, `sip_public`, `sip_asn`).
+  /// The job's members as JSON text without braces, keys that begin with `_` left out, values as they came, keys
+  /// escaped only where they must be; without those that the spider writes itself (`sip`, `path`, `sip_public`,
+  /// `sip_asn`).
   std::string members;
   /// The whole object as it came, for plugins that look for more.
   std::string text;

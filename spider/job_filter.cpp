@@ -44,10 +44,10 @@ void filter_jobs(JobReader& jobs, std::optional<std::uint16_t> port, std::FILE* 
     const auto next = jobs.next(job);
     if (next == JobReader::Next::end)
       break;
-    if (next == JobReader::Next::job) {
+    if (next == JobReader::Next::job)
       written = write(job);
+    if (next != JobReader::Next::wait)
       continue;
-    }
     written = std::fflush(out) == 0;
     pollfd input{jobs.descriptor(), POLLIN, 0};
     poll(&input, 1, -1);

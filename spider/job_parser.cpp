@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/job_parser.hpp"
 
+#include "common/address.hpp"
 #include "common/json_string.hpp"
+#include "spider/host_name.hpp"
 #include "spider/line_reader.hpp"
 
 #include <algorithm>
-#include <arpa/inet.h>
-#include <array>
-#include <cctype>
 #include <charconv>
 #include <limits>
 #include <simdjson.h>
@@ -51,14 +50,21 @@ bool is_number(std::string_view text) noexcept {
   return text.empty();
 }
 
-/// Goes through a whole value, which simdjson checks only as far as it is looked at, and returns its text.
-std::string_view checked(json::value value, json::document& document, unsigned depth) {
+/// A value that was gone through.
+struct Checked {
+  std::string_view text;     ///< as it is written
+  std::string_view string{}; ///< of a string: without quotes and escapes, until the parser reads on
+  bool is_string = false;
+};
+
+/// Goes through a whole value, which simdjson checks only as far as it is looked at.
+Checked checked(json::value value, json::document& document, unsigned depth) {
   if (depth > max_depth)
     throw BadJob("it is nested deeper than " + std::to_string(max_depth));
   const std::string_view token = value.raw_json_token();
   const auto text_to_here = [&] {
     const char* const end = document.current_location();
-    return trimmed({token.data(), static_cast<std::size_t>(end - token.data())});
+    return Checked{.text = trimmed({token.data(), static_cast<std::size_t>(end - token.data())})};
   };
   switch (token.front()) {
   case '[':
@@ -71,9 +77,10 @@ std::string_view checked(json::value value, json::document& document, unsigned d
       checked(field.value(), document, depth + 1);
     }
     return text_to_here();
-  case '"':
-    static_cast<void>(value.get_string().value());
-    break;
+  case '"': {
+    const std::string_view string = value.get_string();
+    return {.text = trimmed(token), .string = string, .is_string = true};
+  }
   case 't':
   case 'f':
     static_cast<void>(value.get_bool().value());
@@ -87,7 +94,7 @@ std::string_view checked(json::value value, json::document& document, unsigned d
     if (!is_number(trimmed(token)))
       throw BadJob("a value is none of JSON");
   }
-  return trimmed(token);
+  return {.text = trimmed(token)};
 }
 
 /// A whole number without sign, all of `text`.
@@ -103,6 +110,13 @@ void take_address(Job& job, std::string_view text) {
   job.destination = parse_address(text);
   if (job.destination.version == 0)
     throw BadJob("dip is no address: " + std::string(text.substr(0, 60)));
+}
+
+void take_domain(Job& job, std::string_view text) {
+  auto name = host_name(text);
+  if (!name)
+    throw BadJob("domain is no name of a host: " + std::string(text.substr(0, 60)));
+  job.domain = std::move(*name);
 }
 
 void take_port(Job& job, std::string_view text) {
@@ -165,7 +179,9 @@ struct JobParser::State {
   std::optional<std::uint32_t> asn_of(std::string_view info) {
     json::document document = info_parser.iterate(info.data(), info.size(), info.size() + LineReader::slack_octets);
     std::uint64_t asn = 0;
-    const bool there = document["ASN"].get_uint64().get(asn) == simdjson::SUCCESS;
+    auto value = document["ASN"];
+    const bool there =
+        value.get_uint64().get(asn) == simdjson::SUCCESS || value.get_uint64_in_string().get(asn) == simdjson::SUCCESS;
     return there && asn <= std::numeric_limits<std::uint32_t>::max() ? std::optional(static_cast<std::uint32_t>(asn))
                                                                      : std::nullopt;
   }
@@ -174,55 +190,34 @@ struct JobParser::State {
 JobParser::JobParser() : state_(std::make_unique<State>()) {}
 JobParser::~JobParser() = default;
 
-FlowAddress parse_address(std::string_view text) noexcept {
-  FlowAddress address{};
-  std::array<char, INET6_ADDRSTRLEN> terminated{};
-  if (text.size() >= terminated.size())
-    return address;
-  std::copy(text.begin(), text.end(), terminated.begin());
-  if (inet_pton(AF_INET, terminated.data(), address.octets) == 1)
-    address.version = 4;
-  else if (inet_pton(AF_INET6, terminated.data(), address.octets) == 1)
-    address.version = 6;
-  return address;
-}
-
-std::string address_text(const FlowAddress& address) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, text.data(), text.size());
-  return text.data();
-}
-
 namespace {
 
-/// The text of a string that was checked; what stands in it escaped is no address and no name that can be looked up.
-std::string_view string_of(std::string_view key, std::string_view text) {
-  if (!text.starts_with('"'))
+/// A string, without its escapes.
+std::string_view string_of(std::string_view key, const Checked& value) {
+  if (!value.is_string)
     throw BadJob(std::string(key) + " is no string");
-  return text.substr(1, text.size() - 2);
+  return value.string;
 }
 
 /// A number may stand in a string: PATHspider's lists made from CSV have it so.
-std::string_view without_quotes(std::string_view text) noexcept {
-  return text.starts_with('"') ? text.substr(1, text.size() - 2) : text;
+std::string_view number_of(const Checked& value) noexcept {
+  return value.is_string ? value.string : value.text;
 }
 
 /// Takes what the spider itself reads of a member.
-void take_member(Job& job, std::string_view key, std::string_view text) {
-  if (text == "null")
+void take_member(Job& job, std::string_view key, const Checked& value) {
+  if (value.text == "null")
     return;
   if (key == "dip") {
     if (job.destination.version != 0)
       throw BadJob("dip stands in it twice");
-    take_address(job, string_of(key, text));
+    take_address(job, string_of(key, value));
   } else if (key == "dp") {
-    take_port(job, without_quotes(text));
+    take_port(job, number_of(value));
   } else if (key == "domain") {
-    job.domain = string_of(key, text);
-    if (job.domain.find('\\') != job.domain.npos)
-      throw BadJob("domain is no name: " + job.domain.substr(0, 60));
+    take_domain(job, string_of(key, value));
   } else if (key == "dip_asn") {
-    job.destination_asn = whole_number<std::uint32_t>(without_quotes(text));
+    job.destination_asn = whole_number<std::uint32_t>(number_of(value));
   }
 }
 
@@ -241,19 +236,15 @@ void JobParser::ndjson(std::string_view line, Job& job) {
     if (document.get_object().get(object) != simdjson::SUCCESS)
       throw BadJob("it is no JSON object");
     for (auto field : object) {
-      const char* const raw_key = field.key().value().raw();
       const std::string_view key = field.unescaped_key();
       const bool is_info = key == "info";
-      const std::string_view text = checked(field.value(), document, 1);
-      take_member(job, key, text);
-      if (is_info && text.starts_with('{'))
-        info_asn = state_->asn_of(text);
-      if (key.starts_with('_') || written_by_spider(key))
-        continue;
-      if (!job.members.empty())
-        job.members += ',';
-      job.members += '"';
-      job.members.append(raw_key, static_cast<std::size_t>(text.data() - raw_key)).append(text);
+      const Checked value = checked(field.value(), document, 1);
+      take_member(job, key, value);
+      if (is_info && value.text.starts_with('{'))
+        info_asn = state_->asn_of(value.text);
+      // Who reads the members goes by their keys: an escaped one must not stand for another.
+      if (!key.starts_with('_') && !written_by_spider(key))
+        append_member(job.members, key, value.text, false);
     }
     if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
       throw BadJob("text stands behind the object");
@@ -285,9 +276,10 @@ void JobParser::csv(std::string_view line, Job& job) {
     }
     rank = fields.size() == 4 ? std::string_view(fields[3]) : std::string_view();
   }
-  job.domain = fields[fields.size() == 2 ? 1 : 2];
-  if (!job.domain.empty())
-    append_member(job.members, "domain", job.domain, true);
+  if (const auto& domain = fields[fields.size() == 2 ? 1 : 2]; !domain.empty()) {
+    take_domain(job, domain);
+    append_member(job.members, "domain", domain, true);
+  }
   if (!rank.empty())
     append_member(job.members, "rank", rank, !is_number(rank));
   job.text = "{" + job.members + "}";

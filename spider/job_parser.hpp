@@ -34,10 +34,4 @@ private:
   std::unique_ptr<State> state_;
 };
 
-/// An address as text, IPv4 or IPv6; version 0 where it is none.
-[[nodiscard]] FlowAddress parse_address(std::string_view text) noexcept;
-
-/// The other way round.
-[[nodiscard]] std::string address_text(const FlowAddress& address);
-
 } // namespace orbweaver

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/job_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace orbweaver {
@@ -17,7 +18,9 @@ bool JobReader::take(std::string_view line, Job& job) {
   if (options_.by_domain || (options_.by_either && !has_dip)) {
     if (job.domain.empty())
       throw BadJob(options_.by_either ? "it has neither dip nor domain" : "it has no domain");
-    return targets_.insert(job.domain);
+    std::string target = job.domain;
+    std::ranges::transform(target, target.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; });
+    return targets_.insert(target);
   }
   if (!has_dip)
     throw BadJob("it has no dip");
@@ -27,12 +30,15 @@ bool JobReader::take(std::string_view line, Job& job) {
 }
 
 JobReader::Next JobReader::next(Job& job) {
-  for (std::string_view line;;) {
+  std::string_view line;
+  for (unsigned lines = 0; lines < max_lines; ++lines) {
     switch (lines_.next(line)) {
     case LineReader::Next::wait:
       return Next::wait;
     case LineReader::Next::end:
       return Next::end;
+    case LineReader::Next::skipped:
+      break;
     case LineReader::Next::too_long:
       ++counters_.lines_read, ++counters_.lines_bad;
       bad_line_(lines_.number(), "it is longer than " + std::to_string(LineReader::max_line_octets) + " octets");
@@ -54,6 +60,7 @@ JobReader::Next JobReader::next(Job& job) {
       }
     }
   }
+  return Next::more;
 }
 
 } // namespace orbweaver

@@ -30,6 +30,7 @@ class JobReader {
 public:
   enum class Next {
     job,
+    more, ///< of max_lines there was none: ask again, after a look at all else
     wait, ///< nothing is there now: wait until descriptor() can be read
     end,  ///< problem() says whether that is the end of the input
   };
@@ -38,6 +39,9 @@ public:
   /// "-" is standard input. `bad_line` is told of each line that is no job. Throws UsageError for what cannot be
   /// opened.
   JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line);
+
+  /// Lines that one call looks through: bad ones may come faster than they are read, and for ever.
+  static constexpr unsigned max_lines = 256;
 
   /// Gives the next job, its strings in the room of the last one's.
   Next next(Job& job);

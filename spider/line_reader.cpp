@@ -69,6 +69,8 @@ LineReader::Next LineReader::next(std::string_view& line) {
       return end_ > begin_ || skipping_ ? give(line, end_ - begin_, 0) : Next::end;
     if (!fill())
       return Next::wait;
+    if (skipping_)
+      return Next::skipped;
   }
 }
 

@@ -25,6 +25,7 @@ public:
   enum class Next {
     line,
     too_long, ///< that line was passed over
+    skipped,  ///< some of a line that is too long was passed over: there may be more of it
     wait,     ///< nothing is there now: wait until descriptor() can be read
     end,      ///< of the input, or of what could be read of it: problem() says so
   };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/local_addresses.hpp"
 
+#include "common/address.hpp"
 #include "common/error.hpp"
 #include "common/json_string.hpp"
 #include "common/network_interface.hpp"
-#include "spider/job_parser.hpp"
 
 #include <cstring>
 #include <ifaddrs.h>

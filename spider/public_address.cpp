@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/public_address.hpp"
 
+#include "common/address.hpp"
 #include "common/error.hpp"
 #include "config.hpp"
-#include "spider/job_parser.hpp"
 #include "spider/socket.hpp"
 
 #include <charconv>

@@ -2,7 +2,7 @@
 # The Debian packages that Orbweaver needs, and how they are installed; sourced by tools/demo and tools/check.
 
 build_packages=(
-  g++ libboost-dev libbz2-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libldns-dev libpcap-dev libsimdjson-dev
+  g++ libboost-dev libbz2-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libldns-dev libpcap-dev libsimdjson-dev
   libspdlog-dev libtins-dev libtrace3-dev libwandio1-dev libxxhash-dev meson ninja-build pkgconf python3
 )
 bed_packages=(ethtool iproute2 nftables nginx-light openssl procps unbound)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dnsresolv — looks a job's domain up and writes the job once for each address, with it as `dip`: jobs for the other
 // plugins. Makes no connections.
-#include "spider/job_parser.hpp"
+#include "common/address.hpp"
 #include "spider/octet_text.hpp"
 #include "spider/plugins/library.hpp"
 #include "spider/resolver.hpp"

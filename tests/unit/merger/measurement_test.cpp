@@ -237,14 +237,38 @@ TEST_CASE("a key with different values is warned of once") {
   bench.plugin = "mss";
   for (std::uint64_t id = 1; id <= 3; ++id) {
     const auto port = static_cast<std::int32_t>(40000 + id);
-    bench.jobs.job(id, 1, R"("a":1)").connection(id, 0, connection(port, 1, 2));
-    bench.flows.flow(turned(flow(port, 1, 2)), good);
+    bench.jobs.job(id, 1, R"("a":1)").connection(id, 0, connection(port, 1, 2), R"("dp":"mine")");
+    bench.flows.flow(flow(port, 1, 2), good);
   }
   const auto outcome = bench.run();
   CHECK(outcome.lines.size() == 3);
-  REQUIRE(outcome.warnings.size() == 2); // sp and dip of a flow that begins with the answer
-  CHECK(contains(outcome.lines[0], R"("dp":40001,)"));
+  REQUIRE(outcome.warnings.size() == 1);
+  CHECK(contains(outcome.lines[0], R"("dp":"mine")"));
+}
+
+TEST_CASE("a flow that begins with the answer is shown from our end, with the doubt that it brings") {
+  Bench bench;
+  bench.options.output_flows = true;
+  bench.plugin = "mss";
+  bench.jobs.job(1, 1, R"("a":1)").connection(1, 0, connection(40001, 1, 2));
+  bench.flows.flow(turned(flow(40001, 1, 2)), good);
+  const auto outcome = bench.run();
+  CHECK(outcome.warnings.empty());
+  REQUIRE(outcome.lines.size() == 1);
+  CHECK(contains(outcome.lines[0], R"("ring_drops":1,)"));
+  CHECK(contains(outcome.lines[0], R"("sip":"198.51.100.7","dp":80,)"));
   CHECK(contains(outcome.lines[0], R"("sp":40001,)"));
+  CHECK(contains(outcome.lines[0], R"("dip":"192.0.2.1",)"));
+  CHECK(contains(outcome.lines[0], R"("tcp_synflags_fwd":)")); // the field _rev of the flow as it was seen
+}
+
+TEST_CASE("where a connection was never tried, nothing is said of the path") {
+  Bench bench;
+  auto record = connection(-1, 1, 2);
+  record.state = ConnectionState::skipped;
+  bench.jobs.job(1, 2, "\"n\":1").connection(1, 0, connection(40000, 1, 2)).connection(1, 1, record);
+  bench.flows.flow(flow(40000, 1, 2), good);
+  CHECK(contains(bench.run().lines[0], R"("conditions":["pathspider.not_observed","pathspider.missed_flows:1"]})"));
 }
 
 TEST_CASE("missed_cause says why: no port, a ring's loss, or nothing seen") {

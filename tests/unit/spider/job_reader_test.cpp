@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Jobs from lines of every shape, and lines that are no jobs.
+#include "common/address.hpp"
 #include "common/error.hpp"
 #include "spider/job_reader.hpp"
 #include "tests/unit/common/scratch.hpp"
@@ -31,8 +32,12 @@ Read read_jobs(const std::string& text, const JobReaderOptions& options = {}) {
   JobReader reader(scratch.path("jobs"), options, [&](std::uint64_t line, const std::string& why) {
     read.bad.push_back(std::to_string(line) + ": " + why);
   });
-  for (Job job; reader.next(job) == JobReader::Next::job;)
-    read.jobs.push_back(job);
+  Job job;
+  for (auto next = reader.next(job); next != JobReader::Next::end; next = reader.next(job)) {
+    REQUIRE(next != JobReader::Next::wait);
+    if (next == JobReader::Next::job)
+      read.jobs.push_back(job);
+  }
   CHECK(reader.problem().empty());
   read.counters = reader.counters();
   read.position = reader.position_octets();
@@ -51,7 +56,7 @@ constexpr JobReaderOptions csv{.csv = true};
 
 } // namespace
 
-TEST_CASE("a job has what the spider reads of it, and carries all its members as they came") {
+TEST_CASE("a job has what the spider reads of it, and carries the values of all its members as they came") {
   const std::string line =
       R"( {"dip" : "192.0.2.1","dp":8080, "domain":"example.org", "n":1e400, "big":123456789012345678901234567890,)"
       R"( "x": { "a":[1, 2 ,{"b":null}], "c":"\u00e9\"," } ,"t":true, "e":[] , "o":{},"dip_asn":64496 } )";
@@ -65,8 +70,8 @@ TEST_CASE("a job has what the spider reads of it, and carries all its members as
   CHECK(job.domain == "example.org");
   CHECK(job.destination_asn == 64496);
   CHECK(job.members ==
-        R"("dip" : "192.0.2.1","dp":8080,"domain":"example.org","n":1e400,"big":123456789012345678901234567890,)"
-        R"("x": { "a":[1, 2 ,{"b":null}], "c":"\u00e9\"," },"t":true,"e":[],"o":{},"dip_asn":64496)");
+        R"("dip":"192.0.2.1","dp":8080,"domain":"example.org","n":1e400,"big":123456789012345678901234567890,)"
+        R"("x":{ "a":[1, 2 ,{"b":null}], "c":"\u00e9\"," },"t":true,"e":[],"o":{},"dip_asn":64496)");
   CHECK(job.text == line.substr(1, line.size() - 2));
 }
 
@@ -80,7 +85,7 @@ TEST_CASE("members that begin with an underscore, and those that the spider writ
 TEST_CASE("the target's AS is dip_asn, or else ASN in info") {
   CHECK(read_jobs(R"({"dip":"::1","info":{"Prefix":"x","ASN":3}})").jobs.front().destination_asn == 3);
   CHECK(read_jobs(R"({"dip":"::1","info":{"ASN":3},"dip_asn":4})").jobs.front().destination_asn == 4);
-  CHECK_FALSE(read_jobs(R"({"dip":"::1","info":{"ASN":"3"}})").jobs.front().destination_asn);
+  CHECK(read_jobs(R"({"dip":"::1","info":{"ASN":"3"}})").jobs.front().destination_asn == 3);
   CHECK_FALSE(read_jobs(R"({"dip":"::1","info":[{"ASN":3}],"dip_asn":null})").jobs.front().destination_asn);
   CHECK_FALSE(read_jobs(R"({"dip":"::1","info":{"ASN":4294967296}})").jobs.front().destination_asn);
 }
@@ -184,15 +189,80 @@ TEST_CASE("CSV has three shapes") {
   CHECK(read_jobs("7,example.org\n", {.csv = true, .by_domain = true}).jobs.front().members ==
         R"("domain":"example.org","rank":7)");
   const auto read =
-      read_jobs("192.0.2.1,80,example.org\r\n2001:db8::1,,\"a \"\"b\"\",c\",\"x,y\"\n192.0.2.3,443,,12", csv);
+      read_jobs("192.0.2.1,80,example.org\r\n2001:db8::1,,\"example.net\",\"x \"\"y\"\",z\"\n192.0.2.3,443,,12", csv);
   REQUIRE(read.jobs.size() == 3);
   CHECK(read.jobs[0].members == R"("dip":"192.0.2.1","dp":80,"domain":"example.org")");
   CHECK(read.jobs[0].text == R"({"dip":"192.0.2.1","dp":80,"domain":"example.org"})");
   CHECK(read.jobs[0].destination_port == 80);
-  CHECK(read.jobs[1].members == R"("dip":"2001:db8::1","domain":"a \"b\",c","rank":"x,y")");
+  CHECK(read.jobs[1].members == R"("dip":"2001:db8::1","domain":"example.net","rank":"x \"y\",z")");
   CHECK_FALSE(read.jobs[1].destination_port);
   CHECK(read.jobs[2].members == R"("dip":"192.0.2.3","dp":443,"rank":12)");
   CHECK(read.jobs[2].domain.empty());
+}
+
+TEST_CASE("escapes are resolved where the spider reads a member, and keys are escaped only where they must be") {
+  const auto read = read_jobs(R"({"d\u0069p":"10\u002e66.1.3","domain":"b\u00fccher.example","c\u006fnditions":[1],)"
+                              R"("\u005fnote":1,"a\"b\u0001\u00e9":2,"info":{"ASN":"64496"}})"
+                              "\n");
+  REQUIRE(read.jobs.size() == 1);
+  const Job& job = read.jobs.front();
+  CHECK(address_text(job.destination) == "10.66.1.3");
+  CHECK(job.domain == "xn--bcher-kva.example");
+  CHECK(job.destination_asn == 64496);
+  CHECK(job.members == R"("dip":"10\u002e66.1.3","domain":"b\u00fccher.example","conditions":[1],)"
+                       "\"a\\\"b\\u0001é\":2,\"info\":{\"ASN\":\"64496\"}");
+}
+
+TEST_CASE("a domain is a name of a host, internationalized or not, or an IPv6 address") {
+  const auto domain = [](const std::string& text) {
+    const auto read = read_jobs(R"({"dip":"192.0.2.1","domain":")" + text + "\"}\n");
+    return read.jobs.empty() ? read.bad.at(0) : read.jobs[0].domain;
+  };
+  CHECK(domain("bücher.example") == "xn--bcher-kva.example");
+  CHECK(domain("Example.ORG.") == "Example.ORG.");
+  CHECK(domain("_dns.resolver-1.arpa") == "_dns.resolver-1.arpa");
+  CHECK(domain("2001:db8::7") == "2001:db8::7");
+  CHECK(domain(std::string(253, 'a')) == std::string(253, 'a'));
+  for (const std::string none : {"a b", "host:8080", "user@host", "a/b", "[2001:db8::7]", "a\\u0000b", "a\\nb", "%41"})
+    CHECK(domain(none).starts_with("1: domain is no name of a host: "));
+  CHECK(domain(std::string(254, 'a')).starts_with("1: domain is no name of a host: "));
+  CHECK(domain(std::string(70, 'u') + "\u00fc.example").starts_with("1: domain is no name of a host: "));
+}
+
+TEST_CASE("a domain in upper case is the same target") {
+  const auto read = read_jobs("{\"domain\":\"Example.org\"}\n{\"domain\":\"example.ORG\"}\n", {.by_domain = true});
+  CHECK(read.jobs.size() == 1);
+  CHECK(read.counters.lines_duplicate == 1);
+}
+
+TEST_CASE("one call looks through so many lines without a job, or so much of an endless one, and no more") {
+  std::array<int, 2> ends{};
+  REQUIRE(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+  const FileDescriptor in(ends[0]), out(ends[1]);
+  JobReader reader("/dev/fd/" + std::to_string(in.get()), {}, [](std::uint64_t, const std::string&) {});
+  Job job;
+  const auto fill = [&](char octet) {
+    const std::string text(1 << 16, octet);
+    while (::write(out.get(), text.data(), text.size()) > 0)
+      ;
+    const std::string lines = "x\n";
+    while (octet == '\n' && ::write(out.get(), lines.data(), lines.size()) > 0)
+      ;
+  };
+  std::string bad;
+  for (unsigned i = 0; i < 2 * JobReader::max_lines; ++i)
+    bad += "x\n";
+  REQUIRE(::write(out.get(), bad.data(), bad.size()) == static_cast<ssize_t>(bad.size()));
+  CHECK(reader.next(job) == JobReader::Next::more);
+  CHECK(reader.counters().lines_bad == JobReader::max_lines);
+  CHECK(reader.next(job) == JobReader::Next::more);
+  CHECK(reader.next(job) == JobReader::Next::wait);
+  auto next = JobReader::Next::wait;
+  for (unsigned i = 0; i < 2 * JobReader::max_lines && next == JobReader::Next::wait; ++i) {
+    fill('x'); // a line that never ends
+    next = reader.next(job);
+  }
+  CHECK(next == JobReader::Next::wait); // each time it reads what is there and comes back
 }
 
 TEST_CASE("lines of CSV that are none are named") {
@@ -205,6 +275,8 @@ TEST_CASE("lines of CSV that are none are named") {
   CHECK(why_bad("192.0.2.1,80,a\"b\"", csv) == "1: a quote stands within a field");
   CHECK(why_bad("192.0.2.1,80,\"a\"b", csv) == "1: text stands behind a quoted field");
   CHECK(why_bad("192.0.2.1,80,\xff", csv) == "1: it is not UTF-8");
+  CHECK(why_bad(std::string("192.0.2.1\0x,80,a", 16), csv).starts_with("1: dip is no address"));
+  CHECK(why_bad(std::string("192.0.2.1,80,a\0b", 16), csv).starts_with("1: domain is no name of a host"));
 }
 
 TEST_CASE("a line that is too long is no job, costs no memory, and the next one is read") {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/public_address.hpp"
 
+#include "common/address.hpp"
 #include "common/error.hpp"
-#include "spider/job_parser.hpp"
 #include "tests/unit/spider/loopback_server.hpp"
 
 #include <mutex>

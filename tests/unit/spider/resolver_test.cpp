@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/resolver.hpp"
 
+#include "common/address.hpp"
 #include "common/error.hpp"
 #include "spider/job_parser.hpp"
 #include "spider/plugins/library.hpp"
@@ -156,7 +157,7 @@ TEST_CASE("dnsresolv writes a job once for each address, everything else in it a
   UdpServer server(two_and_one);
   const auto results =
       resolve(name_server(server), R"({"domain":"example.org", "rank": 1.50, "dip":null, "x":{"dip":[1, 2]}})");
-  const std::string rest = R"(,"domain":"example.org","rank": 1.50,"x":{"dip":[1, 2]})";
+  const std::string rest = R"(,"domain":"example.org","rank":1.50,"x":{"dip":[1, 2]})";
   CHECK(results ==
         Strings{R"("dip":"192.0.2.1")" + rest, R"("dip":"192.0.2.2")" + rest, R"("dip":"2001:db8::1")" + rest});
 }

@@ -3,6 +3,7 @@
 // come of it.
 #pragma once
 
+#include "common/address.hpp"
 #include "common/job_record.hpp"
 #include "common/record_reader.hpp"
 #include "spider/engine.hpp"
