@@ -15,7 +15,6 @@ using DeadCapture = std::unique_ptr<pcap_t, decltype(&pcap_close)>;
 } // namespace
 
 BpfFilter::BpfFilter(const std::string& expression) {
-  std::string reason;
   bool compiled = false;
   for (unsigned i = 0; i < link_types; ++i) {
     const DeadCapture dead(pcap_open_dead(dlt_of(static_cast<LinkType>(i)), whole_frame), &pcap_close);
@@ -25,12 +24,12 @@ BpfFilter::BpfFilter(const std::string& expression) {
     if (pcap_compile(dead.get(), program.get(), expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0) {
       programs_[i] = std::move(program);
       compiled = true;
-    } else if (reason.empty()) { // the first link type is Ethernet, for which most people write
-      reason = pcap_geterr(dead.get());
+    } else {
+      reasons_[i] = "filter \"" + expression + "\": " + pcap_geterr(dead.get()) + "; see man pcap-filter";
     }
   }
-  if (!compiled)
-    throw UsageError("filter \"" + expression + "\": " + reason + "; see man pcap-filter");
+  if (!compiled) // the first link type is Ethernet, for which most people write
+    throw UsageError(reasons_[0]);
 }
 
 BpfFilter::~BpfFilter() {
@@ -40,8 +39,14 @@ BpfFilter::~BpfFilter() {
 }
 
 bool BpfFilter::matches(const Frame& frame) const noexcept {
-  const bpf_program* program = programs_[static_cast<unsigned>(frame.link)].get();
-  return program != nullptr && bpf_filter(program->bf_insns, frame.data, frame.wire_length, frame.captured_length) != 0;
+  const auto link = static_cast<unsigned>(frame.link);
+  const bpf_program* program = programs_[link].get();
+  if (program == nullptr) [[unlikely]] {
+    if (!complaint_)
+      complaint_ = &reasons_[link];
+    return false;
+  }
+  return bpf_filter(program->bf_insns, frame.data, frame.wire_length, frame.captured_length) != 0;
 }
 
 } // namespace orbweaver

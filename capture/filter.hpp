@@ -16,7 +16,8 @@ namespace orbweaver {
 class BpfFilter {
 public:
   /// Throws UsageError, with libpcap's words, where the expression is wrong. An expression that makes sense for some
-  /// link types only ("vlan 7", "ether host …") is accepted; frames of the others do not match it.
+  /// link types only ("vlan 7", "ether host …") is accepted; frames of the others do not match it, and complaint() says
+  /// so.
   explicit BpfFilter(const std::string& expression);
   ~BpfFilter();
   BpfFilter(const BpfFilter&) = delete;
@@ -25,8 +26,14 @@ public:
   /// Whether the frame passes. "null" frames are taken to be of this machine's byte order.
   [[nodiscard]] bool matches(const Frame& frame) const noexcept;
 
+  /// What is wrong with the expression for the frames that it was tried on, in libpcap's words, or empty.
+  [[nodiscard]] const std::string& complaint() const noexcept { return complaint_ ? *complaint_ : nothing_; }
+
 private:
   std::array<std::unique_ptr<bpf_program>, link_types> programs_; // nothing where the expression has no meaning
+  std::array<std::string, link_types> reasons_;                   // why it has none
+  mutable const std::string* complaint_ = nullptr;                // of the first frame that it has no meaning for
+  std::string nothing_;
 };
 
 } // namespace orbweaver

@@ -146,6 +146,10 @@ int run(const Options& options) {
 
   if (const std::string warning = source->warning(); !warning.empty())
     spdlog::warn("{}", warning);
+  if (filter && !filter->complaint().empty()) {
+    spdlog::error("{}; no packet of that link type passed", filter->complaint());
+    return exit_failed;
+  }
   if (result.cause == EndCause::failed) {
     spdlog::error("{}", result.error);
     return exit_failed;

@@ -97,8 +97,12 @@ std::unique_ptr<Source> open_source(const SourceOptions& options) {
   const std::string& name = options.name;
   if (name.empty())
     throw UsageError("a source has no name: give an interface, a capture file, or a libtrace URI");
-  if (name == "-")
-    return open_pipe(options, fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0), "standard input");
+  if (name == "-") {
+    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (descriptor < 0)
+      throw Error("standard input: cannot be read: " + errno_text());
+    return open_pipe(options, descriptor, "standard input");
+  }
   if (interface_exists(name)) {
     refuse_mapped(options, "an interface");
     // libpcap's buffer of 2 MiB lost none of 86,000 packets at 200 kpkt/s on two busy cores; the 512 slots of "ring:"

@@ -46,7 +46,8 @@ Output::Output(const std::string& path, std::string_view what, Appears appears)
   const auto& opened = renames_ ? temporary_ : path_;
   fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd_ < 0)
-    throw Error("cannot write " + opened + ": " + errno_text());
+    throw Error("cannot write " + opened + ": " +
+                (errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text()));
 }
 
 Output::~Output() {

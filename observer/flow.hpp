@@ -25,13 +25,14 @@ struct Flow {
   std::uint64_t last_ns;      ///< of the packet handled last
   std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it
   std::uint32_t hash;
-  std::uint16_t generation; ///< of the slot
   FlowState state;
   std::uint8_t bits; ///< FlowBits
+  std::uint16_t reserved;
 
   std::uint64_t first_ns;
+  std::uint32_t generation; ///< of the slot: tells its flows apart
   union {
-    std::uint64_t losses_before; ///< packets that the ring had lost when the flow opened
+    std::uint32_t losses_before; ///< packets that the ring had lost when the flow opened, modulo 2^32
     std::uint32_t next_free;     ///< in a free slot
   };
   // The chains' states follow here, in the second cache line and on.
@@ -48,7 +49,7 @@ struct Flow {
   static constexpr std::uint32_t states_offset = 80;
 };
 static_assert(offsetof(Flow, first_ns) == 64, "the first line holds what every packet touches");
-static_assert(offsetof(Flow, losses_before) + 8 == Flow::states_offset);
+static_assert(offsetof(Flow, losses_before) + 4 == Flow::states_offset);
 
 namespace FlowBits {
 inline constexpr std::uint8_t forward_from_high = 0x01; ///< the forward direction is from the key's second endpoint

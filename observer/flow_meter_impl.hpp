@@ -32,7 +32,7 @@ inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t lo
   FlowRecord record{};
   record.first_ns = flow.first_ns;
   record.last_ns = flow.last_ns;
-  record.ring_drops = losses - flow.losses_before;
+  record.ring_drops = static_cast<std::uint32_t>(losses) - flow.losses_before;
   record.protocol = flow.key.protocol;
   record.end_reason = reason;
   record.source.version = record.destination.version = flow.key.version;
@@ -117,7 +117,8 @@ template <typename Chains>
   Flow& flow = table_.flow(slot);
   flow.first_ns = flow.last_ns = packet->time_ns;
   flow.latest_ns = packet->time_ns;
-  flow.losses_before = packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_;
+  flow.losses_before =
+      static_cast<std::uint32_t>(packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_);
   // An ICMP error comes in the reverse direction of what it quotes.
   flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
   if (chains_.new_flow(flow.states(), packet)) {

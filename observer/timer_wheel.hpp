@@ -15,7 +15,7 @@ class TimerWheel {
 public:
   struct Entry {
     std::uint32_t slot;
-    std::uint16_t generation;
+    std::uint32_t generation; ///< a slot may have a million flows before its oldest entry is due
   };
 
   /// A wheel for seconds at most `horizon` ahead of the clock.

@@ -40,6 +40,7 @@ RunResult Supervisor::run() {
       if (stage.process.reap())
         on_end(stage);
     end_watch();
+    end_waiting();
     end_stalled();
     progress_.update(pipeline_);
   } while (started_ < count || anything_running());
@@ -173,6 +174,12 @@ void Supervisor::abandon() {
     if (!stage.process.running())
       Pipeline::mark_dead(stage);
   end_in_order();
+}
+
+void Supervisor::end_waiting() {
+  auto* const merger = pipeline_.stage(StageKind::merger);
+  if (interrupted_ && merger && merger->process.running() && !merger->ready())
+    merger->process.kill(SIGTERM);
 }
 
 void Supervisor::end_at_once() {

@@ -53,6 +53,8 @@ private:
   void end_in_order();
   /// Capture on an interface has no end of its own: it is asked to end once the leader has, and flows have settled.
   void end_watch();
+  /// A merger whose output nobody opens (a FIFO) waits for that and not for its rings: asked to end, it does.
+  void end_waiting();
   void end_at_once();
   void end_stalled();
   void abandon();
