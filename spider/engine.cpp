@@ -7,7 +7,6 @@
 #include "spider/clock.hpp"
 #include "spider/connectors.hpp"
 #include "spider/job_output.hpp"
-#include "spider/socket.hpp"
 
 #include <algorithm>
 #include <array>
@@ -241,7 +240,7 @@ private:
 
   void forge(Index index) {
     Worker& worker = workers_[index];
-    const auto port = next_local_port(worker.request);
+    const auto port = options_.port_for_forged(worker.request);
     if (!port)
       return ended(index, skipped(-1));
     const auto datagram = plugin_.forge(worker.request, *port, worker.job, worker.config);

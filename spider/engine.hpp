@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,6 +31,8 @@ struct SpiderOptions {
   std::uint64_t timeout_ns = 5'000'000'000;
   /// Sets the system to a configuration of a synchronized plugin. Throws Error.
   std::function<void(unsigned config)> configure_system;
+  /// From which port a forge plugin's next datagram goes: ForgeSender::port_for().
+  std::function<std::optional<std::uint16_t>(const ConnectRequest&)> port_for_forged;
   /// Sends what a forge plugin made: ForgeSender::send().
   std::function<ConnectResult(const ConnectRequest&, std::uint16_t source_port, std::span<const std::uint8_t> datagram)>
       send_forged;

@@ -2,9 +2,9 @@
 #include "spider/forge_sender.hpp"
 
 #include "common/error.hpp"
-#include "common/wait.hpp"
 #include "spider/clock.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <netinet/in.h>
 
@@ -35,10 +35,25 @@ FileDescriptor open_raw(int family, const std::string& interface) {
 ForgeSender::ForgeSender(const std::string& interface)
     : interface_(interface), ip4_(open_raw(AF_INET, interface)), ip6_(open_raw(AF_INET6, interface)) {}
 
+std::optional<std::uint16_t> ForgeSender::port_for(const ConnectRequest& request) {
+  if (protocol_of(request.kind) != IPPROTO_UDP)
+    return next_local_port(request);
+  Guards& guards = request.source.version == 4 ? guards4_ : guards6_;
+  const auto& had = request.ports_had;
+  // One more than the job has had: of so many, one is left for it.
+  if (guards.size() < std::max(usual_guards, had.size() + 1) && take_port(guards, request))
+    return guards.back().port;
+  for (std::size_t tries = 0; tries < guards.size(); ++tries) {
+    guards.push_back(std::move(guards.front()));
+    guards.pop_front();
+    if (std::find(had.begin(), had.end(), guards.back().port) == had.end())
+      return guards.back().port;
+  }
+  return std::nullopt;
+}
+
 ConnectResult ForgeSender::send(const ConnectRequest& request, std::uint16_t source_port,
                                 std::span<const std::uint8_t> datagram) noexcept {
-  if (protocol_of(request.kind) == IPPROTO_UDP)
-    guard_port(request, source_port);
   ConnectResult result;
   result.source_port = source_port;
   result.start_ns = realtime_ns();
@@ -50,21 +65,24 @@ ConnectResult ForgeSender::send(const ConnectRequest& request, std::uint16_t sou
   return result;
 }
 
-/// Where the port is somebody else's, the answer finds them there: that too keeps the system quiet.
-void ForgeSender::guard_port(const ConnectRequest& request, std::uint16_t port) {
-  const std::uint64_t now_ns = monotonic_ns();
-  while (!guards_.empty() && (guards_.front().until_ns <= now_ns || guards_.size() >= max_guards))
-    guards_.pop_front();
-  const int family = request.source.version == 4 ? AF_INET : AF_INET6;
-  FileDescriptor fd(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+bool ForgeSender::take_port(Guards& guards, const ConnectRequest& request) {
+  FileDescriptor fd(socket(request.source.version == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd)
-    return;
+    return false;
   bind_to(fd.get(), interface_);
   const int least = 1; // octets; what comes is never read
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
-  const SocketAddress address = socket_address(request.source, port);
-  if (bind(fd.get(), address.get(), address.length) == 0)
-    guards_.push_back({now_ns + request.timeout_ns, std::move(fd)});
+  for (int tries = 0; tries < max_port_tries; ++tries) { // ports that somebody else has are passed over
+    const auto port = next_local_port(request);
+    if (!port)
+      return false;
+    const SocketAddress address = socket_address(request.source, *port);
+    if (bind(fd.get(), address.get(), address.length) == 0) {
+      guards.push_back({*port, std::move(fd)});
+      return true;
+    }
+  }
+  return false;
 }
 
 } // namespace orbweaver

@@ -121,6 +121,7 @@ int run(Options& options, const Candidate& candidate) {
     check_rights(configurations);
   if (description.model == Model::forge) {
     sender.emplace(options.interface);
+    options.spider.port_for_forged = [&](const auto& request) { return sender->port_for(request); };
     options.spider.send_forged = [&](const auto& request, auto port, auto datagram) {
       return sender->send(request, port, datagram);
     };

@@ -331,6 +331,7 @@ TEST_CASE("forged: one datagram a sequence number, sent from a port of its own; 
   run.options.kind = ConnectKind::dnsudp;
   run.plugin.count = 3;
   std::set<std::uint16_t> ports;
+  run.options.port_for_forged = [](const ConnectRequest& request) { return next_local_port(request); };
   run.options.send_forged = [&](const ConnectRequest& request, std::uint16_t port,
                                 std::span<const std::uint8_t> datagram) {
     CHECK(datagram.size() == 20);

@@ -7,8 +7,10 @@
 #include "tests/support/packet_builder.hpp"
 #include "tests/unit/spider/loopback_server.hpp"
 
+#include <cerrno>
 #include <mutex>
 #include <poll.h>
+#include <set>
 
 using namespace orbweaver;
 using namespace orbweaver::loopback;
@@ -163,7 +165,7 @@ TEST_CASE("forged queries arrive as they are, and the system answers a reply wit
                                   : socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6));
     const auto request = request_to(server, ConnectKind::dnsudp);
     for (const bool zero_checksum : {false, true}) {
-      const auto port = next_local_port();
+      const auto port = sends->port_for(request).value();
       const auto datagram = forge_datagram(request, port, {.zero_udp_checksum = zero_checksum});
       const auto result = sends->send(request, port, datagram);
       CHECK(result.state == ConnectionState::ok);
@@ -179,6 +181,40 @@ TEST_CASE("forged queries arrive as they are, and the system answers a reply wit
       received.clear();
     }
   }
+}
+
+TEST_CASE("however many forged queries are under way, the port of each is taken when its answer comes") {
+  const auto sends = sender();
+  if (!sends)
+    return;
+  for (const char* where : {"127.0.0.1", "::1"}) {
+    auto request = forge_request(ConnectKind::dnsudp, where, where);
+    std::set<std::uint16_t> ports;
+    for (int i = 0; i < 5000; ++i)
+      ports.insert(sends->port_for(request).value());
+    for (const std::uint16_t port : ports) {
+      const auto target = socket_address(request.source, port);
+      const FileDescriptor peer(socket(target.storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+      REQUIRE(connect(peer.get(), target.get(), target.length) == 0);
+      REQUIRE(send(peer.get(), "answer", 6, 0) == 6);
+      char none = 0;
+      const int error = recv(peer.get(), &none, 1, 0) < 0 ? errno : 0;
+      CHECK(error == EAGAIN); // and not ECONNREFUSED
+    }
+  }
+}
+
+TEST_CASE("no two forged datagrams of a job leave from the same port, be there more of them than usual") {
+  const auto sends = sender();
+  if (!sends)
+    return;
+  for (const auto kind : {ConnectKind::dnsudp, ConnectKind::tcpsyn})
+    for (int job = 0; job < 2; ++job) {
+      auto request = forge_request(kind, "127.0.0.1", "127.0.0.1");
+      for (int i = 0; i < 400; ++i)
+        request.ports_had.push_back(sends->port_for(request).value());
+      CHECK(std::set(request.ports_had.begin(), request.ports_had.end()).size() == 400);
+    }
 }
 
 TEST_CASE("a forged SYN is answered by a SYN+ACK for its sequence number") {
