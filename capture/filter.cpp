@@ -3,12 +3,24 @@
 
 #include "common/error.hpp"
 
+#include <algorithm>
+#include <linux/filter.h>
 #include <pcap/pcap.h>
 
 namespace orbweaver {
 namespace {
 
 constexpr int whole_frame = 262144; // what the program returns of a frame that passes: its snap length
+
+/// Whether a program asks for what the kernel knows of a packet beside its octets, its direction or interface: libpcap
+/// compiles that to loads far behind the end of any packet, which fail here.
+bool asks_the_kernel(const bpf_program& program) noexcept {
+  constexpr auto kernel_offset = static_cast<bpf_u_int32>(SKF_LL_OFF);
+  return std::any_of(program.bf_insns, program.bf_insns + program.bf_len, [](const bpf_insn& instruction) {
+    return BPF_CLASS(instruction.code) == BPF_LD && BPF_MODE(instruction.code) == BPF_ABS &&
+           instruction.k >= kernel_offset;
+  });
+}
 
 using DeadCapture = std::unique_ptr<pcap_t, decltype(&pcap_close)>;
 
@@ -21,11 +33,17 @@ BpfFilter::BpfFilter(const std::string& expression) {
     if (!dead)
       throw Error("filter: no memory to compile it");
     auto program = std::make_unique<bpf_program>();
-    if (pcap_compile(dead.get(), program.get(), expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) == 0) {
+    const auto refuse = [&](const char* reason) {
+      reasons_[i] = "filter \"" + expression + "\": " + reason + "; see man pcap-filter";
+    };
+    if (pcap_compile(dead.get(), program.get(), expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
+      refuse(pcap_geterr(dead.get()));
+    } else if (asks_the_kernel(*program)) {
+      refuse("it asks for what is not in a packet's octets");
+      pcap_freecode(program.get());
+    } else {
       programs_[i] = std::move(program);
       compiled = true;
-    } else {
-      reasons_[i] = "filter \"" + expression + "\": " + pcap_geterr(dead.get()) + "; see man pcap-filter";
     }
   }
   if (!compiled) // the first link type is Ethernet, for which most people write

@@ -59,6 +59,18 @@ class BadInput(support.TestCase):
             self.assertEqual(len(errors), 1, result.stderr)
             self.assertIn(source, errors[0])
 
+    def test_a_closed_standard_input_is_named(self):
+        result = subprocess.run([support.ORBWEAVER, "observe", "-i", "-", "basic"], capture_output=True, text=True, timeout=30,
+                                preexec_fn=lambda: os.close(0))
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn("standard input", result.stderr)
+
+    def test_a_filter_without_meaning_for_the_capture_is_an_error(self):
+        capture = support.write_pcap(self.path("day.pcap"), support.packets(3))
+        result = observe(capture, "--filter", "inbound", "basic", check=1)
+        self.assertEqual(result.stdout, "")
+        self.assertIn('filter "inbound"', result.stderr)
+
     def test_an_empty_capture_gives_no_flows_and_status_0(self):
         empty = support.write_pcap(self.path("empty.pcap"), [])
         result = observe(empty, "basic")

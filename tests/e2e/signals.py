@@ -99,6 +99,18 @@ class Signals(support.TestCase):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGTERM)
 
+    def test_one_signal_ends_a_run_whose_output_nobody_opens(self):
+        output = self.path("fifo")
+        os.mkfifo(output)
+        running = Running(self, "--output", output, "basic")
+        wait_until(running.stats, "the session")
+        running.process.send_signal(signal.SIGINT)
+        status, errors, took_s = running.end()
+        self.assertEqual(status, 1, errors)
+        self.assertIn(f"cannot write {output}: asked to end before anybody had opened it to read", errors)
+        self.assertLess(took_s, 5)
+        self.assertEqual(segments(running.session), [])
+
     def test_sigquit_ends_at_once_and_says_so(self):
         output = self.path("flows")
         running = Running(self, "--output", output, "basic")

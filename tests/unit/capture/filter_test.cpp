@@ -27,7 +27,18 @@ TEST_CASE("one filter matches the same packet behind different link headers") {
   CHECK_FALSE(passes("udp or port 81", framed, orbweaver::LinkType::ethernet));
 }
 
-TEST_CASE("a filter that has no meaning for a link type matches none of its frames") {
+TEST_CASE("a filter that has no meaning for a link type matches none of its frames, and complains of the first one") {
+  const Bytes octets = ipv4("10.0.0.1", "10.0.0.2") / udp(1, 2);
+  const auto length = static_cast<std::uint32_t>(octets.size());
+  const BpfFilter filter("inbound"); // a cooked header tells directions
+  CHECK(filter.complaint().empty());
+  CHECK(filter.matches({octets.data(), 0, length, length, orbweaver::LinkType::linux_sll}));
+  CHECK(filter.complaint().empty());
+  CHECK_FALSE(filter.matches({octets.data(), 0, length, length, orbweaver::LinkType::raw_ip}));
+  CHECK(filter.complaint().starts_with("filter \"inbound\": "));
+}
+
+TEST_CASE("a filter is compiled for each link type") {
   const auto packet = ipv4("10.0.0.1", "10.0.0.2") / udp(1, 2);
   CHECK_FALSE(passes("ether broadcast or ip", Bytes(packet), orbweaver::LinkType::raw_ip));
   CHECK(passes("ether broadcast or ip", Bytes(ethernet() / packet), orbweaver::LinkType::ethernet));

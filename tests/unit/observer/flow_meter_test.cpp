@@ -211,6 +211,20 @@ TEST_CASE("each flow says how many packets its ring lost while it was open") {
   CHECK(metering.counters().packets_lost == 109);
 }
 
+TEST_CASE("a slot that had very many flows keeps none of their timers") {
+  FlowMeterOptions options;
+  options.complete_timeout_s = 0;
+  options.active_timeout_s = 10;
+  ScriptedMetering metering(scripted, options);
+  for (std::uint32_t i = 0; i <= 1 << 16; ++i)
+    metering.feed(completing(100)); // in one slot: each leaves at once
+  metering.feed(at(109));
+  metering.meter().tick(118);
+  CHECK(metering.left() == (1 << 16) + 1);
+  metering.meter().tick(119);
+  CHECK(metering.left() == (1 << 16) + 2);
+}
+
 TEST_CASE("a flow that opens with a packet from before the last loss carries that loss") {
   ScriptedMetering metering(scripted);
   metering.meter().lost(5, 98 * ns_per_s);
