@@ -118,7 +118,7 @@ CLI::App& add_metadata_command(CLI::App& front, MetadataOptions& options) {
       ->check(CLI::IsMember({"ps-ndjson"}).description(""));
   app.add_option("--extra", options.extras, "More metadata; may be given several times")
       ->type_name("TAG:VALUE")
-      ->expected(1, -1);
+      ->allow_extra_args(false);
   app.footer("Writes FILE.meta.json beside each file.\n"
              "\n"
              "Example:\n"

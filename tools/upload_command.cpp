@@ -90,7 +90,7 @@ CLI::App& add_upload_command(CLI::App& front, UploadOptions& options) {
   metadata->type_name("FILE");
   app.add_option("--add", options.extras, "More metadata; may be given several times")
       ->type_name("TAG:VALUE")
-      ->expected(1, -1)
+      ->allow_extra_args(false)
       ->excludes(metadata);
   app.add_option("--retries", options.retries, "Tries after one that failed for a reason that may pass")
       ->type_name("N")

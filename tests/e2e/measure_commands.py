@@ -153,7 +153,13 @@ class Metadata(Files):
 
     def test_extras_are_added_and_their_values_may_have_colons(self):
         paths = [self.results("one"), self.results("two")]
-        run(ORBWEAVER, "metadata", *paths, "--extra", "location:zurich", "target:http://a:80/", check=0)
+        run(ORBWEAVER, "metadata", *paths, "--extra", "location:zurich", "--extra", "target:http://a:80/", check=0)
+        for path in paths:
+            self.assertEqual(self.metadata(path), {**METADATA, "location": "zurich", "target": "http://a:80/"})
+
+    def test_files_may_stand_behind_the_extras(self):
+        paths = [self.results("one"), self.results("two")]
+        run(ORBWEAVER, "metadata", "--extra", "location:zurich", "--extra", "target:http://a:80/", *paths, check=0)
         for path in paths:
             self.assertEqual(self.metadata(path), {**METADATA, "location": "zurich", "target": "http://a:80/"})
 
@@ -209,6 +215,12 @@ class Upload(Files):
         self.assertEqual([headers.get("Content-Type") for headers in self.server.headers[1:]],
                          ["application/json", "application/bzip2"])
         self.assertEqual(os.listdir(self.folder), ["results.ndjson"])
+
+    def test_files_may_stand_behind_what_is_added(self):
+        paths = [self.results(), self.results("other.ndjson")]
+        run(ORBWEAVER, "upload", "--url", self.server.url, "--campaign", "spring", "--token", "secret", "--add", "location:zurich",
+            *paths, check=0)
+        self.assertEqual([metadata["location"] for metadata in self.server.metadata.values()], ["zurich"] * 2)
 
     def test_a_compressed_file_is_sent_as_it_is(self):
         path = self.results("results.ndjson.bz2")
