@@ -56,7 +56,7 @@ void refuse(long status, const std::string& body, const std::string& url) {
   const auto what = url + " answered " + std::to_string(status) + " and " + first_words(body);
   if (status == 401 || status == 403)
     throw Error(what + ": check --token and --campaign");
-  if (status >= 500)
+  if (status == 429 || status >= 500) // 429: too many requests (RFC 6585, 4)
     throw PassingError(what);
   throw Error(what);
 }

@@ -12,7 +12,7 @@
 
 namespace orbweaver {
 
-/// A failure that may pass: no connection, or an answer of 500 and above.
+/// A failure that may pass: no connection, or an answer of 429, or of 500 and above.
 class PassingError : public Error {
 public:
   using Error::Error;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <simdjson.h>
 #include <spdlog/spdlog.h>
 #include <sstream>
@@ -42,6 +43,17 @@ std::string read_metadata(const std::string& path) {
   return text.str();
 }
 
+/// The server knows a file by its name alone: of two with one name it would take the second for the first.
+void refuse_equal_names(const std::vector<std::string>& files) {
+  std::map<std::string, std::string> path_by_name;
+  for (const auto& path : files) {
+    const auto [known, is_new] = path_by_name.emplace(name_at_server(path), path);
+    if (!is_new)
+      throw UsageError(known->second + " and " + path + " have one name on the server, " + known->first +
+                       ": rename one of them");
+  }
+}
+
 void check(const UploadOptions& options) {
   if (options.campaign.empty())
     throw UsageError("say to which campaign the results belong: --campaign NAME");
@@ -49,6 +61,7 @@ void check(const UploadOptions& options) {
     throw UsageError("give the observatory's token: --token TOKEN, or ORBWEAVER_TOKEN in the environment");
   if (!options.metadata.empty() && options.files.size() > 1)
     throw UsageError("--metadata is of one file, and there are " + std::to_string(options.files.size()));
+  refuse_equal_names(options.files);
 }
 
 Observatory::Upload upload_file(Observatory& observatory, const std::string& path, const std::string& metadata,

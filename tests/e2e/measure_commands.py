@@ -243,9 +243,9 @@ class Upload(Files):
         self.assertEqual(self.sent(), [f"PUT {self.PLACE}"] + [f"PUT {self.PLACE}/data"] * 2)
 
     def test_a_failure_that_may_pass_is_tried_again_and_what_came_through_is_not_sent_again(self):
-        self.server.faults = [("GET", 503, "busy"), ("PUT", 500, "lost the answer", "works")]
+        self.server.faults = [("GET", 503, "busy"), ("GET", 429, "too many"), ("PUT", 500, "lost the answer", "works")]
         result = self.upload(self.results())
-        self.assertEqual(result.stderr.count("trying again in"), 2)
+        self.assertEqual(result.stderr.count("trying again in"), 3)
         self.assertEqual(self.sent(), [f"PUT {self.PLACE}", f"PUT {self.PLACE}/data"])
 
     def test_a_server_that_cannot_say_what_it_has_is_asked_again_before_anything_is_sent(self):
@@ -286,6 +286,16 @@ class Upload(Files):
         self.server.metadata[self.PLACE] = {"__data": self.server.origin + self.PLACE + "/data"}
         self.server.faults = [("PUT", 200, login)]
         self.assertIn("took the data, but answered", self.upload(self.results(), check=1).stderr)
+
+    def test_two_files_of_one_name_are_refused_before_anything_is_asked(self):
+        for folder in ("a", "b"):
+            os.mkdir(self.path(folder))
+        first = self.results("a/results.ndjson")
+        for name in ("b/results.ndjson", "b/results.ndjson.bz2"):
+            second = self.results(name, RESULT_TEXT.replace("192.0.2.1", "192.0.2.9"))
+            errors = self.upload(first, self.results("other.ndjson"), second, check=2).stderr
+            self.assertIn(f"{first} and {second} have one name on the server, results.ndjson.bz2", errors)
+        self.assertEqual(self.server.requests, [])
 
     def test_metadata_of_ones_own_are_sent_instead(self):
         own = self.path("own.json")
