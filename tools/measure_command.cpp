@@ -45,7 +45,30 @@ double settle_s(const MeasureOptions& options, const PluginDescription& plugin) 
   return plugin.model == Model::forge ? std::max(settle, options.timeout_s) : settle;
 }
 
+/// Seconds that were given for a stage's option (see hand_on()), or its default.
+std::uint64_t seconds_given(const std::vector<std::string>& arguments, const std::string& option,
+                            std::uint64_t by_default) {
+  for (const auto& argument : arguments)
+    if (argument.starts_with(option + "="))
+      return std::stoull(argument.substr(option.size() + 1));
+  return by_default;
+}
+
 } // namespace
+
+std::string late_flows_warning(const MeasureOptions& options) {
+  // The defaults are those of the observer and the merger.
+  const auto idle_s = seconds_given(options.observer_arguments, "--idle-timeout", 30);
+  const auto complete_s = seconds_given(options.observer_arguments, "--complete-timeout", 5);
+  const auto missed_after_s = seconds_given(options.merger_arguments, "--missed-after", 60);
+  if (missed_after_s > idle_s + complete_s)
+    return {};
+  return fmt::format(
+      "a flow may come {} s after its last packet (--idle-timeout {}, --complete-timeout {}), and is waited "
+      "for --missed-after {}: connections will be missed as never_seen though they were seen; make "
+      "--missed-after longer, or the timeouts shorter",
+      idle_s + complete_s, idle_s, complete_s, missed_after_s);
+}
 
 RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice, std::uint32_t raw_bytes) {
   const auto& plugin = choice.plugin;
@@ -84,6 +107,8 @@ int measure(const MeasureOptions& options) {
     check_interface(options.interface);
   for (const auto& output : {options.output, options.summary})
     refuse_same_file(input_file(options.input), output);
+  if (const auto warning = late_flows_warning(options); watches && !warning.empty())
+    spdlog::warn("{}", warning);
   if (options.input == "-" && isatty(STDIN_FILENO))
     spdlog::info("reading jobs from the terminal, one a line; Ctrl-D ends them");
   for (const auto& sentence : restore_dead_system_states())

@@ -5,12 +5,17 @@
 #include "tools/measure_options.hpp"
 #include "tools/run_plan.hpp"
 
+#include <string>
+
 namespace orbweaver {
 
 /// The processes of a measurement: capture on the interface, observers with the plugin's chains, the merger and the
 /// spider, which starts last. Without chains spider and merger alone.
 [[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice,
                                    std::uint32_t raw_bytes);
+
+/// What is wrong where connections are given up before their flows can have come, or nothing.
+[[nodiscard]] std::string late_flows_warning(const MeasureOptions& options);
 
 /// Puts back what a killed measurement left changed in the system, runs this one, and returns the exit status. Throws
 /// Error for what stands in the way of a start.

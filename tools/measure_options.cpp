@@ -4,7 +4,10 @@
 #include "tools/option_groups.hpp"
 
 #include <charconv>
+#include <memory>
 #include <spdlog/fmt/fmt.h>
+#include <string_view>
+#include <utility>
 
 namespace orbweaver {
 
@@ -12,6 +15,18 @@ namespace {
 
 constexpr std::uint64_t max_workers = 100'000; // as the spider has it
 constexpr double max_timeout_s = 3600;
+
+/// Calls what CLI11 calls a subcommand by its name here.
+class PluginFormatter final : public CLI::Formatter {
+public:
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    constexpr std::string_view subcommand = "[SUBCOMMAND]";
+    auto usage = CLI::Formatter::make_usage(app, std::move(name));
+    if (const auto at = usage.find(subcommand); at != usage.npos)
+      usage.replace(at, subcommand.size(), "PLUGIN");
+    return usage;
+  }
+};
 
 /// Seconds or connections a second: a number within bounds, both included.
 CLI::Validator number(double low, double high) {
@@ -71,7 +86,7 @@ void add_watch_options(CLI::App& app, MeasureOptions& options) {
       ->type_name("S")
       ->check(number(0, max_timeout_s));
   hand_on(app, options.merger_arguments, "--missed-after", "S",
-          "A connection whose flow has not come after so long counts as not observed")
+          "A connection whose flow has not come after so long counts as not observed (60)")
       ->transform(whole_number(1, 86'400));
 }
 
@@ -80,6 +95,7 @@ void add_watch_options(CLI::App& app, MeasureOptions& options) {
 CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options) {
   auto& app = *front.add_subcommand("measure", "Measure paths actively: jobs in, path conditions out");
   app.require_subcommand(0, 1);
+  app.formatter(std::make_shared<PluginFormatter>());
   app.footer("orbweaver measure PLUGIN --help shows a plugin's own options.\n"
              "\n"
              "Examples:\n"

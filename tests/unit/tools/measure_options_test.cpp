@@ -147,6 +147,33 @@ TEST_CASE("values of a measurement that are out of range are refused") {
   CHECK_FALSE(FrontCommand().parse("-i eth0 ecn evilbit").empty());
 }
 
+TEST_CASE("the help of a measurement says PLUGIN where one is to be named, and how long flows are waited for") {
+  FrontCommand front;
+  const auto help = front.app.get_subcommand("measure")->help("orbweaver");
+  CHECK(help.find("Usage: orbweaver measure [OPTIONS] PLUGIN\n") != std::string::npos);
+  CHECK(help.find("counts as not observed (60)") != std::string::npos);
+  CHECK(front.app.help().find("[SUBCOMMAND]") != std::string::npos);
+}
+
+TEST_CASE("flows that are not waited for as long as they may take are warned of") {
+  const auto warning = [](const std::string& line) {
+    FrontCommand front;
+    CHECK(front.parse("-i eth0 " + line + " ecn").empty());
+    return late_flows_warning(front.measure);
+  };
+  CHECK(warning("").empty());
+  CHECK(warning("--missed-after 36").empty());
+  CHECK(warning("--idle-timeout 54").empty());
+  CHECK(warning("--missed-after 5 --idle-timeout 3 --complete-timeout 0").empty());
+  CHECK_FALSE(warning("--missed-after 35").empty());
+  CHECK_FALSE(warning("--complete-timeout 30").empty());
+  CHECK(warning("--idle-timeout 70 --missed-after 50") ==
+        "a flow may come 75 s after its last packet (--idle-timeout 70, --complete-timeout 5), and is waited for "
+        "--missed-after 50: connections will be missed as never_seen though they were seen; make --missed-after "
+        "longer, or "
+        "the timeouts shorter");
+}
+
 TEST_CASE("what is missing is told before anything starts") {
   FrontCommand none;
   REQUIRE(none.parse("-i eth0").empty());
