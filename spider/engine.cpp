@@ -201,9 +201,9 @@ private:
     ++connections_open_;
     if (connections_ == 0) {
       worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
-                                       [this, index](std::vector<std::string>&& results) { worked(index, results); });
+                                       [this, index](Plugin::Outcome&& outcome) { worked(index, outcome); });
       if (!worker.connection)
-        worked(index, {});
+        worked(index, {{}, ConnectionState::failed, {}});
       return;
     }
     prepare(worker);
@@ -289,13 +289,15 @@ private:
   }
 
   /// What a plugin without connections made of a job.
-  void worked(Index index, const std::vector<std::string>& results) {
+  void worked(Index index, const Plugin::Outcome& outcome) {
     Worker& worker = workers_[index];
     worker.connection.reset();
     --connections_open_;
-    ++states_.at(static_cast<std::size_t>(results.empty() ? ConnectionState::failed : ConnectionState::ok));
-    for (const std::string& members : results)
+    ++states_.at(static_cast<std::size_t>(outcome.state));
+    for (const std::string& members : outcome.results)
       output_.job(worker.job.id, 0, members);
+    if (!outcome.problem.empty() && options_.no_result)
+      options_.no_result(worker.job, outcome.problem);
     end_job(index);
   }
 

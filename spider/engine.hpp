@@ -36,6 +36,8 @@ struct SpiderOptions {
   /// Sends what a forge plugin made: ForgeSender::send().
   std::function<ConnectResult(const ConnectRequest&, std::uint16_t source_port, std::span<const std::uint8_t> datagram)>
       send_forged;
+  /// Is told why a job of a plugin without connections has no result.
+  std::function<void(const Job& job, const std::string& why)> no_result;
 };
 
 /// How a spider came to its end.

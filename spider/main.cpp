@@ -21,8 +21,8 @@ namespace {
 
 using namespace orbweaver;
 
-/// So many bad lines are named; more are only counted.
-constexpr std::uint64_t max_named_lines = 100;
+/// So many bad lines, or jobs without a result, are named; more are only counted.
+constexpr std::uint64_t max_named = 100;
 
 struct Options {
   StageOptions stage;
@@ -53,18 +53,36 @@ void describe(const std::vector<Candidate>& candidates) {
   std::puts(plugins_json(plugins).c_str());
 }
 
+std::string input_name(const Options& options) {
+  return options.input == "-" ? "standard input" : options.input;
+}
+
 /// Names the first bad lines.
-JobReader::BadLine bad_line_namer(const std::string& input) {
-  return [input = input == "-" ? std::string("standard input") : input,
-          named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
-    if (named++ < max_named_lines)
+JobReader::BadLine bad_line_namer(const Options& options) {
+  return [input = input_name(options), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
+    if (named++ < max_named)
       spdlog::warn("{}, line {}: {}", input, line, why);
   };
 }
 
+/// Names the first jobs without a result, and counts all.
+auto no_result_namer(std::uint64_t& count) {
+  return [&count](const Job& job, const std::string& why) {
+    if (count++ < max_named)
+      spdlog::warn("{}: {}", job.domain, why);
+  };
+}
+
+/// Says what the records do not tell.
+void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result) {
+  if (counters.lines_bad > max_named)
+    spdlog::warn("{} bad lines in all", counters.lines_bad);
+  if (no_result > max_named)
+    spdlog::warn("{} more domains have no result", no_result - max_named);
+}
+
 int filter(const Options& options) {
-  JobReader jobs(options.input, {.csv = options.csv, .by_domain = false, .by_either = true},
-                 bad_line_namer(options.input));
+  JobReader jobs(options.input, {.csv = options.csv, .by_domain = false, .by_either = true}, bad_line_namer(options));
   filter_jobs(jobs, options.filter_port, stdout);
   const auto& counters = jobs.counters();
   spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
@@ -113,7 +131,7 @@ int run(Options& options, const Candidate& candidate) {
 
   JobReader jobs(options.input,
                  {.csv = options.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
-                 bad_line_namer(options.input));
+                 bad_line_namer(options));
   const auto configurations = plugin->configurations();
   std::optional<ForgeSender> sender;
   std::optional<SystemState> state;
@@ -140,12 +158,13 @@ int run(Options& options, const Candidate& candidate) {
       state->set_nftables(configurations.at(config).nftables);
     };
   }
+  std::uint64_t no_result = 0;
+  options.spider.no_result = no_result_namer(no_result);
   SpiderResult result = spider(jobs, writer, description, *plugin, options.spider, stage.stop(), stage);
   if (state)
     for (const std::string& left : state->restore())
       result = {false, left};
-  if (jobs.counters().lines_bad > max_named_lines)
-    spdlog::warn("{} bad lines in all", jobs.counters().lines_bad);
+  warn_of_losses(jobs.counters(), no_result);
   if (!result.complete) {
     spdlog::error("{}", result.problem);
     return exit_failed;

@@ -79,14 +79,19 @@ public:
     static_cast<void>(result), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
   }
 
-  /// Takes what came of a job: the members of each result, JSON text without braces.
-  using Results = std::function<void(std::vector<std::string>&& results)>;
+  /// What came of a job.
+  struct Outcome {
+    std::vector<std::string> results;            ///< the members of each, JSON text without braces
+    ConnectionState state = ConnectionState::ok; ///< how it is counted
+    std::string problem; ///< why there is no result, in a few words: the job's domain is named with it
+  };
+  using Done = std::function<void(Outcome&& outcome)>;
 
   /// Of a plugin without connect kinds (connections() is 0): works on a job under the event loop and calls `done` once,
   /// never from within this call, after `timeout_ns` at the latest. Each result goes to the output as it is. Destroying
-  /// what is returned ends the work; `done` is then never called, and may itself do so. nullptr: nothing comes of it.
+  /// what is returned ends the work; `done` is then never called, and may itself do so. nullptr: the job has failed.
   [[nodiscard]] virtual std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns,
-                                                         Results done) {
+                                                         Done done) {
     static_cast<void>(loop), static_cast<void>(job), static_cast<void>(timeout_ns), static_cast<void>(done);
     return nullptr;
   }

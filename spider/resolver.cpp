@@ -71,6 +71,28 @@ std::vector<FlowAddress> addresses_of(const ares_addrinfo* found) {
   return addresses;
 }
 
+Resolver::Answer no_answer_in_time() {
+  return {{}, ConnectionState::timeout, "no answer in time"};
+}
+
+/// What c-ares found, or why it found nothing.
+Resolver::Answer answer_of(int status, const ares_addrinfo* found) {
+  if (status == ARES_SUCCESS)
+    if (auto addresses = addresses_of(found); !addresses.empty())
+      return {std::move(addresses), ConnectionState::ok, {}};
+  switch (status) {
+  case ARES_SUCCESS:
+  case ARES_ENODATA:
+    return {{}, ConnectionState::failed, "no address"};
+  case ARES_ENOTFOUND:
+    return {{}, ConnectionState::failed, "no such name"};
+  case ARES_ETIMEOUT:
+    return no_answer_in_time();
+  default:
+    return {{}, ConnectionState::failed, ares_strerror(status)};
+  }
+}
+
 } // namespace
 
 /// c-ares's channel on the event loop: c-ares says which sockets it waits for, and looks at its clock by itself.
@@ -143,8 +165,8 @@ public:
   }
 
   /// c-ares is done; its callback is no place to call others from.
-  void answered(std::vector<FlowAddress>&& addresses) {
-    addresses_ = std::move(addresses);
+  void answered(Answer&& answer) {
+    answer_ = std::move(answer);
     query_ = nullptr;
     loop_.cancel(timer_);
     timer_ = loop_.call_soon([this] { complete(); });
@@ -160,14 +182,14 @@ private:
   void complete() {
     abandon();
     const Done done = std::move(done_);
-    done(std::move(addresses_)); // may destroy this
+    done(std::move(answer_)); // may destroy this
   }
 
   EventLoop& loop_;
   Done done_;
   Query* query_ = nullptr;
   EventLoop::Timer timer_ = 0;
-  std::vector<FlowAddress> addresses_;
+  Answer answer_ = no_answer_in_time(); ///< until there is one
 };
 
 void Resolver::Channel::ask(const std::string& domain, Query* query) {
@@ -185,7 +207,7 @@ void Resolver::Channel::answered(void* argument, int status, int, ares_addrinfo*
   const std::unique_ptr<Query> query(static_cast<Query*>(argument));
   --query->channel.open_;
   if (query->owner)
-    query->owner->answered(status == ARES_SUCCESS ? addresses_of(found) : std::vector<FlowAddress>());
+    query->owner->answered(answer_of(status, found));
 }
 
 void Resolver::Channel::watch_socket(void* self, ares_socket_t socket, int readable, int writable) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/flow_record.hpp"
+#include "common/job_record.hpp"
 #include "spider/connector.hpp"
 #include "spider/event_loop.hpp"
 
@@ -15,8 +16,12 @@ namespace orbweaver {
 
 class Resolver {
 public:
-  /// The A and AAAA records: IPv4 first, each address once. Empty: there are none, or no answer came in time.
-  using Done = std::function<void(std::vector<FlowAddress>&& addresses)>;
+  struct Answer {
+    std::vector<FlowAddress> addresses;          ///< of the A and AAAA records: IPv4 first, each once
+    ConnectionState state = ConnectionState::ok; ///< else failed, or timeout: no answer came in time
+    std::string problem;                         ///< why there are no addresses, in a few words
+  };
+  using Done = std::function<void(Answer&& answer)>;
 
   /// The loop must outlive it. `name_servers`: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; none: the system's. A look-up
   /// takes `timeout_ns` at the longest; it asks three times within it. Throws UsageError for what names no server,

@@ -39,7 +39,7 @@ public:
 
   [[nodiscard]] unsigned connections() const override { return 0; }
 
-  std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns, Results done) override {
+  std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns, Done done) override {
     auto resolver = resolver_.lock();
     if (!resolver) {
       resolver = std::make_shared<Resolver>(loop, name_servers_, timeout_ns);
@@ -51,26 +51,25 @@ public:
 private:
   class Work final : public Connection {
   public:
-    Work(std::shared_ptr<Resolver> resolver, const Job& job, Results&& done)
+    Work(std::shared_ptr<Resolver> resolver, const Job& job, Done&& done)
         : resolver_(std::move(resolver)), members_(members_without_address(job)), done_(std::move(done)),
-          look_up_(resolver_->look_up(job.domain, [this](std::vector<FlowAddress>&& addresses) { found(addresses); })) {
-    }
+          look_up_(resolver_->look_up(job.domain, [this](Resolver::Answer&& answer) { found(std::move(answer)); })) {}
 
   private:
-    void found(const std::vector<FlowAddress>& addresses) {
-      std::vector<std::string> results;
-      for (const FlowAddress& address : addresses) {
-        auto& members = results.emplace_back(R"("dip":)");
+    void found(Resolver::Answer&& answer) {
+      Outcome outcome{{}, answer.state, std::move(answer.problem)};
+      for (const FlowAddress& address : answer.addresses) {
+        auto& members = outcome.results.emplace_back(R"("dip":)");
         append_json_string(members, address_text(address));
         members += members_;
       }
-      const Results done = std::move(done_);
-      done(std::move(results)); // may destroy this
+      const Done done = std::move(done_);
+      done(std::move(outcome)); // may destroy this
     }
 
     std::shared_ptr<Resolver> resolver_;
     std::string members_;
-    Results done_;
+    Done done_;
     std::unique_ptr<Connection> look_up_; ///< goes before the resolver
   };
 

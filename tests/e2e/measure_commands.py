@@ -6,6 +6,8 @@ import http.server
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
 
@@ -80,6 +82,38 @@ class Observatory:
             self.metadata[path] = {**json.loads(body), "__data": self.origin + path + "/data"}
             return 201, json.dumps(self.metadata[path]).encode()
         return (200, json.dumps(self.metadata[path]).encode()) if path in self.metadata else (404, b"file not found")
+
+
+class NameServer:
+    """A name server on a port of its own: no name begins with "gone", "empty" has no address, "silent" gets no answer."""
+
+    def __init__(self, test):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = "127.0.0.1:{}".format(self._socket.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+        test.addCleanup(self._socket.close)
+
+    def _serve(self):
+        while True:
+            query, peer = self._socket.recvfrom(4096)
+            if not query:
+                return
+            if answer := self._answer(query):
+                self._socket.sendto(answer, peer)
+
+    @staticmethod
+    def _answer(query):
+        name = query[13:13 + query[12]]
+        question = query[12:query.index(0, 12) + 5]
+        head = lambda flags, answers: query[:2] + struct.pack(">HHHHH", flags, 1, answers, 0, 0) + question
+        if name.startswith(b"silent"):
+            return None
+        if name.startswith(b"gone"):
+            return head(0x8183, 0)
+        if name.startswith(b"empty") or not question.endswith(b"\0\1\0\1"):
+            return head(0x8180, 0)
+        return head(0x8180, 1) + bytes.fromhex("c00c 0001 0001 0000003c 0004 c0000201")
 
 
 class Filter(support.TestCase):
@@ -357,6 +391,27 @@ class Measure(support.TestCase):
         self.assert_balanced(summary)
         self.assertEqual((summary["plugin"], summary["source"], summary["end"]), ("dnsresolv", None, "complete"))
         self.assertEqual([stage["stage"] for stage in summary["stages"]], ["merger", "spider"])
+
+    def resolve(self, domains, timeout_s="5"):
+        jobs = self.path("domains")
+        with open(jobs, "w") as file:
+            file.writelines(json.dumps({"domain": domain}) + "\n" for domain in domains)
+        return run(ORBWEAVER, "measure", "--input", jobs, "--timeout", timeout_s, "dnsresolv", "--nameserver",
+                   NameServer(self).address, check=0)
+
+    def test_a_domain_without_an_address_is_named_with_the_reason(self):
+        result = self.resolve(["gone.example", "empty.example", "silent.example", "sound.example"], "0.7")
+        self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
+                         [{"dip": "192.0.2.1", "domain": "sound.example"}])
+        for domain, why in (("gone.example", "no such name"), ("empty.example", "no address"),
+                            ("silent.example", "no answer in time")):
+            self.assertIn(f"orbweaver-spider: warning: {domain}: {why}\n", result.stderr)
+        self.assertIn("(1 ok, 2 failed, 1 timed out, ", result.stderr)
+
+    def test_the_first_hundred_domains_without_an_address_are_named_and_the_others_counted(self):
+        result = self.resolve([f"gone{number}.example" for number in range(130)])
+        self.assertEqual(result.stderr.count(": no such name\n"), 100)
+        self.assertIn("30 more domains have no result\n", result.stderr)
 
     def test_an_interrupt_while_nobody_writes_the_jobs_ends_in_order(self):
         fifo, session = self.path("fifo"), f"e2e-{os.getpid()}-fifo"
