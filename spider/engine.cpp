@@ -320,14 +320,19 @@ private:
 
   SpiderResult finish() {
     SpiderResult result;
+    result.members_cut = output_.cut();
+    const auto fail = [&result](const std::string& problem) {
+      result.complete = false;
+      result.problem = problem;
+    };
     if (!jobs_.problem().empty())
-      result = {false, jobs_.problem()};
+      fail(jobs_.problem());
     const EndCause cause = !result.complete ? EndCause::failed
                            : input_ended_   ? EndCause::complete
                                             : EndCause::interrupted;
     housekeep();
     if (!writer_.finish(reader_gone_ ? EndCause::failed : cause, stop_) || reader_gone_) {
-      result = {false, writer_.failure()};
+      fail(writer_.failure());
       if (result.problem.empty())
         result.problem = writer_.name() + ": its reader has left; " +
                          std::to_string(jobs_.counters().jobs - jobs_finished_) + " jobs were under way";

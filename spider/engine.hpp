@@ -44,6 +44,8 @@ struct SpiderOptions {
 struct SpiderResult {
   bool complete = true; ///< false: the jobs could not be read to their end, or the records not be written
   std::string problem;  ///< what was wrong, or empty
+  /// Connections whose members were left out: the records' stream cannot hold them.
+  std::uint64_t members_cut = 0;
 };
 
 /// A forged packet keeps its worker for this long, which bounds how fast they are sent: there is no end to wait for.

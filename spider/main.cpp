@@ -74,11 +74,16 @@ auto no_result_namer(std::uint64_t& count) {
 }
 
 /// Says what the records do not tell.
-void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result) {
+void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result, std::uint64_t members_cut,
+                    const Endpoint& out) {
   if (counters.lines_bad > max_named)
     spdlog::warn("{} bad lines in all", counters.lines_bad);
   if (no_result > max_named)
     spdlog::warn("{} more domains have no result", no_result - max_named);
+  if (members_cut > 0)
+    spdlog::warn("what the target said was left out of {} connection records: it is too large for {}", members_cut,
+                 out.kind == Endpoint::Kind::ring ? "the job ring, a larger --job-ring-mib holds it"
+                                                  : "a recorded stream, a ring with a larger --job-ring-mib holds it");
 }
 
 int filter(const Options& options) {
@@ -163,8 +168,8 @@ int run(Options& options, const Candidate& candidate) {
   SpiderResult result = spider(jobs, writer, description, *plugin, options.spider, stage.stop(), stage);
   if (state)
     for (const std::string& left : state->restore())
-      result = {false, left};
-  warn_of_losses(jobs.counters(), no_result);
+      result = {false, left, result.members_cut};
+  warn_of_losses(jobs.counters(), no_result, result.members_cut, out);
   if (!result.complete) {
     spdlog::error("{}", result.problem);
     return exit_failed;

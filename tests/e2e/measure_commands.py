@@ -413,6 +413,32 @@ class Measure(support.TestCase):
         self.assertEqual(result.stderr.count(": no such name\n"), 100)
         self.assertIn("30 more domains have no result\n", result.stderr)
 
+    def test_what_the_job_ring_cannot_hold_is_told(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b"\1" * 65536)  # six octets each in JSON
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        jobs, ring = self.path("jobs"), f"ring:e2e-{os.getpid()}-jobs"
+        with open(jobs, "w") as file:
+            json.dump({"dip": "127.0.0.1", "dp": server.server_address[1]}, file)
+        merger = subprocess.Popen([support.program("orbweaver-merger"), "--jobs", ring, "--plugin", "mss"],
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(merger.kill)
+        spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", ring,
+                     "--job-ring-mib", "1", "mss", "--connect", "http", check=0)
+        self.assertIn("what the target said was left out of 1 connection records: it is too large for the job ring, a larger "
+                      "--job-ring-mib holds it", spider.stderr)
+        self.assertEqual(len(merger.communicate(timeout=support.PATIENCE_S)[0].splitlines()), 1)
+
     def test_an_interrupt_while_nobody_writes_the_jobs_ends_in_order(self):
         fifo, session = self.path("fifo"), f"e2e-{os.getpid()}-fifo"
         os.mkfifo(fifo)

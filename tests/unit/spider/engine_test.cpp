@@ -323,6 +323,8 @@ TEST_CASE("members of a connection that no ring can hold are left out, the conne
   const auto records = run.run(SpiderRun::jobs_to(server.port(), 2));
   REQUIRE(records.connections.size() == 2);
   CHECK(records.connections[0].members.empty());
+  CHECK(run.result.complete);
+  CHECK(run.result.members_cut == 2);
 }
 
 TEST_CASE("forged: one datagram a sequence number, sent from a port of its own; an empty one is skipped") {
