@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <optional>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace {
@@ -73,6 +74,14 @@ auto no_result_namer(std::uint64_t& count) {
   };
 }
 
+/// Throws Error for an input that has lines, but not one job.
+void require_jobs(const JobReaderCounters& counters, const Options& options) {
+  if (counters.lines_bad > 0 && counters.lines_bad == counters.lines_read)
+    throw Error(fmt::format("{}: no line is a job, {} {} bad{}", input_name(options), counters.lines_bad,
+                            counters.lines_bad == 1 ? "is" : "are",
+                            options.csv ? "" : "; give --csv-input where the lines are CSV"));
+}
+
 /// Says what the records do not tell.
 void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result, std::uint64_t members_cut,
                     const Endpoint& out) {
@@ -92,6 +101,7 @@ int filter(const Options& options) {
   const auto& counters = jobs.counters();
   spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
                counters.lines_duplicate);
+  require_jobs(counters, options);
   return exit_done;
 }
 
@@ -174,6 +184,8 @@ int run(Options& options, const Candidate& candidate) {
     spdlog::error("{}", result.problem);
     return exit_failed;
   }
+  if (!stage.stop())
+    require_jobs(jobs.counters(), options);
   stage.finish(StageState::finished);
   return exit_done;
 }

@@ -152,6 +152,12 @@ class Filter(support.TestCase):
         for line in (2, 3, 4):
             self.assertIn(f"standard input, line {line}: ", result.stderr)
 
+    def test_an_input_of_bad_lines_alone_has_failed_and_an_empty_one_has_not(self):
+        errors = self.filter("1,a.example\n2,b.example\n", check=1).stderr
+        self.assertIn("error: standard input: no line is a job, 2 are bad; give --csv-input where the lines are CSV\n", errors)
+        self.assertIn("no line is a job, 1 is bad\n", self.filter("nonsense\n", "--csv-input", check=1).stderr)
+        self.assertEqual(self.filter("\n").stdout, "")
+
     def test_what_cannot_be_is_refused(self):
         self.filter("", "--dp", "0", check=2)
         self.filter("", "--dp", "65536", check=2)
@@ -412,6 +418,16 @@ class Measure(support.TestCase):
         result = self.resolve([f"gone{number}.example" for number in range(130)])
         self.assertEqual(result.stderr.count(": no such name\n"), 100)
         self.assertIn("30 more domains have no result\n", result.stderr)
+
+    def test_an_input_of_bad_lines_alone_has_failed(self):
+        jobs = self.path("jobs")
+        for text, status in (("1,a.example\n2,b.example\n", 1), ("\n", 0)):
+            with open(jobs, "w") as file:
+                file.write(text)
+            result = run(ORBWEAVER, "measure", "--input", jobs, "dnsresolv", check=status)
+            self.assertEqual(result.stdout, "")
+            self.assertEqual(result.stderr.count("error: "), status, result.stderr)
+            self.assertEqual(f"{jobs}: no line is a job, 2 are bad; give --csv-input" in result.stderr, status == 1)
 
     def test_what_the_job_ring_cannot_hold_is_told(self):
         class Handler(http.server.BaseHTTPRequestHandler):
