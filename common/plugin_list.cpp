@@ -191,7 +191,8 @@ std::string plugins_json(const std::vector<PluginDescription>& plugins) {
 }
 
 CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments) {
-  CLI::App& command = *parent.add_subcommand(plugin.name, plugin.summary);
+  const auto origin = plugin.origin.empty() ? "" : " (" + plugin.origin + ")";
+  CLI::App& command = *parent.add_subcommand(plugin.name, plugin.summary + origin);
   command.fallthrough(); // options of the program may stand behind the plugin
   if (!plugin.connect_kinds.empty()) {
     arguments.connect = plugin.connect_kinds.front();

@@ -50,7 +50,6 @@ public:
   [[nodiscard]] const JobReaderCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t position_octets() const noexcept { return lines_.position_octets(); }
   [[nodiscard]] std::uint64_t size_octets() const noexcept { return lines_.size_octets(); }
-  [[nodiscard]] const std::string& name() const noexcept { return lines_.name(); }
   /// Why the input could not be read to its end, or empty.
   [[nodiscard]] const std::string& problem() const noexcept { return lines_.problem(); }
 

@@ -42,7 +42,6 @@ public:
   /// Octets up to the end of the line given last, and in all; 0 where the input is no file.
   [[nodiscard]] std::uint64_t position_octets() const noexcept { return position_; }
   [[nodiscard]] std::uint64_t size_octets() const noexcept { return size_; }
-  [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Why reading ended before the end (input, errno text), or empty.
   [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
 

@@ -32,6 +32,8 @@ struct FrontCommand {
     forge.name = "evilbit";
     forge.model = Model::forge;
     forge.server_mode = true;
+    forge.summary = "Sets a bit";
+    forge.origin = "/opt/plugins/evil.so";
     PluginDescription names;
     names.name = "dnsresolv";
     names.model = Model::desynchronized;
@@ -153,6 +155,12 @@ TEST_CASE("the help of a measurement says PLUGIN where one is to be named, and h
   CHECK(help.find("Usage: orbweaver measure [OPTIONS] PLUGIN\n") != std::string::npos);
   CHECK(help.find("counts as not observed (60)") != std::string::npos);
   CHECK(front.app.help().find("[SUBCOMMAND]") != std::string::npos);
+}
+
+TEST_CASE("the list of plugins says which shared object one came from") {
+  FrontCommand front;
+  const auto help = front.app.get_subcommand("measure")->help();
+  CHECK(help.find("Sets a bit (/opt/plugins/evil.so)\n") != std::string::npos);
 }
 
 TEST_CASE("flows that are not waited for as long as they may take are warned of") {
