@@ -25,11 +25,9 @@ struct KnownStart {
   const char* advice;
 };
 constexpr std::array known_starts = {
-    KnownStart{"\x28\xb5\x2f\xfd"sv, "is compressed by zstd, which libtrace cannot read: give it through a pipe, "
-                                     "zstd -dc FILE | … -i -"},
-    KnownStart{"\x04\x22\x4d\x18"sv, "is compressed by lz4, which libtrace cannot read: give it through a pipe, "
+    KnownStart{"\x04\x22\x4d\x18"sv, "is compressed by lz4, which is not read: give it through a pipe, "
                                      "lz4 -dc FILE | … -i -"},
-    KnownStart{"\x89LZO"sv, "is compressed by lzop, which libtrace cannot read: give it through a pipe, "
+    KnownStart{"\x89LZO"sv, "is compressed by lzop, which is not read: give it through a pipe, "
                             "lzop -dc FILE | … -i -"},
     KnownStart{"snoop\0"sv, "is a snoop capture: convert it with editcap"},
     KnownStart{"GMBU"sv, "is a Network Monitor capture: convert it with editcap"},
@@ -95,13 +93,8 @@ Source::Result CaptureReader::finish(Status status, std::string text) noexcept {
 FileKind file_kind(Input::Octets start) noexcept {
   if (starts(start, "\x0a\x0d\x0d\x0a"sv))
     return FileKind::pcapng;
-  if (starts(start, "\x1f\x8b"sv))
-    return FileKind::gzip;
-  if (starts(start, "BZh"sv))
-    return FileKind::bzip2;
-  if (starts(start, "\xfd"
-                    "7zXZ\0"sv))
-    return FileKind::xz;
+  if (compression_of(start))
+    return FileKind::compressed;
   return is_pcap_magic(start) ? FileKind::pcap : FileKind::other;
 }
 
@@ -135,9 +128,7 @@ std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::u
     return std::make_unique<PcapReader>(std::move(input), snap_length);
   case FileKind::pcapng:
     return std::make_unique<PcapngReader>(std::move(input), snap_length);
-  case FileKind::gzip:
-  case FileKind::bzip2:
-  case FileKind::xz:
+  case FileKind::compressed:
     throw Error(input->name() + ": is compressed: decompress it first, as in xz -dc FILE | … -i -");
   case FileKind::other:
     break;

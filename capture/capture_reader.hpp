@@ -79,7 +79,7 @@ template <bool swapped>
 }
 
 /// What a file's first octets say that it is.
-enum class FileKind : std::uint8_t { pcap, pcapng, gzip, bzip2, xz, other };
+enum class FileKind : std::uint8_t { pcap, pcapng, compressed, other };
 [[nodiscard]] FileKind file_kind(Input::Octets start) noexcept;
 
 /// For messages: what a file of kind `other` looks like and what to do about it.

@@ -3,6 +3,8 @@
 // pipe or a decompressor fills. Owned by one reader, in its thread.
 #pragma once
 
+#include "capture/decompressor.hpp"
+
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -103,8 +105,8 @@ private:
 /// What arrives at a file descriptor (a pipe, a socket, a terminal); closes it in the end.
 [[nodiscard]] std::unique_ptr<Input> open_pipe_input(int descriptor, std::string name);
 
-/// The decompressed octets of a file, by libtrace's libwandio: gzip, bzip2, xz. Of a compressed file that is cut off,
-/// libwandio keeps back up to 1 MiB of the last octets. Throws Error.
-[[nodiscard]] std::unique_ptr<Input> open_compressed_input(const std::string& path);
+/// The decompressed octets of what `packed` holds: any number of streams, one after the other. Where it is cut off or
+/// damaged, or something else stands behind a stream, all octets that can be decompressed come before the failure.
+[[nodiscard]] std::unique_ptr<Input> open_compressed_input(std::unique_ptr<Input> packed, Compression compression);
 
 } // namespace orbweaver

@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <cctype>
 #include <fcntl.h>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace orbweaver {
 namespace {
@@ -27,23 +29,22 @@ int open_for_reading(const std::string& path) {
   return descriptor;
 }
 
-FileKind kind_of_file(const std::string& path) {
-  std::uint8_t start[file_start_octets];
+std::vector<std::uint8_t> start_of_file(const std::string& path) {
+  std::vector<std::uint8_t> start(file_start_octets);
   const int descriptor = open_for_reading(path);
-  const ssize_t got = read(descriptor, start, sizeof start);
+  const ssize_t got = read(descriptor, start.data(), start.size());
   const std::string reason = errno_text();
   close(descriptor);
   if (got < 0)
     throw Error(path + ": cannot be read: " + reason);
-  return file_kind({start, static_cast<std::size_t>(got)});
+  start.resize(static_cast<std::size_t>(got));
+  return start;
 }
 
-bool is_compressed(FileKind kind) {
-  return kind == FileKind::gzip || kind == FileKind::bzip2 || kind == FileKind::xz;
-}
-
-std::unique_ptr<Input> open_file_input(const std::string& path) {
-  return is_compressed(kind_of_file(path)) ? open_compressed_input(path) : open_mapped_input(path);
+std::unique_ptr<Input> open_file_input(const std::string& path, std::optional<Compression> compression) {
+  if (!compression)
+    return open_mapped_input(path);
+  return open_compressed_input(open_pipe_input(open_for_reading(path), path), *compression);
 }
 
 LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
@@ -51,12 +52,15 @@ LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) 
 }
 
 std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {
-  const FileKind kind = kind_of_file(path);
-  if (kind == FileKind::pcapng)
+  const std::vector<std::uint8_t> start = start_of_file(path);
+  if (file_kind(start) == FileKind::pcapng)
     throw Error(path + ": is pcapng, which libtrace does not read: give it without \"--reader libtrace\"");
-  auto guard = make_capture_reader(open_file_input(path), 0);
+  const auto compression = compression_of(start);
+  if (compression && format_of(*compression).name == format_of(Compression::zstd).name)
+    throw Error(path + ": is compressed by zstd, which libtrace does not read: give it without \"--reader libtrace\"");
+  auto guard = make_capture_reader(open_file_input(path, compression), 0);
   return open_libtrace_pcap(libtrace_options(options, std::string(pcapfile) + path), std::move(guard),
-                            is_compressed(kind));
+                            compression.has_value());
 }
 
 std::unique_ptr<Source> open_pipe(const SourceOptions& options, int descriptor, std::string name) {
@@ -75,7 +79,7 @@ std::unique_ptr<Source> open_path(const SourceOptions& options, const struct sta
     return open_pipe(options, open_for_reading(path), path);
   if (options.reader == Reader::libtrace)
     return open_pcap_by_libtrace(options, path);
-  return make_capture_reader(open_file_input(path), options.snap_length);
+  return make_capture_reader(open_file_input(path, compression_of(start_of_file(path))), options.snap_length);
 }
 
 /// "word:rest", as libtrace's URIs are.

@@ -82,6 +82,22 @@ TEST_CASE("the mapped reader, libtrace and a decompressor give the same frames")
   check_same(read_file(path, Reader::mapped, 20), read_file(path, Reader::libtrace, 20));
 }
 
+TEST_CASE("compressed files joined end to end are read to their last packet, zstd's too") {
+  const Folder folder;
+  const Bytes whole = capture();
+  const auto half = whole.begin() + static_cast<std::ptrdiff_t>(whole.size() / 2);
+  folder.save("a", Bytes(whole.begin(), half));
+  folder.save("b", Bytes(half, whole.end()));
+  const ReadResult plain = read_file(folder.save("whole.pcap", whole));
+  for (const char* program : {"gzip", "bzip2", "xz", "zstd"}) {
+    if (std::system((std::string("command -v ") + program + " >/dev/null").c_str()) != 0)
+      continue;
+    REQUIRE(std::system(("cd " + folder.path + " && for i in a b; do " + program + " -c $i; done > joined").c_str()) ==
+            0);
+    check_same(plain, read_file(folder.path + "/joined"));
+  }
+}
+
 TEST_CASE("a compressed pcapng file is read") {
   const Folder folder;
   const std::string path = folder.save(
@@ -163,6 +179,8 @@ TEST_CASE("what cannot be opened is refused with what to do") {
   CHECK(contains(refusal(folder.save("text", craft::to_bytes("hello, this is only text"))), "neither pcap nor pcapng"));
   const std::string pcapng = folder.save("a.pcapng", craft::PcapngWriter().section().interface({}).bytes());
   CHECK(contains(refusal(pcapng, Reader::libtrace), "is pcapng, which libtrace does not read"));
+  const std::string zstd = folder.save("a.zst", craft::to_bytes("\x28\xb5\x2f\xfd and the rest"));
+  CHECK(contains(refusal(zstd, Reader::libtrace), "is compressed by zstd, which libtrace does not read"));
   CHECK_THROWS_AS((void)open_source({.name = "int:lo", .reader = Reader::mapped}), UsageError);
   CHECK_THROWS_AS((void)open_source({.name = ""}), UsageError);
 }
