@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -47,6 +48,7 @@ public:
 private:
   using State = Decompressor::State;
 
+  std::string why_senseless() noexcept override;
   More fill(std::uint8_t* at, std::size_t room, std::size_t& filled) noexcept override;
   [[nodiscard]] bool wants_more() const noexcept;
   [[nodiscard]] More refill() noexcept;
@@ -147,6 +149,17 @@ Input::More CompressedInput::fill(std::uint8_t* at, std::size_t room, std::size_
   }
   filled = room - out.size();
   return More::more;
+}
+
+/// Reads on for more than one block of bzip2 holds, which is the format that gives much before it looks at a checksum.
+std::string CompressedInput::why_senseless() noexcept {
+  constexpr std::size_t look_octets = std::size_t{64} << 20;
+  std::array<std::uint8_t, std::size_t{16} << 10> unused;
+  std::size_t filled = 0;
+  for (std::size_t seen = 0; seen < look_octets; seen += filled)
+    if (const More more = fill(unused.data(), unused.size(), filled); more != More::more)
+      return more == More::failed ? error() : std::string();
+  return {};
 }
 
 } // namespace

@@ -55,7 +55,7 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
     else if (count != 0)
       return {Status::frames, count};
     else if (!fault_.empty())
-      return finish(Status::failed, fault_);
+      return finish(Status::failed, fault_with_cause());
 
     const std::uint64_t offset = position_octets();
     const Input::More more = input_->advance(cursor_);
@@ -83,6 +83,11 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
 
 void CaptureReader::fault(std::string what) noexcept {
   fault_ = named("offset " + std::to_string(position_octets()) + ": " + what);
+}
+
+std::string CaptureReader::fault_with_cause() noexcept {
+  const std::string cause = input_->why_senseless();
+  return cause.empty() ? fault_ : fault_ + ": " + cause;
 }
 
 Source::Result CaptureReader::finish(Status status, std::string text) noexcept {

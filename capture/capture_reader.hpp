@@ -47,6 +47,7 @@ protected:
   const std::uint32_t snap_length_;
 
 private:
+  [[nodiscard]] std::string fault_with_cause() noexcept;
   [[nodiscard]] Result finish(Status status, std::string text = {}) noexcept;
 
   std::unique_ptr<Input> input_;

@@ -49,6 +49,10 @@ public:
   /// What lost() is without a look: not 0 once octets are lost. nullptr where none can get lost.
   [[nodiscard]] virtual const volatile std::sig_atomic_t* lost_flag() const noexcept { return nullptr; }
 
+  /// Octets in the window make no sense: why that is, where reading on tells it (a checksum behind them); else "".
+  /// Nothing can be read afterwards; the window stays.
+  [[nodiscard]] virtual std::string why_senseless() noexcept { return {}; }
+
   /// Octets in all; 0 where that is not known.
   [[nodiscard]] virtual std::uint64_t size_octets() const noexcept { return 0; }
 

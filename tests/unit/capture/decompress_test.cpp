@@ -271,9 +271,9 @@ TEST_CASE("a flipped octet is named as damage, after the packets of the streams 
     CAPTURE(format_of(compression).name);
     CHECK(result.frames.size() >= 1);
     CHECK(result.frames.at(0).octets == noise(3000, 1));
-    // bzip2 gives what a damaged block holds before it compares the checksum: no packet starts there.
-    check_failed(result, result.frames.size(),
-                 compression == Compression::bzip2 ? "offset 3040: a packet of" : "data is damaged at octet");
+    check_failed(result, result.frames.size(), "data is damaged at octet");
+    if (compression == Compression::bzip2) // which gives a damaged block before it compares the checksum
+      CHECK(contains(result.error, "offset 3040: a packet of"));
   }
 }
 
