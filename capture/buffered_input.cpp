@@ -123,7 +123,7 @@ CompressedInput::State CompressedInput::decompress(std::span<std::uint8_t>& out)
   const std::string format(format_->name);
   if (state == State::damaged)
     fault_ = "the " + format + " data is damaged at octet " + octets_used() + " of the compressed file or before (" +
-             decompressor_->reason() + "): what could be decompressed is read; for the rest, get the file anew";
+             decompressor_->reason() + "): for the rest, get the file anew";
   else if (state == State::going && work.in.size() == in && work.out.size() == room)
     fault_ = in == 0 ? "the " + format + " data is cut off: the compressed file ends after " + octets_used() +
                            " octets, in the middle of it: what could be decompressed is read; for the rest, get the "

@@ -223,7 +223,9 @@ TEST_CASE("of a single stream that is cut off, all is given that its format can 
                                                            {Compression::bzip2, 110'000},
                                                            {Compression::xz, 1'000},
                                                            {Compression::zstd, 135'000}};
-  for (const auto& [compression, octets] : kept_back) {
+  for (const auto& format : kept_back) {
+    const Compression compression = format.first;
+    const std::size_t octets = format.second;
     const Bytes packed = pack(compression, join(pieces(1000, 1000)));
     for (const std::size_t length : {packed.size() / 3, packed.size() / 2, packed.size() - 20}) {
       const ReadResult result = read_packed(first(packed, length), compression);
