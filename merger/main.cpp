@@ -59,11 +59,17 @@ int run(const Options& options) {
   const auto jobs = is_active ? parse_input(options.jobs, options) : Endpoint{};
   const auto combiner = is_active ? find_combiner(options.plugin) : CombinerEntry{};
   Stage stage(StageKind::merger, options.stage);
-  auto output = is_active ? Output(options.output, "jobs", Appears::growing) : Output(options.output);
   const auto endpoint_opts = endpoint_options(options.stage, default_flow_ring_mib);
   const auto open = [&](const Endpoint& endpoint, StreamKind kind) {
     return RecordReader::open(endpoint, kind, endpoint_opts, &stage.stop_reading());
   };
+  // A file that grows is emptied as it is opened: only once the files to read are known to be streams.
+  for (const auto& endpoint : endpoints)
+    if (endpoint.kind == Endpoint::Kind::file)
+      static_cast<void>(open(endpoint, StreamKind::flows));
+  if (is_active && jobs.kind == Endpoint::Kind::file)
+    static_cast<void>(open(jobs, StreamKind::jobs));
+  auto output = is_active ? Output(options.output, "jobs", Appears::growing) : Output(options.output);
   std::vector<RecordReader> flows;
   for (const auto& endpoint : endpoints)
     flows.push_back(open(endpoint, StreamKind::flows));

@@ -7,7 +7,7 @@
 #include "observer/observer.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <optional>
 #include <spdlog/spdlog.h>
 
 namespace {
@@ -69,8 +69,18 @@ int run(Options& options) {
 
   Stage stage(StageKind::observer, options.stage);
   const EndpointOptions endpoints = endpoint_options(options.stage, options.ring_mib);
+  std::optional<RecordReader> input;
+  const auto open_input = [&] {
+    input.emplace(RecordReader::open(in, StreamKind::packets, endpoints, &stage.stop_reading()));
+  };
+  // A file is emptied as it is opened: only once there is something to read. A ring that is written comes before the
+  // ring that is read, whose producer may be long in coming: the merger waits for it.
+  if (in.kind == Endpoint::Kind::file || out.kind == Endpoint::Kind::file)
+    open_input();
   RecordWriter writer = RecordWriter::open(out, chains.describe(), endpoints);
-  RecordReader reader = RecordReader::open(in, StreamKind::packets, endpoints, &stage.stop_reading());
+  if (!input)
+    open_input();
+  RecordReader& reader = *input;
   if (const std::string missing = names_of(chains.raw_bytes() & ~reader.stream().raw_bytes); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);

@@ -98,6 +98,38 @@ class BadInput(support.TestCase):
             self.assertIn(damaged, result.stderr, name)
             self.assertRegex(result.stderr, r"offset \d+", name)
 
+    def test_an_input_that_is_not_there_costs_no_file_that_was(self):
+        keep, other = self.path("keep"), self.path("other")
+        with open(other, "w") as file:
+            file.write("no stream, but longer than one's header" * 1000)
+        for source in (self.path("missing"), other):
+            commands = [[program("orbweaver-observer"), "--in", f"file:{source}", "--out", f"file:{keep}", "basic"],
+                        [program("orbweaver-observer"), "--attach-timeout", "0", "--in", "ring:e2e-nobody", "--out",
+                         f"file:{keep}", "basic"],
+                        [program("orbweaver-merger"), "--flows", f"file:{source}", "--output", keep],
+                        [program("orbweaver-merger"), "--jobs", f"file:{source}", "--plugin", "ecn", "--output", keep],
+                        [program("orbweaver-capture"), "-i", source, "--out", f"file:{keep}"]]
+            for command in commands:
+                with open(keep, "w") as file:
+                    file.write("precious")
+                self.assertIn(run(*command).returncode, (1, 2), command)
+                with open(keep) as file:
+                    self.assertEqual(file.read(), "precious", command)
+
+    def test_replaying_a_recording_of_an_input_that_failed_warns(self):
+        cut = self.path("cut.pcap")
+        support.write_pcap(cut, support.packets(200))
+        os.truncate(cut, os.path.getsize(cut) - 30)
+        recording, flows = self.path("cut.packets"), self.path("cut.flows")
+        run(program("orbweaver-capture"), "-i", cut, "--out", f"file:{recording}", check=1)
+        said = "is a recording of an input that could not be read to its end"
+        observed = run(program("orbweaver-observer"), "--in", f"file:{recording}", "--out", f"file:{flows}", "basic",
+                       check=0)
+        self.assertEqual(observed.stderr, f"orbweaver-observer: warning: file:{recording} {said}\n")
+        merged = run(program("orbweaver-merger"), "--flows", f"file:{flows}", check=0)
+        self.assertEqual(merged.stderr, f"orbweaver-merger: warning: file:{flows} {said}\n")
+        self.assertEqual(len(flow_lines(merged.stdout)), 200)
+
 
 if __name__ == "__main__":
     support.main()
