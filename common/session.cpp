@@ -44,20 +44,21 @@ bool lives(const Session& session) {
   });
 }
 
-/// Whether a control segment was left half made: its creator died before the magic, or even before it said who it is;
-/// then only its age tells.
+/// Whether a segment that begins with a Header, of a session or of a ring, was left half made: its creator died before
+/// it stored the magic, or even before it said who it is; then only its age tells.
+template <typename Header>
 bool half_made(const std::string& name) {
   namespace fs = std::filesystem;
-  constexpr std::chrono::seconds longest_making{10};
-  const fs::path file = fs::path("/dev/shm") / control_name(name);
+  constexpr std::chrono::seconds longest_making{60}; // the largest ring, whose memory is all reserved first
+  const fs::path file = Segment::path(name);
   std::error_code gone;
   const bool old = fs::file_time_type::clock::now() - fs::last_write_time(file, gone) > longest_making && !gone;
-  if (fs::file_size(file, gone) < sizeof(ControlBlock))
+  if (fs::file_size(file, gone) < sizeof(Header))
     return old;
-  const Segment segment = Segment::attach(control_name(name), false);
-  const auto& control = *reinterpret_cast<const ControlBlock*>(segment.data());
-  const pid_t creator = control.creator_pid.load(std::memory_order_relaxed);
-  return control.magic.load(std::memory_order_acquire) == 0 && (creator == 0 ? old : !process_lives(creator));
+  const Segment segment = Segment::attach(name, false);
+  const auto& header = *reinterpret_cast<const Header*>(segment.data());
+  const pid_t creator = header.creator_pid.load(std::memory_order_relaxed);
+  return header.magic.load(std::memory_order_acquire) == 0 && (creator == 0 ? old : !process_lives(creator));
 }
 
 bool ring_lives(const std::string& segment) {
@@ -131,7 +132,7 @@ std::vector<std::string> Session::clear_dead() {
   std::vector<std::string> removed;
   for (const auto& name : names()) {
     try {
-      if (half_made(name) || !lives(attach(name, false))) {
+      if (half_made<ControlBlock>(control_name(name)) || !lives(attach(name, false))) {
         remove(name);
         removed.push_back(name);
       }
@@ -145,10 +146,11 @@ std::vector<std::string> Session::clear_dead() {
     const bool of_session = std::any_of(sessions.begin(), sessions.end(),
                                         [&](const std::string& name) { return ring.starts_with(name + "."); });
     try {
-      if (!of_session && !segment.ends_with(state_suffix) && !ring_lives(segment) && Segment::remove(segment))
+      if (!of_session && !segment.ends_with(state_suffix) && (half_made<RingHeader>(segment) || !ring_lives(segment)) &&
+          Segment::remove(segment))
         removed.push_back(ring);
     } catch (const Error&) {
-      // Not a complete ring, or somebody else was faster.
+      // Being made, not a ring, or somebody else was faster.
     }
   }
   return removed;

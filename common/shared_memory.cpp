@@ -151,10 +151,14 @@ bool Segment::remove(const std::string& name) noexcept {
 
 bool Segment::exists(const std::string& name) noexcept {
   try {
-    return in_shm(name) || huge_path(name);
+    return !path(name).empty();
   } catch (...) {
     return false;
   }
+}
+
+std::string Segment::path(const std::string& name) {
+  return in_shm(name) ? std::string(shm_directory) + "/" + name : huge_path(name).value_or(std::string());
 }
 
 std::vector<std::string> Segment::list(std::string_view prefix) {

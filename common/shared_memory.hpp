@@ -29,6 +29,9 @@ public:
 
   [[nodiscard]] static bool exists(const std::string& name) noexcept;
 
+  /// The file that a segment is, in /dev/shm or on hugetlbfs; empty where there is none.
+  [[nodiscard]] static std::string path(const std::string& name);
+
   /// The names of all segments that begin with `prefix`, sorted.
   [[nodiscard]] static std::vector<std::string> list(std::string_view prefix);
 

@@ -160,7 +160,7 @@ TEST_CASE("a control segment whose maker was killed before it said who it is goe
     const fs::path file = fs::path("/dev/shm") / segment(name, "control");
     std::ofstream(file) << std::string(octets, '\0');
     CHECK_FALSE(has(Session::clear_dead(), name)); // it may be in the making
-    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(1));
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(2));
     CHECK(has(Session::clear_dead(), name));
     CHECK_FALSE(fs::exists(file));
   }
@@ -174,4 +174,25 @@ TEST_CASE("a ring of no session goes when none of its processes is there") {
   kill_child(child);
   CHECK(has(Session::clear_dead(), endpoint.name));
   CHECK_FALSE(Segment::exists(endpoint.segment_name()));
+}
+
+TEST_CASE("a ring whose maker was killed before it said who it is goes by its age, and at once where it said so") {
+  namespace fs = std::filesystem;
+  const auto endpoint = ring_endpoint("nameless");
+  const fs::path file = fs::path("/dev/shm") / endpoint.segment_name();
+  for (const std::size_t octets : {std::size_t{0}, sizeof(RingHeader), sizeof(RingHeader) + (std::size_t{1} << 20)}) {
+    std::ofstream(file) << std::string(octets, '\0');
+    CHECK_FALSE(has(Session::clear_dead(), endpoint.name)); // it may be in the making
+    fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(2));
+    CHECK(has(Session::clear_dead(), endpoint.name));
+    CHECK_FALSE(fs::exists(file));
+  }
+  const auto child = start_child([&] {
+    static const auto ring = Ring::create(endpoint.segment_name(), min_ring_bytes);
+    ring.header().magic = 0;
+  });
+  CHECK_FALSE(has(Session::clear_dead(), endpoint.name));
+  kill_child(child);
+  CHECK(has(Session::clear_dead(), endpoint.name));
+  CHECK_FALSE(fs::exists(file));
 }
