@@ -32,7 +32,7 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 std::vector<ChainDescription> describe_chains() {
   const auto program = find_program("orbweaver-observer");
-  const auto text = output_of("'" + program + "' --describe-chains");
+  const auto text = output_of(program, "--describe-chains");
   std::vector<ChainDescription> chains;
   try {
     simdjson::dom::parser parser;

@@ -167,7 +167,7 @@ std::string_view to_string(Model model) noexcept {
 
 std::vector<PluginDescription> describe_plugins() {
   const auto program = find_program("orbweaver-spider");
-  const auto text = output_of("'" + program + "' --describe-plugins");
+  const auto text = output_of(program, "--describe-plugins");
   std::vector<PluginDescription> plugins;
   try {
     simdjson::dom::parser parser;

@@ -2,6 +2,7 @@
 #include "common/stage.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
 #include "common/ring.hpp"
 #include "common/wait.hpp"
 #include "config.hpp"
@@ -10,11 +11,14 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <sched.h>
+#include <spawn.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace orbweaver {
@@ -177,17 +181,39 @@ std::string find_program(const std::string& name) {
   throw Error("cannot find the program " + name + " beside " + here.string() + " or in " ORBWEAVER_BINDIR);
 }
 
-std::string output_of(const std::string& command) {
-  FILE* pipe = popen(command.c_str(), "r");
-  if (!pipe)
-    throw Error("cannot run " + command + ": " + errno_text());
+std::string output_of(const std::string& program, const std::string& argument) {
+  const auto refuse = [&](const std::string& why) { throw Error("cannot run " + program + ": " + why); };
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0)
+    refuse(errno_text());
+  const FileDescriptor from(ends[0]);
+  FileDescriptor to(ends[1]);
+  // No shell: a path may have any letter.
+  std::array<char*, 3> arguments{const_cast<char*>(program.c_str()), const_cast<char*>(argument.c_str()), nullptr};
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0)
+    refuse(errno_text(error));
+  to.reset(); // ours: the end comes when the child has closed its own
   std::string output;
   std::array<char, 4096> buffer{};
-  for (std::size_t size; (size = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-    output.append(buffer.data(), size);
-  if (pclose(pipe) != 0)
-    throw Error(command + " failed");
+  for (ssize_t size; (size = read(from.get(), buffer.data(), buffer.size())) > 0 || (size < 0 && errno == EINTR);)
+    output.append(buffer.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0)
+    throw Error(program + " " + argument + " failed");
   return output;
+}
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw Error("cannot write standard output: " + errno_text());
 }
 
 } // namespace orbweaver

@@ -98,7 +98,10 @@ void pin_to_cpu(int cpu);
 /// The path of another of the project's programs: beside this one in a build tree, or where they are installed.
 [[nodiscard]] std::string find_program(const std::string& name);
 
-/// What a command writes to stdout. Throws Error where it fails.
-[[nodiscard]] std::string output_of(const std::string& command);
+/// What a program that is given one argument writes to stdout. Throws Error where it fails.
+[[nodiscard]] std::string output_of(const std::string& program, const std::string& argument);
+
+/// Writes to standard output, all of it now. Throws Error where that cannot be.
+void print(std::string_view text);
 
 } // namespace orbweaver

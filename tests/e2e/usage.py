@@ -2,6 +2,7 @@
 """What people type wrong is answered in one line that helps, with exit status 2."""
 
 import os
+import shutil
 
 import support
 from support import ORBWEAVER, TROUBLES, program, run
@@ -73,6 +74,15 @@ class Usage(support.TestCase):
         lines = run(ORBWEAVER, "observe", "--list-chains", check=0).stdout.splitlines()
         self.assertEqual([line.split()[0] for line in lines], support.ALL_CHAINS)
         self.assertIn("sip dip proto sp dp", lines[0])
+
+    def test_the_programs_may_lie_under_any_name(self):
+        folder = self.path("it's $(here)")
+        os.mkdir(folder)
+        for name in ("orbweaver", "orbweaver-observer", "orbweaver-spider"):
+            shutil.copy(program(name), folder)
+        front = os.path.join(folder, "orbweaver")
+        self.assertIn("basic", run(front, "observe", "--list-chains", check=0).stdout)
+        self.assertIn("ecn", run(front, "measure", "--help", check=0).stdout)
 
     def test_a_session_name_that_is_taken_is_refused(self):
         running = support.Running(self, "basic", "--output", "/dev/null")
