@@ -7,6 +7,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
@@ -48,17 +49,21 @@ void add_options(CLI::App& app, Options& options) {
                  "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
       ->type_name("auto|mapped|libtrace");
   app.add_option("--filter", options.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
-  app.add_option("--snaplen", options.source.snap_length, "Octets of each packet to look at; 0: all")->type_name("N");
-  app.add_option("--count", options.count, "Stop after N packets that pass the filter; 0: never")->type_name("N");
+  app.add_option("--snaplen", options.source.snap_length, "Octets of each packet to look at; 0: all")
+      ->type_name("N")
+      ->transform(whole_number(0, UINT32_MAX));
+  app.add_option("--count", options.count, "Stop after N packets that pass the filter; 0: never")
+      ->type_name("N")
+      ->transform(whole_number(0, UINT64_MAX));
   app.add_flag("--promiscuous", options.source.promiscuous, "On an interface, take packets for other hosts too");
   app.add_option("--packet-ring-mib", options.ring_mib, "Size of a ring that does not exist yet")
       ->type_name("MIB")
-      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->transform(whole_number(min_ring_mib, max_ring_mib))
       ->capture_default_str();
   app.add_option("chains", options.chains,
                  "The chains that will observe: only the octets that they need go along; none named: all octets")
       ->type_name("CHAIN");
-  app.add_option("--raw-bytes", options.raw_bytes)->group("");
+  app.add_option("--raw-bytes", options.raw_bytes)->transform(whole_number(0, UINT32_MAX))->group("");
   add_stage_options(app, options.stage);
 }
 

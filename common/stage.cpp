@@ -5,6 +5,7 @@
 #include "common/file_descriptor.hpp"
 #include "common/ring.hpp"
 #include "common/wait.hpp"
+#include "common/whole_number.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>
@@ -63,9 +64,10 @@ void add_stage_options(CLI::App& app, StageOptions& options) {
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings that this makes on huge pages");
   app.add_option("--attach-timeout", options.attach_timeout_s, "Seconds to wait for the other end of a ring")
       ->type_name("S")
+      ->transform(whole_number(0, UINT32_MAX))
       ->capture_default_str();
   app.add_option("--session", options.session)->group("");
-  app.add_option("--slot", options.slot)->group("");
+  app.add_option("--slot", options.slot)->transform(whole_number(0, max_stages))->group("");
 }
 
 EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib) {

@@ -4,6 +4,7 @@
 #include "common/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 #include "config.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
@@ -114,7 +115,7 @@ int main(int argc, char** argv) {
   app.add_option("--missed-after", measurement.join.missed_after_s,
                  "How long a connection waits for its flow, by the packets' clock")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0, 86'400))
+      ->transform(whole_number(0, 86'400))
       ->capture_default_str()
       ->needs(jobs);
   add_stage_options(app, options.stage);

@@ -2,6 +2,7 @@
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 #include "config.hpp"
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
@@ -104,29 +105,29 @@ int main(int argc, char** argv) {
   app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("CHAIN", options.chains, "Flow analysis chains (see orbweaver observe --list-chains)");
-  const CLI::Range timeout(std::uint64_t{1}, max_timeout_s);
+  const auto timeout = whole_number(1, max_timeout_s);
   app.add_option("--idle-timeout", options.meter.idle_timeout_s, "Seconds without a packet after which a flow ends")
       ->type_name("S")
-      ->check(timeout)
+      ->transform(timeout)
       ->capture_default_str();
   app.add_option("--complete-timeout", options.meter.complete_timeout_s,
                  "Seconds that an ended flow waits for late packets")
       ->type_name("S")
-      ->check(CLI::Range(std::uint64_t{0}, max_timeout_s))
+      ->transform(whole_number(0, max_timeout_s))
       ->capture_default_str();
   app.add_option("--active-timeout", options.meter.active_timeout_s, "Seconds after which a long flow is cut (none)")
       ->type_name("S")
-      ->check(timeout);
+      ->transform(timeout);
   app.add_option("--max-flows", options.meter.max_flows,
                  "Most flows at once; the longest idle makes room (half of the free memory)")
       ->type_name("N")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{0xFFFFFFF0}));
+      ->transform(whole_number(1, 0xFFFFFFF0));
   app.add_option("--observers", options.observers, "Observers that share this machine's memory")
       ->type_name("N")
-      ->check(CLI::Range(1U, static_cast<unsigned>(max_observers)));
+      ->transform(whole_number(1, max_observers));
   app.add_option("--flow-ring-mib", options.ring_mib, "Size of the flow ring, where this makes it")
       ->type_name("MIB")
-      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->transform(whole_number(min_ring_mib, max_ring_mib))
       ->capture_default_str();
   app.add_flag("--describe-chains", options.describe, "Print the chains as JSON and exit");
   add_stage_options(app, options.stage);

@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 #include "tools/option_groups.hpp"
 
 #include <unistd.h>

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/option_groups.hpp"
 
+#include "common/endpoint.hpp"
+#include "common/error.hpp"
+#include "common/whole_number.hpp"
 #include "tools/cpu_list.hpp"
 
 #include <charconv>
@@ -13,19 +16,6 @@ constexpr std::uint64_t max_timeout_s = 86'400; // as the observer has it
 constexpr std::uint64_t max_flows = 0xFFFFFFF0; // as the observer's table has it
 
 } // namespace
-
-CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
-  const auto check = [low, high](std::string& text) -> std::string {
-    std::uint64_t number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc() || stop != end || number < low || number > high)
-      return "'" + text + "' is not a whole number from " + std::to_string(low) + " to " + std::to_string(high);
-    text = std::to_string(number);
-    return {};
-  };
-  return CLI::Validator(check, "");
-}
 
 CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,
                      const std::string& type, const std::string& help) {

@@ -5,14 +5,10 @@
 #include "tools/run_options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace orbweaver {
-
-/// Takes a whole number within bounds, both included, and hands it on in plain decimal. The help says nothing of it.
-[[nodiscard]] CLI::Validator whole_number(std::uint64_t low, std::uint64_t high);
 
 /// An option ("-w,--workers") that is only handed on to a stage, as `--workers=VALUE` in `arguments`.
 CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,

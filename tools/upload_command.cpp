@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 #include "tools/bzip2_file.hpp"
 #include "tools/metadata.hpp"
 #include "tools/observatory.hpp"

@@ -31,6 +31,21 @@ class Usage(support.TestCase):
                               ("--max-flows", "0"), ("--cpus", "1,,2"), ("--session", "a/b")):
             self.assert_usage("observe", "-i", TROUBLES, f"{option}={value}", "basic", says=option.strip("-").split("-")[0])
 
+    def test_a_stage_takes_the_numbers_that_the_front_command_takes(self):
+        ends = {"capture": ["-i", TROUBLES, "--out", "file:/dev/null"],
+                "observer": ["--in", "file:" + self.path("x"), "--out", "file:/dev/null", "basic"],
+                "merger": ["--flows", "file:" + self.path("x")]}
+        options = {"capture": ["--count", "--snaplen", "--packet-ring-mib", "--attach-timeout"],
+                   "observer": ["--idle-timeout", "--complete-timeout", "--active-timeout", "--max-flows", "--observers",
+                                "--flow-ring-mib", "--attach-timeout"],
+                   "merger": ["--attach-timeout"]}
+        for stage, names in options.items():
+            for name in names:
+                for value in ("-1", "-18446744073709551615", "99999999999999999999", "1e3"):
+                    result = run(program(f"orbweaver-{stage}"), *ends[stage], f"{name}={value}", check=2)
+                    self.assertIn(f"'{value}' is not a whole number from", result.stderr)
+        run(program("orbweaver-capture"), *ends["capture"], "--count=010", check=0)
+
     def test_an_empty_value_is_named_and_takes_no_other_argument_for_itself(self):
         for empty in (["--filter", ""], ["--filter="], ["--count="], ["--reader="]):
             option = empty[0].rstrip("=")
