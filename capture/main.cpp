@@ -89,9 +89,14 @@ std::vector<Endpoint> choose_outputs(const Options& options) {
                      std::to_string(max_observers) + " observers can share a capture");
   std::vector<Endpoint> outputs;
   for (const auto& text : options.outputs) {
-    const auto& output = outputs.emplace_back(Endpoint::parse(text));
-    if (std::count(options.outputs.begin(), options.outputs.end(), text) > 1)
+    const auto output = Endpoint::parse(text);
+    const auto is_this = [&output](const Endpoint& other) {
+      return other.text() == output.text() ||
+             (output.kind == Endpoint::Kind::file && other.kind == output.kind && same_file(other.name, output.name));
+    };
+    if (std::any_of(outputs.begin(), outputs.end(), is_this))
       throw UsageError("--out " + text + " was given twice; give each observer one of its own");
+    outputs.push_back(output);
     if (output.kind == Endpoint::Kind::file)
       refuse_same_file(input_file(options.source.name), output.name);
   }

@@ -39,6 +39,15 @@ void refuse_same_file(const Endpoint& input, const Endpoint& output) {
     throw UsageError("ring:" + input.name + " cannot be input and output at once; name another ring");
 }
 
+bool same_file(const std::string& path, const std::string& other) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (fs::exists(path, none) && fs::exists(other, none))
+    return fs::is_regular_file(path, none) && fs::equivalent(path, other, none);
+  const auto place = [&](const std::string& name) { return fs::weakly_canonical(fs::absolute(name, none), none); };
+  return !path.empty() && !other.empty() && place(path) == place(other);
+}
+
 std::string Endpoint::segment_name() const {
   return std::string(segment_prefix) + name;
 }

@@ -26,6 +26,10 @@ struct Endpoint {
 void refuse_same_file(const std::string& input_path, const std::string& output_path);
 void refuse_same_file(const Endpoint& input, const Endpoint& output);
 
+/// Whether two paths are one regular file, or name one that does not exist yet: who writes both ruins it. A device or a
+/// pipe may be written by several.
+[[nodiscard]] bool same_file(const std::string& path, const std::string& other);
+
 /// How a stage opens its endpoints.
 struct EndpointOptions {
   std::uint64_t ring_bytes = std::uint64_t{8} << 20; ///< of a ring that the producer makes because there is none

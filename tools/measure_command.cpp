@@ -7,6 +7,7 @@
 #include "common/input_file.hpp"
 #include "common/network_interface.hpp"
 #include "common/system_state.hpp"
+#include "tools/option_groups.hpp"
 #include "tools/run.hpp"
 
 #include <algorithm>
@@ -107,6 +108,7 @@ int measure(const MeasureOptions& options) {
     check_interface(options.interface);
   for (const auto& output : {options.output, options.summary})
     refuse_same_file(input_file(options.input), output);
+  refuse_shared_output(options);
   if (const auto warning = late_flows_warning(options); watches && !warning.empty())
     spdlog::warn("{}", warning);
   if (options.input == "-" && isatty(STDIN_FILENO))

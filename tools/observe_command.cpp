@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/stage.hpp"
+#include "tools/option_groups.hpp"
 #include "tools/run.hpp"
 
 #include <algorithm>
@@ -36,6 +37,7 @@ void check(const ObserveOptions& options) {
     throw UsageError("name at least one chain, for example: basic tcp (orbweaver observe --list-chains tells all)");
   for (const auto& output : {options.output, options.summary})
     refuse_same_file(input_file(options.source), output);
+  refuse_shared_output(options);
 }
 
 } // namespace

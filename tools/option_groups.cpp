@@ -6,8 +6,6 @@
 #include "common/whole_number.hpp"
 #include "tools/cpu_list.hpp"
 
-#include <charconv>
-
 namespace orbweaver {
 
 namespace {
@@ -44,6 +42,11 @@ void add_flow_options(CLI::App& app, RunOptions& options) {
 void add_output_options(CLI::App& app, RunOptions& options, const std::string& what) {
   app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
   app.add_option("--summary", options.summary, "Write counters and the ledger of the run as JSON")->type_name("FILE");
+}
+
+void refuse_shared_output(const RunOptions& options) {
+  if (options.output != "-" && same_file(options.output, options.summary))
+    throw UsageError("--output and --summary are one file, " + options.output + "; give each one of its own");
 }
 
 void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages) {

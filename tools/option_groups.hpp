@@ -20,6 +20,8 @@ void add_filter_option(CLI::App& app, RunOptions& options);
 void add_flow_options(CLI::App& app, RunOptions& options);
 /// --output, --summary; `what` goes to the output: "flows".
 void add_output_options(CLI::App& app, RunOptions& options, const std::string& what);
+/// Refuses, as a UsageError, one file for output and summary.
+void refuse_shared_output(const RunOptions& options);
 /// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --session.
 void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages);
 

@@ -61,8 +61,17 @@ class Usage(support.TestCase):
                 self.assert_usage("observe", "-i", source, option, self.path("link"), "basic", says="is the input as well")
         stage = program("orbweaver-capture")
         self.assertIn("is the input as well", run(stage, "-i", capture, "--out", f"file:{capture}", check=2).stderr)
-        twice = ["--out", "file:" + self.path("out")] * 2
+        for other in ("out", "./out", "../" + os.path.basename(self.folder) + "/out"):
+            twice = ["--out", "file:" + self.path("out"), "--out", "file:" + os.path.join(self.folder, other)]
+            self.assertIn("was given twice", run(stage, "-i", capture, *twice, check=2).stderr)
+        run(stage, "-i", capture, "--out", "file:" + self.path("out"), "--out", "file:" + self.path("out2"), check=0)
+        os.symlink("out", self.path("out3"))
+        twice = ["--out", "file:" + self.path("out"), "--out", "file:" + self.path("out3")]
         self.assertIn("was given twice", run(stage, "-i", capture, *twice, check=2).stderr)
+        for summary in ("both", "./both"):
+            self.assert_usage("observe", "-i", capture, "--output", self.path("both"), "--summary",
+                              os.path.join(self.folder, summary), "basic", says="--output and --summary are one file")
+        support.observe(capture, "--output", "/dev/null", "--summary", "/dev/null", "basic")
         with open(capture, "rb") as file:
             self.assertEqual(file.read(), before)
 
