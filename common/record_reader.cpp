@@ -247,6 +247,12 @@ void RecordReader::mark_damaged_at(const RecordHeader* record, const std::string
   mark_damaged(why);
 }
 
+std::string RecordReader::warning_of(const EndRecord& end) const {
+  if (end.cause != EndCause::failed || !name_.starts_with("file:"))
+    return {};
+  return name_ + " is a recording of an input that could not be read to its end";
+}
+
 void RecordReader::housekeep(std::uint64_t now_ns) noexcept {
   if (!ring_)
     return;

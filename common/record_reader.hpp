@@ -108,6 +108,10 @@ public:
   /// Where the stream is damaged and why (name, offset), or empty.
   [[nodiscard]] const std::string& damage() const noexcept { return damage_; }
 
+  /// What to warn of where a recording ends with that record: it is of an input that could not be read to its end. Else
+  /// empty; of a ring's input its producer tells.
+  [[nodiscard]] std::string warning_of(const EndRecord& end) const;
+
   /// Once in a while: heartbeat and counters for those who watch.
   void housekeep(std::uint64_t now_ns) noexcept;
 

@@ -41,6 +41,8 @@ Endpoint parse_input(const std::string& text, const Options& options) {
 /// Says what is left to say of a merger or a measurement that has run.
 template <typename Done>
 int report(const Done& done, bool complete, const Options& options, const Output& output, Stage& stage) {
+  for (const auto& warning : done.warnings())
+    spdlog::warn("{}", warning);
   for (const auto& problem : done.problems())
     spdlog::error("{}", problem);
   const bool alone = options.stage.session.empty();

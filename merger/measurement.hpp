@@ -54,6 +54,8 @@ public:
   bool run(const std::atomic<bool>& stop);
 
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+  /// As StreamLoop::warnings().
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return loop_.warnings(); }
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
   /// Places: MergerCounter. At the end:
   ///   jobs_received = jobs_written + jobs_dropped

@@ -34,6 +34,8 @@ public:
 
   /// One sentence for each stream that was damaged or cut off, and for an output that failed.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+  /// As StreamLoop::warnings().
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return loop_.warnings(); }
 
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
 

@@ -67,6 +67,8 @@ std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
     reader.mark_damaged_at(others[taken], why);
     leave(stream, Wait::damaged, sink);
   } else if (ends_well) {
+    if (auto warning = reader.warning_of(reinterpret_cast<const EndRecord&>(*batch[count - 1])); !warning.empty())
+      warnings_.push_back(std::move(warning));
     leave(stream, Wait::ended, sink);
   }
   reader.release();

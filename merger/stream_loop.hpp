@@ -61,6 +61,8 @@ public:
 
   /// One sentence for each stream that was damaged or cut off.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
+  /// One sentence for each stream that came to its end in order, but is not all of what was to be read.
+  [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
 private:
   struct Input {
@@ -76,6 +78,7 @@ private:
   std::vector<Input> inputs_;
   std::size_t next_to_wait_on_ = 0;
   std::vector<std::string> problems_;
+  std::vector<std::string> warnings_;
 };
 
 } // namespace orbweaver

@@ -86,6 +86,8 @@ int run(Options& options) {
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
+  if (!result.warning.empty())
+    spdlog::warn("{}", result.warning);
   if (!result.complete) {
     spdlog::error("{}", result.problem);
     return exit_failed;

@@ -93,6 +93,7 @@ public:
                          " flows could not be given to it";
     }
     housekeep();
+    result.warning = warning_;
     return result;
   }
 
@@ -126,7 +127,9 @@ private:
       meter_.lost(loss.packets, loss.to_ns);
       sink_.forward(record);
     } else if (record.kind == RecordKind::end && record.length == sizeof(EndRecord)) {
-      cause_ = reinterpret_cast<const EndRecord&>(record).cause;
+      const auto& end = reinterpret_cast<const EndRecord&>(record);
+      cause_ = end.cause;
+      warning_ = reader_.warning_of(end);
       ended_ = true;
     } else {
       reader_.mark_damaged_at(&record, "a record of kind " + std::to_string(static_cast<unsigned>(record.kind)) +
@@ -193,6 +196,7 @@ private:
   std::uint64_t received_ = 0;
   std::uint64_t batches_ = 0;
   EndCause cause_ = EndCause::complete;
+  std::string warning_; ///< of the end record
   bool ended_ = false;
 };
 

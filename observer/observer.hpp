@@ -15,8 +15,9 @@ namespace orbweaver {
 
 /// How an observer came to its end.
 struct ObserverResult {
-  bool complete = true; ///< false: the input was damaged or cut off, or the output could not be written
-  std::string problem;  ///< what was wrong, or empty
+  bool complete = true;  ///< false: the input was damaged or cut off, or the output could not be written
+  std::string problem;   ///< what was wrong, or empty
+  std::string warning{}; ///< what is to know of an input that was complete, or empty
 };
 
 /// Runs an observer until its input ends, or `stop` is set; then all flows are flushed and the output is finished.

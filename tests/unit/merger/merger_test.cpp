@@ -29,6 +29,7 @@ struct Outcome {
   bool complete;
   std::string text; ///< of the output
   std::vector<std::string> problems;
+  std::vector<std::string> warnings;
   std::vector<std::uint64_t> counters;
   Digest digest;
 
@@ -51,6 +52,7 @@ Outcome merge(const std::vector<std::string>& endpoints, const std::atomic<bool>
   });
   outcome.complete = merger.run(stop);
   outcome.problems = merger.problems();
+  outcome.warnings = merger.warnings();
   outcome.digest = merger.digest();
   if (output.empty())
     outcome.text = read_file(path);
@@ -164,7 +166,9 @@ TEST_CASE("an upstream that failed or was interrupted is no failure of the merge
     const auto table = Table().add("n", FieldType::u64);
     auto writer = RecordWriter::open({Endpoint::Kind::file, scratch.path("a")}, table.header());
     writer.finish(cause, go_on);
-    CHECK(merge({"file:" + scratch.path("a")}).complete);
+    const auto outcome = merge({"file:" + scratch.path("a")});
+    CHECK(outcome.complete);
+    CHECK(outcome.warnings.size() == (cause == EndCause::failed ? 1 : 0));
   }
 }
 
