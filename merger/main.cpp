@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
       "Reads streams of flows and writes every flow as a line of NDJSON, or with --jobs every job of an active "
       "measurement.",
       "orbweaver-merger");
-  app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
+  app.set_version_flag("--version", "orbweaver-merger " ORBWEAVER_VERSION);
   app.add_option("--flows", options.flows, "A stream of flows: ring:NAME or file:PATH; may be given several times")
       ->type_name("ENDPOINT")
       ->allow_extra_args(false);

@@ -32,7 +32,8 @@ bool is_command(int argc, char** argv, std::string_view name) {
 int run_command(int argc, char** argv) {
   refuse_empty_values({argv, static_cast<std::size_t>(argc)});
   CLI::App app("Orbweaver measures network paths: it watches traffic and says what the path did to it.", "orbweaver");
-  app.set_version_flag("--version", "orbweaver " ORBWEAVER_VERSION);
+  const std::string version = "orbweaver " ORBWEAVER_VERSION;
+  app.set_version_flag("--version", version);
   app.require_subcommand(0, 1);
   ObserveOptions observe_options;
   MeasureOptions measure_options;
@@ -50,6 +51,8 @@ int run_command(int argc, char** argv) {
   const auto& upload_app = add_upload_command(app, upload_options);
   const auto& stats_app = add_stats_command(app, stats_options);
   const auto& top_app = add_top_command(app, stats_options);
+  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    command->set_version_flag("--version", version)->group(""); // wherever it stands
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {

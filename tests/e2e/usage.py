@@ -92,7 +92,11 @@ class Usage(support.TestCase):
     def test_every_program_has_help_and_version(self):
         for name in ("orbweaver", "orbweaver-capture", "orbweaver-observer", "orbweaver-spider", "orbweaver-merger"):
             self.assertIn("--version", run(program(name), "--help", check=0).stdout)
-            self.assertRegex(run(program(name), "--version", check=0).stdout, r"^orbweaver\S* \d+\.\d+\.\d+\n$")
+            self.assertRegex(run(program(name), "--version", check=0).stdout, rf"^{name} \d+\.\d+\.\d+\n$")
+        version = run(ORBWEAVER, "--version", check=0).stdout
+        for line in (["observe", "-i", TROUBLES, "basic", "--version"], ["observe", "--version"], ["stats", "--version"],
+                     ["measure", "--version"], ["measure", "ecn", "--version"]):
+            self.assertEqual(run(ORBWEAVER, *line, check=0).stdout, version)
 
     def test_the_list_of_chains_has_a_line_a_chain(self):
         lines = run(ORBWEAVER, "observe", "--list-chains", check=0).stdout.splitlines()
