@@ -26,7 +26,7 @@ void describe(ChainSet::SharedChains shared) {
       text += (&field == chain.fields.data() ? "\"" : ",\"") + std::string(field.name) + "\"";
     text += "]}";
   }
-  std::puts((text + "\n]").c_str());
+  print(text + "\n]\n");
 }
 
 struct Options {

@@ -10,7 +10,6 @@
 #include "tools/run.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace orbweaver {
 
@@ -18,6 +17,7 @@ namespace {
 
 /// One line a chain: its name and its fields; a chain without fields says what it does.
 int list_chains() {
+  std::string text;
   for (const auto& chain : describe_chains()) {
     std::string line = chain.name;
     line.resize(std::max<std::size_t>(chain.name.size() + 1, 8), ' ');
@@ -27,7 +27,8 @@ int list_chains() {
       line += "(" + chain.summary + ")";
     std::puts(line.c_str());
   }
-  return std::fflush(stdout) == 0 ? exit_done : exit_failed;
+  print(text);
+  return exit_done;
 }
 
 void check(const ObserveOptions& options) {

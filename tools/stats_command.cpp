@@ -73,8 +73,8 @@ std::vector<Ring> find_rings(const Session& session) {
   return rings;
 }
 
-/// One look at the session; false where standard output takes no more.
-bool show(const StatsOptions& options, const Snapshot& now, const Snapshot* before) {
+/// One look at the session.
+void show(const StatsOptions& options, const Snapshot& now, const Snapshot* before) {
   std::string text;
   if (options.json)
     text = options.watch ? stats_json_line(now) : stats_json(now);
@@ -86,7 +86,7 @@ bool show(const StatsOptions& options, const Snapshot& now, const Snapshot* befo
     text = "\033[H\033[2J" + text;
   else if (before && !options.json)
     text = "\n" + text;
-  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  print(text);
 }
 
 /// Shows the session each second until it ends or somebody presses Ctrl-C.
@@ -95,8 +95,7 @@ int watch(const StatsOptions& options, const Session& session) {
   std::optional<Snapshot> before;
   while (is_running(session)) {
     auto now = take_snapshot(session, find_rings(session));
-    if (!show(options, now, before ? &*before : nullptr))
-      return exit_failed;
+    show(options, now, before ? &*before : nullptr);
     before = std::move(now);
     if (signals.next(std::chrono::seconds(1)) != 0)
       return exit_done;
@@ -131,7 +130,8 @@ int stats(const StatsOptions& options) {
   const Session session = find_session(options.session);
   if (options.watch)
     return watch(options, session);
-  return show(options, take_snapshot(session, find_rings(session)), nullptr) ? exit_done : exit_failed;
+  show(options, take_snapshot(session, find_rings(session)), nullptr);
+  return exit_done;
 }
 
 } // namespace orbweaver

@@ -73,6 +73,30 @@ class Outputs(support.TestCase):
         self.assertEqual(result.stdout, "")
         self.assertIn("missing/run.json: No such file or directory", result.stderr)
 
+    def test_a_file_that_is_replaced_keeps_its_mode_and_a_place_that_is_not_there_is_named(self):
+        output = self.path("flows")
+        with open(output, "w"):
+            os.chmod(output, 0o600)
+        observe(TROUBLES, "--output", output, "basic")
+        self.assertEqual(os.stat(output).st_mode & 0o777, 0o600)
+        missing = self.path("missing/flows")
+        result = observe(TROUBLES, "--output", missing, "basic", check=None)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(f"cannot write {missing}: No such file or directory", result.stderr)
+
+    def test_lists_and_statistics_that_cannot_be_written_are_an_error_of_one_line(self):
+        running = support.Running(self, "basic", "--output", "/dev/null")
+        running.wait_for_flows()
+        commands = [[ORBWEAVER, "observe", "--list-chains"], [support.program("orbweaver-observer"), "--describe-chains"]]
+        commands += [[ORBWEAVER, "stats", running.session, *more] for more in ([], ["--json"], ["--watch"])]
+        for command in commands:
+            with open("/dev/full", "w") as full:
+                result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=support.PATIENCE_S)
+            self.assertEqual(result.returncode, 1, command)
+            self.assertRegex(result.stderr, r"\A\S+: error: cannot write standard output: No space left on device\n\Z")
+        running.process.terminate()
+        self.assertEqual(running.end()[0], 0)
+
 
 if __name__ == "__main__":
     support.main()
