@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -43,11 +44,14 @@ Output::Output(const std::string& path, std::string_view what, Appears appears)
   path_ = renames_ && fs::exists(status) ? fs::canonical(path, error).string() : path;
   if (renames_)
     temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
+  const bool replaces = renames_ && fs::exists(status);
   const auto& opened = renames_ ? temporary_ : path_;
-  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, replaces ? 0600 : 0666);
   if (fd_ < 0)
-    throw Error("cannot write " + opened + ": " +
+    throw Error("cannot write " + path + ": " +
                 (errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text()));
+  if (replaces) // who may read it does not change
+    static_cast<void>(fchmod(fd_, static_cast<mode_t>(status.permissions() & fs::perms::all)));
 }
 
 Output::~Output() {

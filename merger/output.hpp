@@ -20,8 +20,8 @@ enum class Appears {
 class Output {
 public:
   /// Standard output where `path` is empty or "-". Else the file of that name: it is written as `PATH.PID.tmp` beside
-  /// it, and finish() renames that; what was there before stays until then. What exists and is no regular file (a
-  /// device, a FIFO), and any file that is to be seen growing, is written directly. Throws Error.
+  /// it, and finish() renames that; what was there before stays until then, and its mode after that. What exists and is
+  /// no regular file (a device, a FIFO), and any file that is to be seen growing, is written directly. Throws Error.
   /// `what` the lines are is said where writing fails.
   explicit Output(const std::string& path = {}, std::string_view what = "flows", Appears appears = Appears::complete);
   Output(const Output&) = delete;

@@ -70,6 +70,21 @@ TEST_CASE("a file that was there stays as it was until the new one is complete")
   CHECK(read_file(path) == "{}\n");
 }
 
+TEST_CASE("a file that is replaced keeps its mode") {
+  const Scratch scratch;
+  const auto path = scratch.path("flows.ndjson");
+  write_file(path, "before");
+  for (const mode_t mode : {0600, 0640}) {
+    REQUIRE(chmod(path.c_str(), mode) == 0);
+    Output output(path);
+    write_line(output, "{}\n");
+    REQUIRE(output.finish());
+    struct stat status {};
+    REQUIRE(stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == mode);
+  }
+}
+
 TEST_CASE("a symbolic link stays one, and its target is replaced") {
   const Scratch scratch;
   write_file(scratch.path("target"), "before");
@@ -164,7 +179,8 @@ TEST_CASE("a pipe whose reader has gone is a failure with the count of what it t
 TEST_CASE("what cannot be opened is an error that names it") {
   const Scratch scratch;
   CHECK_THROWS_WITH_AS(Output{scratch.path()}, ("cannot write " + scratch.path() + ": Is a directory").c_str(), Error);
-  CHECK_THROWS_AS(Output{scratch.path("missing/flows.ndjson")}, Error);
+  const auto missing = scratch.path("missing/flows.ndjson");
+  CHECK_THROWS_WITH_AS(Output{missing}, ("cannot write " + missing + ": No such file or directory").c_str(), Error);
   CHECK(scratch.files() == 0);
 }
 
