@@ -6,17 +6,14 @@
 #include <cerrno>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 
 namespace orbweaver {
 
-/// Ends a program with exit status 1 and one line on stderr. Callers add their context in front with `within`.
+/// Ends a program with exit status 1 and one line on stderr.
 class Error : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
-
-  [[nodiscard]] Error within(std::string_view context) const { return Error(std::string(context) + ": " + what()); }
 };
 
 /// The user asked for something that cannot be meant: exit status 2.

@@ -90,7 +90,7 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& st
   writer.limit_ = header.consumer.index.load(std::memory_order_acquire) + header.capacity_bytes;
   writer.max_record_bytes_ = writer.ring_.max_record_bytes();
   header.producer.pid.store(getpid(), std::memory_order_relaxed);
-  // Pairs with the acquire load in RecordReader::open: who sees `attached` sees the stream header.
+  // Pairs with the acquire load in attach_live (record_reader.cpp): who sees `attached` sees the stream header.
   header.producer.state.store(EndState::attached, std::memory_order_release);
   wake_peer(header.consumer.waiting);
   return writer;
@@ -113,7 +113,7 @@ RecordWriter::~RecordWriter() {
 }
 
 bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
-  // Pairs with the release store in RecordReader::release: the consumer has done with what it gave back.
+  // Pairs with the release store in RecordReader::release_now: the consumer has done with what it gave back.
   limit_ = ring_.header().consumer.index.load(std::memory_order_acquire) + mask_ + 1;
   return position_ + wanted <= limit_;
 }
