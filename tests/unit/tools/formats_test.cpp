@@ -126,6 +126,14 @@ TEST_CASE("Prometheus text has each metric once, with help and type before its s
   CHECK(text.find("# TYPE orbweaver_ring_records ", first + 1) == std::string::npos);
 }
 
+TEST_CASE("the help of a counter stands alone") {
+  for (const auto kind : {StageKind::capture, StageKind::observer, StageKind::spider, StageKind::merger})
+    for (const auto& info : counters_of(kind)) {
+      CAPTURE(info.name);
+      CHECK_FALSE(info.help.starts_with("of those"));
+    }
+}
+
 TEST_CASE("the table shows rates since the snapshot before, or since the session began") {
   auto before = balanced_snapshot();
   auto now = before;
