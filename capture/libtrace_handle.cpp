@@ -47,7 +47,7 @@ void LibtraceHandle::throw_open_error() {
   std::string text = error_text();
   if (text.find("not permitted") != std::string::npos || text.find("ermission") != std::string::npos)
     text += ". Live capture needs the capability CAP_NET_RAW: run as root, or once "
-            "setcap cap_net_raw,cap_net_admin=eip $(command -v orbweaver-capture)";
+            "setcap cap_net_raw,cap_net_admin,cap_sys_nice=eip $(command -v orbweaver-capture)";
   trace_destroy(trace_);
   throw Error(text);
 }

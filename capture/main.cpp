@@ -37,7 +37,8 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   app.add_option("-i,--input", options.source.name,
-                 "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or any libtrace URI")
+                 "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
+                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf or rawerf)")
       ->type_name("SOURCE")
       ->required();
   app.add_option("--out", options.outputs,

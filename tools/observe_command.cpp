@@ -25,7 +25,7 @@ int list_chains() {
       line += field + (&field == &chain.fields.back() ? "" : " ");
     if (chain.fields.empty())
       line += "(" + chain.summary + ")";
-    std::puts(line.c_str());
+    text += line + "\n";
   }
   print(text);
   return exit_done;
