@@ -45,6 +45,7 @@ class Signals(support.TestCase):
         self.ends_in_order(signal.SIGTERM)
 
     def test_sighup_ends_in_order(self):
+        self.addCleanup(signal.signal, signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_DFL))  # not as under nohup
         self.ends_in_order(signal.SIGHUP)
 
     def test_ctrl_c_on_a_terminal_reaches_all_and_still_ends_in_order(self):
@@ -103,7 +104,8 @@ class Signals(support.TestCase):
         output = self.path("fifo")
         os.mkfifo(output)
         running = Running(self, "--output", output, "basic")
-        wait_until(running.stats, "the session")
+        children = ("ps", "-o", "args=", "--ppid", str(running.process.pid))
+        wait_until(lambda: "orbweaver-merger" in support.run(*children).stdout, "the merger")
         running.process.send_signal(signal.SIGINT)
         status, errors, took_s = running.end()
         self.assertEqual(status, 1, errors)
