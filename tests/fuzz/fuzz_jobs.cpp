@@ -188,7 +188,7 @@ private:
       append(flows, TickRecord{{}, test::epoch_s + octet()}, RecordKind::tick);
       break;
     case 5:
-      append(flows, LossRecord{{}, 1, time, time}, RecordKind::loss);
+      append(flows, LossRecord{{}, 1, test::at_ns(octet()), test::at_ns(octet())}, RecordKind::loss);
       break;
     default: {
       auto& stream = (what & 1) != 0 ? jobs : flows;
