@@ -111,6 +111,8 @@ class Measuring:
         found = {}
         for child in support.run("ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)).stdout.splitlines():
             pid, command = child.split(None, 1)
+            if "--session=" not in command:
+                continue  # only asked what it has
             name = os.path.basename(command.split()[0]).removeprefix("orbweaver-")
             found.setdefault(name, int(pid))
         return found
