@@ -60,8 +60,8 @@ bool BpfFilter::matches(const Frame& frame) const noexcept {
   const auto link = static_cast<unsigned>(frame.link);
   const bpf_program* program = programs_[link].get();
   if (program == nullptr) [[unlikely]] {
-    if (!complaint_)
-      complaint_ = &reasons_[link];
+    if (complaint_.empty())
+      complaint_ = reasons_[link];
     return false;
   }
   return bpf_filter(program->bf_insns, frame.data, frame.wire_length, frame.captured_length) != 0;

@@ -8,6 +8,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 
 struct bpf_program;
 
@@ -27,13 +28,12 @@ public:
   [[nodiscard]] bool matches(const Frame& frame) const noexcept;
 
   /// What is wrong with the expression for the frames that it was tried on, in libpcap's words, or empty.
-  [[nodiscard]] const std::string& complaint() const noexcept { return complaint_ ? *complaint_ : nothing_; }
+  [[nodiscard]] std::string_view complaint() const noexcept { return complaint_; }
 
 private:
   std::array<std::unique_ptr<bpf_program>, link_types> programs_; // nothing where the expression has no meaning
   std::array<std::string, link_types> reasons_;                   // why it has none
-  mutable const std::string* complaint_ = nullptr;                // of the first frame that it has no meaning for
-  std::string nothing_;
+  mutable std::string_view complaint_; // among them, of the first frame that it has no meaning for
 };
 
 } // namespace orbweaver
