@@ -14,7 +14,10 @@ void combine_tfo(JobFlows flows, Conditions& conditions) {
     return;
   // Without a cookie the SYN only asks for one again, by an empty option.
   if (!fast.is("tfo_synclen")) {
-    conditions.add_unseen(fast, "tfo.cookie.not_received");
+    if (flows[1]->is("tfo_ackclen") || fast.is("tfo_ackclen")) // one came: it is our own system that has lost it
+      conditions.add_uncertain();
+    else
+      conditions.add_unseen(fast, "tfo.cookie.not_received");
     return;
   }
   conditions.add("tfo.cookie.received");

@@ -118,14 +118,15 @@ class Conditions(bed_case.BedCase):
         return bed_paths.ZERO_TAKEN_HOSTS + cls._host
 
     def check(self, plugin, expected, kind, *options, host=None, paths=None):
-        """Measures all paths and compares. On a machine so busy that the kernel lost packets of the capture, once more."""
+        """Measures all paths and compares. Where the measurement itself says that it could not see all (a busy machine
+        loses packets; Linux, now and then, a Fast Open cookie), once more."""
         for attempts_left in (2, 1, 0):
             if self.compare(plugin, expected, kind, *options, host=host or self.next_host(), paths=paths):
                 return
-            self.assertGreater(attempts_left, 0, f"wrong conditions of {plugin} --connect {kind}, or packets lost each time")
+            self.assertGreater(attempts_left, 0, f"{plugin} --connect {kind}: packets lost, or uncertain, each time")
 
     def compare(self, plugin, expected, kind, *options, host, paths):
-        """False where packets were lost; wrong conditions fail where none were."""
+        """False where packets were lost, or for uncertain conditions; wrong ones fail where no packets were lost."""
         names = paths or list(bed_paths.BY_NAME)
         jobs = [dict(beds.job(name, family, host), family=family) for family in (4, 6) for name in names]
         measured = self.measure(plugin.replace("_", "-"), "--connect", kind, *options, jobs=jobs,
@@ -133,21 +134,23 @@ class Conditions(bed_case.BedCase):
         found = measured.by("bed_path", "family")
         self.assertEqual(len(found), len(jobs), "every job has a result")
         print(f"\n{plugin} --connect {kind} {' '.join(options)}: {len(jobs)} jobs in {measured.took_s:.1f} s", flush=True)
-        wrong, as_sound = 0, 0
+        wrong, as_sound = [], 0
         for family in (4, 6):
             sound = sorted(expected("sound", kind, family))
             for path in names:
                 want, got = sorted(expected(path, kind, family)), sorted(found[path, family]["conditions"])
-                wrong += want != got
                 if want == got == sound and path != "sound":
                     as_sound += 1
                     continue
                 verdict = "got just these" if want == got else "BUT GOT " + (" ".join(got) or "none")
-                print(f"  {path:18} IPv{family}  {' '.join(want)}: {verdict}", flush=True)
-        print(f"  {as_sound} others as the sound ones, {wrong} wrong", flush=True)
-        lost = "(0 dropped" not in measured.errors
-        self.assertTrue(wrong == 0 or lost, f"wrong conditions of {plugin} --connect {kind}; the table says which")
-        return wrong == 0
+                row = f"  {path:18} IPv{family}  {' '.join(want)}: {verdict}"
+                print(row, flush=True)
+                if want != got:
+                    wrong.append(row)
+        print(f"  {as_sound} others as the sound ones, {len(wrong)} wrong", flush=True)
+        excused = "(0 dropped" not in measured.errors or all("pathspider.uncertain" in row for row in wrong)
+        self.assertTrue(not wrong or excused, "\n".join([f"wrong conditions of {plugin} --connect {kind}:", *wrong, measured.errors]))
+        return not wrong
 
     def test_ecn(self):
         for kind in ("http", "https", "tcp", "dnstcp"):

@@ -205,6 +205,13 @@ TEST_CASE("tfo: without a cookie on the SYN there was none to be had") {
   CHECK(tfo(fast_flow(8, 1000, 5, 0).with_drops()).back() == "pathspider.uncertain");
 }
 
+TEST_CASE("tfo: a cookie that came, and that our own system did not send, says nothing of the path") {
+  const Words unsaid{"tfo.connectivity.works", "pathspider.uncertain"};
+  const MadeFlow given({{"tfo_ackclen", 8}});
+  CHECK(combine("tfo", {MadeFlow(), given, fast_flow(0, 1000, 0, 1001)}) == unsaid);
+  CHECK(combine("tfo", {MadeFlow(), MadeFlow(), given}) == unsaid);
+}
+
 TEST_CASE("tfo: the first and the third connection count, and only what was seen is spoken of") {
   CHECK(combine("tfo", {MadeFlow(), MadeFlow().with(failed), MadeFlow().with(timeout)}) ==
         Words{"tfo.connectivity.broken"});
