@@ -39,7 +39,7 @@ TEST_CASE("dscp refuses what is no code point, and names the option and the valu
     std::string error;
     try {
       arguments(plugins::dscp(), {"--codepoint=" + value});
-    } catch (const CLI::ParseError& refused) {
+    } catch (const std::runtime_error& refused) {
       error = refused.what();
     }
     CHECK(error.starts_with("--codepoint: Value " + value + " "));

@@ -4,9 +4,8 @@
 
 #include "spider/plugins/library.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
 #include <doctest/doctest.h>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,74 +13,21 @@ namespace orbweaver::test {
 
 using Strings = std::vector<std::string>;
 
-inline std::string joined(const Strings& words) {
-  std::string text;
-  for (const auto& word : words)
-    text += (text.empty() ? "" : " ") + word;
-  return text;
-}
+std::string joined(const Strings& words);
 
 /// "ecn | synchronized; http https tcp dnstcp | basic tcp ecn": name, model, connect kinds, chains.
-inline std::string about(const PluginEntry& entry) {
-  const PluginDescription& plugin = entry.description;
-  return plugin.name + " | " + std::string(to_string(plugin.model)) + "; " + joined(plugin.connect_kinds) + " | " +
-         joined(plugin.chains);
-}
+std::string about(const PluginEntry& entry);
 
-/// What a user's words give the plugin. Throws CLI::ParseError, which says what is wrong with them.
-inline PluginArguments arguments(const PluginEntry& entry, Strings words = {}) {
-  CLI::App app;
-  PluginArguments arguments;
-  add_plugin_command(app, entry.description, arguments);
-  words.insert(words.begin(), entry.description.name);
-  std::reverse(words.begin(), words.end()); // as CLI11 wants them
-  app.parse(words);
-  return arguments;
-}
+/// What a user's words give the plugin. Throws std::runtime_error, which says what is wrong with them.
+PluginArguments arguments(const PluginEntry& entry, Strings words = {});
 
 /// The plugin as it is when its first job comes.
-inline std::unique_ptr<Plugin> configured(const PluginEntry& entry, const Strings& words = {}) {
-  auto plugin = entry.make();
-  plugin->configure(arguments(entry, words));
-  return plugin;
-}
+std::unique_ptr<Plugin> configured(const PluginEntry& entry, const Strings& words = {});
 
 /// Each configuration of the system: "net.ipv4.tcp_ecn=2", one word a sysctl, then the rules.
-inline Strings systems(const Plugin& plugin) {
-  Strings all;
-  for (const auto& configuration : plugin.configurations()) {
-    Strings words;
-    for (const auto& [name, value] : configuration.sysctls)
-      words.push_back(name + "=" + value);
-    if (!configuration.nftables.empty())
-      words.push_back(configuration.nftables);
-    all.push_back(joined(words));
-  }
-  return all;
-}
+Strings systems(const Plugin& plugin);
 
 /// What is asked of each connection of a job beyond a plain one: "", "fast open", "http2".
-inline Strings asked(Plugin& plugin) {
-  const Job job;
-  const auto before = plugin.pre_connect(job);
-  Strings all;
-  for (unsigned config = 0; config < plugin.connections(); ++config) {
-    ConnectRequest request;
-    request.kind = ConnectKind::http;
-    request.destination_port = 8080;
-    request.domain = "example.org";
-    plugin.connect(request, job, before.get(), config);
-    CHECK(request.kind == ConnectKind::http);
-    CHECK(request.destination_port == 8080);
-    CHECK(request.domain == "example.org");
-    Strings words;
-    if (request.fast_open)
-      words.emplace_back("fast open");
-    if (request.http2)
-      words.emplace_back("http2");
-    all.push_back(joined(words));
-  }
-  return all;
-}
+Strings asked(Plugin& plugin);
 
 } // namespace orbweaver::test
