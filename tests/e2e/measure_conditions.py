@@ -109,7 +109,7 @@ def udpzero(path, kind, family):
     return ["udpzero.connectivity." + ("broken" if broken else "works")]
 
 
-class Conditions(bed_case.BedCase):
+class ConditionsCase(bed_case.BedCase):
     _host = 1  # a host of its own for each run, so that no cookie or metric of another run is known there
 
     @classmethod
@@ -152,6 +152,10 @@ class Conditions(bed_case.BedCase):
         self.assertTrue(not wrong or excused, "\n".join([f"wrong conditions of {plugin} --connect {kind}:", *wrong, measured.errors]))
         return not wrong
 
+
+class Synchronized(ConditionsCase):
+    """Plugins that change the system between the configurations."""
+
     def test_ecn(self):
         for kind in ("http", "https", "tcp", "dnstcp"):
             with self.subTest(kind):
@@ -182,6 +186,10 @@ class Conditions(bed_case.BedCase):
         for kind in ("http", "https", "tcp", "dnstcp"):
             with self.subTest(kind):
                 self.check("tcpopt", tcpopt, kind)
+
+
+class Others(ConditionsCase):
+    """Plugins that leave the system as it is."""
 
     def test_tfo(self):
         for kind in ("dnstcp", "http", "https"):
