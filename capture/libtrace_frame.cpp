@@ -96,6 +96,12 @@ Decoded decode_libpcap(const libtrace_packet_t& packet, Frame& frame, std::uint3
   return Decoded::frame;
 }
 
+/// Little endian: seconds, and parts of 2^32 of one.
+std::uint64_t erf_time(const std::uint8_t* at) noexcept {
+  const auto stamp = load<std::uint64_t>(at);
+  return (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
+}
+
 /// ERF (Endace, "Extensible Record Format"): 16 octets, then extension headers, two octets of padding for Ethernet.
 Decoded decode_erf(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
   enum Type : std::uint8_t {
@@ -142,11 +148,40 @@ Decoded decode_erf(const libtrace_packet_t& packet, Frame& frame, std::uint32_t&
   }
   if (behind < framing + padding)
     return Decoded::damaged;
-  const auto stamp = load<std::uint64_t>(header); // little endian: seconds, and parts of 2^32 of one
-  frame.time_ns = (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
+  frame.time_ns = erf_time(header);
   frame.data += padding;
   frame.wire_length = left_after(be16(header + 14), trailer);
   frame.captured_length = std::min(behind - framing - padding, frame.wire_length);
+  return Decoded::frame;
+}
+
+/// TSH (NLANR, "Time Sequenced Headers"): 8 octets of time, an IPv4 header without options, 16 octets of what follows.
+Decoded decode_tsh(const libtrace_packet_t& packet, Frame& frame) noexcept {
+  constexpr std::uint32_t ip_octets = 20, transport_octets = 16;
+  const auto* header = static_cast<const std::uint8_t*>(packet.header);
+  const std::uint32_t microseconds = be32(header + 4) & 0xffffff; // behind the number of the interface
+  frame.time_ns = be32(header) * second_ns + microseconds * std::uint64_t{1000};
+  frame.link = LinkType::raw_ip;
+  frame.wire_length = be16(frame.data + 2);
+  // Options were left out of the record, though not out of the header's own length.
+  frame.captured_length = (frame.data[0] & 0x0f) == ip_octets / 4 ? ip_octets + transport_octets : ip_octets;
+  return Decoded::frame;
+}
+
+/// What DAG cards wrote before ERF: 64 octets, the header among them.
+Decoded decode_legacy(const libtrace_packet_t& packet, Frame& frame) noexcept {
+  constexpr std::uint32_t record_octets = 64;
+  const auto* header = static_cast<const std::uint8_t*>(packet.header);
+  frame.time_ns = erf_time(header);
+  if (packet.type == TRACE_RT_DATA_LEGACY_ETH) {
+    frame.link = LinkType::ethernet;
+    frame.wire_length = load<std::uint16_t>(header + 8); // little endian, without the frame check sequence
+  } else {
+    frame.link = LinkType::ppp_serial;
+    frame.wire_length = left_after(be32(header + 12), frame_check_octets);
+  }
+  const auto framing = static_cast<std::uint32_t>(frame.data - header);
+  frame.captured_length = std::min(left_after(record_octets, framing), frame.wire_length);
   return Decoded::frame;
 }
 
@@ -169,6 +204,11 @@ Decoded decode_libtrace_packet(const libtrace_packet_t& packet, int size, Frame&
   case TRACE_RT_DATA_ERF:
     decoded = decode_erf(packet, frame, link_number);
     break;
+  case TRACE_RT_DATA_TSH:
+    return decode_tsh(packet, frame);
+  case TRACE_RT_DATA_LEGACY_ETH:
+  case TRACE_RT_DATA_LEGACY_POS:
+    return decode_legacy(packet, frame);
   default:
     if (packet.type < TRACE_RT_DATA_SIMPLE)
       return Decoded::passed; // news of the RT protocol

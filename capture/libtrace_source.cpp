@@ -23,9 +23,23 @@ struct Format {
   bool own_buffers;  // a packet stays valid when the next one is read
 };
 constexpr Format formats[] = {
-    {"int", true, true, true},     {"ring", true, true, true},  {"pcapint", true, true, false},
-    {"dag", true, false, true},    {"dpdk", true, false, true}, {"rt", true, false, true},
-    {"pcap", false, false, false}, {"erf", false, false, true}, {"rawerf", false, false, true},
+    {"int", true, true, true},         {"ring", true, true, true},  {"pcapint", true, true, false},
+    {"dag", true, false, true},        {"dpdk", true, false, true}, {"rt", true, false, true},
+    {"pcap", false, false, false},     {"erf", false, false, true}, {"rawerf", false, false, true},
+    {"tsh", false, false, true},       {"fr+", false, false, true}, {"legacyeth", false, false, true},
+    {"legacypos", false, false, true},
+};
+
+struct Refused {
+  std::string_view name;
+  const char* why;
+};
+constexpr Refused refused_formats[] = {
+    {"atmhdr", "it has ATM cells, whose link type is not supported"},
+    {"legacyatm", "it has ATM cells, whose link type is not supported"},
+    {"legacynzix", "libtrace ends the program where such a file ends within a record"},
+    {"duck", "it has no packets, but a capture card's clock"},
+    {"bpf", "it is of BSD; name the interface itself"},
 };
 
 Format format_of(const std::string& uri) {
@@ -34,6 +48,9 @@ Format format_of(const std::string& uri) {
       std::find_if(std::begin(formats), std::end(formats), [&](const Format& f) { return f.name == name; });
   if (found != std::end(formats))
     return *found;
+  for (const Refused& refused : refused_formats)
+    if (refused.name == name)
+      throw Error(uri + ": libtrace's format " + std::string(name) + " is not read: " + refused.why);
   std::string known = "pcapfile";
   for (const Format& format : formats)
     known += ", " + std::string(format.name);

@@ -38,7 +38,7 @@ struct Options {
 void add_options(CLI::App& app, Options& options) {
   app.add_option("-i,--input", options.source.name,
                  "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
-                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf or rawerf)")
+                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
       ->type_name("SOURCE")
       ->required();
   app.add_option("--out", options.outputs,

@@ -82,12 +82,12 @@ std::unique_ptr<Source> open_path(const SourceOptions& options, const struct sta
   return make_capture_reader(open_file_input(path, compression_of(start_of_file(path))), options.snap_length);
 }
 
-/// "word:rest", as libtrace's URIs are.
+/// "word:rest", as libtrace's URIs are (one word is "fr+").
 bool is_uri(const std::string& name) {
   const std::size_t colon = name.find(':');
   return colon != std::string::npos && colon != 0 &&
          std::all_of(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(colon),
-                     [](unsigned char c) { return std::isalnum(c) != 0; });
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '+'; });
 }
 
 void refuse_mapped(const SourceOptions& options, const char* what) {

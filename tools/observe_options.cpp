@@ -18,7 +18,7 @@ void add_source_options(CLI::App& app, ObserveOptions& options) {
          "-i,--input", // a stage has a standard input of its own, unless it is asked to read ours
          [&options](const std::string& name) { options.source = name == "/dev/stdin" ? "-" : name; },
          "An interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, ring, pcapint, dag, "
-         "dpdk, rt, pcap, pcapfile, erf or rawerf)")
+         "dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
       ->type_name("SOURCE");
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
       ->check(CLI::IsMember({"auto", "mapped", "libtrace"}).description(""));

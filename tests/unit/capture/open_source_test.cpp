@@ -106,6 +106,49 @@ TEST_CASE("a compressed pcapng file is read") {
   CHECK(read_file(path + ".gz").frames.size() == 1);
 }
 
+TEST_CASE("records of fixed length: TSH, and what DAG cards wrote before ERF") {
+  const Folder folder;
+  const Bytes ip(36, 0x45); // version 4, five words, and a total length of 0x4545
+  Bytes tsh;
+  craft::append_u32(tsh, 1'700'000'000);
+  craft::append_u32(tsh, 7U << 24 | 250'000);
+  tsh.insert(tsh.end(), ip.begin(), ip.end());
+  const std::string cut = folder.save("a.tsh", [&] {
+    Bytes two = tsh;
+    two.insert(two.end(), tsh.begin(), tsh.end());
+    two.resize(two.size() - 1);
+    return two;
+  }());
+  for (const char* name : {"tsh:", "fr+:"}) {
+    const ReadResult all = read_file(name + cut);
+    REQUIRE(all.frames.size() == 1);
+    CHECK(all.frames[0].octets == ip);
+    CHECK(all.frames[0].time_ns == 1'700'000'000'250'000'000);
+    CHECK(all.frames[0].wire_length == 0x4545);
+    CHECK(all.frames[0].link == LinkType::raw_ip);
+    CHECK(all.status == Status::failed);
+    CHECK(contains(all.error, "after packet 1"));
+  }
+
+  const auto legacy = [](std::initializer_list<std::uint8_t> lengths) {
+    Bytes record;
+    craft::append_u64(record, (std::uint64_t{1'700'000'000} << 32) | 0x40000000, std::endian::little);
+    record.insert(record.end(), lengths);
+    record.resize(64, 1);
+    return record;
+  };
+  const ReadResult ethernet = read_file("legacyeth:" + folder.save("a", legacy({46, 0})));
+  REQUIRE(ethernet.frames.size() == 1);
+  CHECK(ethernet.frames[0].octets == Bytes(46, 1));
+  CHECK(ethernet.frames[0].time_ns == 1'700'000'000'250'000'000);
+  CHECK(ethernet.frames[0].link == LinkType::ethernet);
+  const ReadResult pos = read_file("legacypos:" + folder.save("b", legacy({0, 0, 0, 48, 0, 0, 5, 220})));
+  REQUIRE(pos.frames.size() == 1);
+  CHECK(pos.frames[0].octets == Bytes(48, 1));
+  CHECK(pos.frames[0].wire_length == 1496);
+  CHECK(pos.frames[0].link == LinkType::ppp_serial);
+}
+
 TEST_CASE("a capture cut off in a packet fails alike through both readers") {
   const Folder folder;
   Bytes bytes = capture();
@@ -174,6 +217,7 @@ TEST_CASE("what cannot be opened is refused with what to do") {
   CHECK(contains(refusal("nosuch0"), "no such interface; there are: "));
   CHECK(contains(refusal("ring:nosuch0"), "there is no interface nosuch0; there are: "));
   CHECK(contains(refusal("frob:x"), "the format frob is not known"));
+  CHECK(contains(refusal("atmhdr:x"), "libtrace's format atmhdr is not read: it has ATM cells"));
   CHECK(contains(refusal("pcapfile:/nonexistent"), "/nonexistent: cannot be opened"));
   CHECK(contains(refusal(folder.save("empty.pcap", {})), "is empty"));
   CHECK(contains(refusal(folder.save("text", craft::to_bytes("hello, this is only text"))), "neither pcap nor pcapng"));
