@@ -4,10 +4,10 @@
 #include "common/error.hpp"
 #include "common/json_string.hpp"
 #include "common/stage.hpp"
+#include "common/whole_number.hpp"
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <cstdlib>
 #include <simdjson.h>
 
 namespace orbweaver {
@@ -123,12 +123,6 @@ PluginDescription description_of(const Element& plugin) {
   return description;
 }
 
-/// A plugin passes the text on, to JSON or to the system: JSON has no 010, 0x10 and +5, nft no +5.
-std::string refuse_unusual_number(const std::string& text) {
-  const bool plain = std::to_string(std::strtoll(text.c_str(), nullptr, 10)) == text;
-  return plain ? std::string() : "Value " + text + " is not a plain decimal number";
-}
-
 void add_option(CLI::App& command, const PluginOption& option, PluginArguments& arguments) {
   auto& values = arguments.values;
   if (option.type_name.empty()) {
@@ -145,8 +139,8 @@ void add_option(CLI::App& command, const PluginOption& option, PluginArguments& 
     added->allow_extra_args(false);
   else
     added->expected(1);
-  if (option.minimum && option.maximum)
-    added->check(CLI::Range(*option.minimum, *option.maximum))->check(refuse_unusual_number);
+  if (option.minimum && option.maximum) // in plain decimal: a plugin passes it on, to JSON or to nft, which have no 010
+    added->transform(signed_whole_number(*option.minimum, *option.maximum));
 }
 
 } // namespace

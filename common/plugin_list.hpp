@@ -20,6 +20,9 @@ enum class Model { synchronized, desynchronized, single, forge };
 
 [[nodiscard]] std::string_view to_string(Model model) noexcept;
 
+/// Connections under way at once, at most.
+inline constexpr std::uint32_t max_workers = 100'000;
+
 /// An option of a plugin's own: `--codepoint`, a whole number from 0 to 63, several times, default 48.
 struct PluginOption {
   std::string name; ///< without the dashes

@@ -7,9 +7,12 @@
 
 namespace orbweaver {
 
-CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+namespace {
+
+template <typename Number>
+CLI::Validator number_within(Number low, Number high) {
   const auto check = [low, high](std::string& text) -> std::string {
-    std::uint64_t number = 0;
+    Number number = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, number);
     if (error != std::errc() || stop != end || number < low || number > high)
@@ -18,6 +21,16 @@ CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
     return {};
   };
   return CLI::Validator(check, "");
+}
+
+} // namespace
+
+CLI::Validator whole_number(std::uint64_t low, std::uint64_t high) {
+  return number_within(low, high);
+}
+
+CLI::Validator signed_whole_number(std::int64_t low, std::int64_t high) {
+  return number_within(low, high);
 }
 
 } // namespace orbweaver

@@ -25,8 +25,8 @@ std::string check_shared_chain(const SharedChain& chain, std::span<const ChainIn
   return {};
 }
 
-std::vector<FoundChain> find_shared_chains() {
-  std::vector<FoundChain> found;
+std::vector<const SharedChain*> find_shared_chains() {
+  std::vector<const SharedChain*> found;
   auto all = ChainSet::library();
   for (const auto& [table, origin] : find_shared_tables("orbweaver_chains")) {
     const auto* const chains = static_cast<const SharedChain*>(table->entries);
@@ -36,7 +36,7 @@ std::vector<FoundChain> find_shared_chains() {
         continue;
       }
       all.push_back({chain.name, chain.summary, chain.raw_bytes, chain.fields});
-      found.push_back({&chain, origin});
+      found.push_back(&chain);
     }
   }
   return found;

@@ -9,17 +9,11 @@
 
 namespace orbweaver {
 
-/// A chain and where it came from.
-struct FoundChain {
-  const SharedChain* chain;
-  std::string origin; ///< path of the shared object
-};
-
 /// Why a chain of a shared object cannot be used (a name that is taken or too long, a field outside of its state), or
 /// an empty string.
 [[nodiscard]] std::string check_shared_chain(const SharedChain& chain, std::span<const ChainInfo> others);
 
-/// All chains of shared objects that can be used; a warning names each that cannot.
-[[nodiscard]] std::vector<FoundChain> find_shared_chains();
+/// All chains of shared objects that can be used; a warning names each that cannot. They stay for good.
+[[nodiscard]] std::vector<const SharedChain*> find_shared_chains();
 
 } // namespace orbweaver

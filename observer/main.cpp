@@ -51,9 +51,7 @@ std::string names_of(std::uint32_t raw_bytes) {
 }
 
 int run(Options& options) {
-  std::vector<const SharedChain*> shared;
-  for (const auto& found : find_shared_chains())
-    shared.push_back(found.chain);
+  const std::vector<const SharedChain*> shared = find_shared_chains();
   if (options.describe) {
     describe(shared);
     return exit_done;

@@ -5,6 +5,7 @@
 #include "common/network_interface.hpp"
 #include "common/stage.hpp"
 #include "common/system_state.hpp"
+#include "common/whole_number.hpp"
 #include "config.hpp"
 #include "spider/engine.hpp"
 #include "spider/forge_sender.hpp"
@@ -198,7 +199,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_flag("--csv-input", options.csv, "Jobs are CSV: rank,domain or dip,dp,domain or dip,dp,domain,rank");
   app.add_option("-w,--workers", options.spider.workers, "Connections under way at once")
       ->type_name("N")
-      ->check(CLI::Range(1U, 100'000U))
+      ->transform(whole_number(1, max_workers))
       ->capture_default_str();
   app.add_option("--rate", options.spider.rate, "Connections a second (as fast as they end)")
       ->type_name("N")
@@ -211,19 +212,21 @@ void add_options(CLI::App& app, Options& options) {
                  "This machine's address as others see it; one of each family")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
-  app.add_option("--asn", options.asn, "Autonomous system of this machine")->type_name("N");
+  app.add_option("--asn", options.asn, "Autonomous system of this machine")
+      ->type_name("N")
+      ->transform(whole_number(0, UINT32_MAX));
   app.add_option("--look-up-public", options.look_up_url,
                  "Server to ask for what of these two is not given: answers with an address or JSON (none)")
       ->type_name("URL");
   app.add_option("--out", options.out, "Job records: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--job-ring-mib", options.ring_mib, "Size of the job ring, where this makes it")
       ->type_name("MIB")
-      ->check(CLI::Range(min_ring_mib, max_ring_mib))
+      ->transform(whole_number(min_ring_mib, max_ring_mib))
       ->capture_default_str();
   app.add_flag("--filter", options.filter, "Write the jobs as NDJSON, each target once, and exit");
   app.add_option("--dp", options.filter_port, "With --filter: destination port to give every job")
       ->type_name("PORT")
-      ->check(CLI::Range(1, 65535));
+      ->transform(whole_number(1, 65535));
   app.add_flag("--describe-plugins", options.describe, "Print the plugins as JSON and exit");
   add_stage_options(app, options.stage);
 }
@@ -235,6 +238,7 @@ int main(int argc, char** argv) {
   CLI::App app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
                "orbweaver-spider");
   app.set_version_flag("--version", "orbweaver-spider " ORBWEAVER_VERSION);
+  app.get_formatter()->label("SUBCOMMAND", "PLUGIN");
   add_options(app, options);
   set_up_log(app.get_name());
   std::vector<Candidate> candidates;

@@ -14,7 +14,6 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint64_t max_workers = 100'000; // as the spider has it
 constexpr double max_timeout_s = 3600;
 
 /// Calls what CLI11 calls a subcommand by its name here.

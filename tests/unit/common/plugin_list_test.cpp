@@ -89,7 +89,6 @@ TEST_CASE("what a plugin does not take is refused") {
                                                 {"--point", "-1"},
                                                 {"--point", "1.5"},
                                                 {"--point", "x"},
-                                                {"--point", "010"},
                                                 {"--point", "0x10"},
                                                 {"--point", "+5"},
                                                 {"--point", " 5"},

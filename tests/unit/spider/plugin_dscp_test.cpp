@@ -34,7 +34,7 @@ TEST_CASE("dscp marks with each code point that it is given, in order, and not w
 }
 
 TEST_CASE("dscp refuses what is no code point, and names the option and the value") {
-  for (const std::string value : {"64", "-1", "4.8", "ef", "0x10", "010", "+5"}) {
+  for (const std::string value : {"64", "-1", "4.8", "ef", "0x10", "+5"}) {
     INFO(value);
     std::string error;
     try {
@@ -42,6 +42,6 @@ TEST_CASE("dscp refuses what is no code point, and names the option and the valu
     } catch (const std::runtime_error& refused) {
       error = refused.what();
     }
-    CHECK(error.starts_with("--codepoint: Value " + value + " "));
+    CHECK(error.starts_with("--codepoint: '" + value + "' is not a whole number from 0 to 63"));
   }
 }

@@ -43,7 +43,8 @@ TEST_CASE("example adds its label, and whether the job has a domain, to what a c
 TEST_CASE("example takes one label from 0 to 999") {
   const auto entry = plugins::example();
   CHECK(arguments(entry, {"--label=0"}).values.at("label") == Strings{"0"});
-  for (const Strings& words : {Strings{"--label=1000"}, {"--label=-1"}, {"--label=007"}, {"--label=1", "--label=2"}}) {
+  CHECK(arguments(entry, {"--label=007"}).values.at("label") == Strings{"7"}); // JSON has no 007
+  for (const Strings& words : {Strings{"--label=1000"}, {"--label=-1"}, {"--label=1", "--label=2"}}) {
     INFO(joined(words));
     CHECK_THROWS_WITH_AS(arguments(entry, words), doctest::Contains("--label"), std::runtime_error);
   }
