@@ -21,7 +21,7 @@ TIMEOUT_S = 3
 SLACK_S = 2  # how much later than its timeout a connection may end, on a busy machine
 OK, FAILED, TIMEOUT = 0, 1, 2
 SOUND_JOBS, FIRST_HOST = 20, 100  # hosts 1 to 20 of the sound path, and from 100 on the others
-MEMORY_MIB = 200  # what the spider may have at most, whatever it is sent; sanitizers need more, see memory_limit()
+MEMORY_MIB = 2000 if support.is_instrumented() else 200  # what the spider may have at most, whatever it is sent
 STATUS = b"HTTP/1.1 200 OK\r\n"
 
 
@@ -259,12 +259,6 @@ class Hostile(threading.Thread):
             server.close()
 
 
-def memory_limit():
-    """MEMORY_MIB, or more where the build is instrumented."""
-    with open(os.path.join(support.BUILD, "build.ninja")) as build:
-        return MEMORY_MIB * (10 if "-fsanitize" in build.read() else 1)
-
-
 class HostileServers(bed_case.BedCase):
     def against(self, plugin, kind, expected, servers, *options):
         """Measures hostile targets and sound ones in one run. `expected`: by behaviour, the state and what else to check."""
@@ -290,7 +284,7 @@ class HostileServers(bed_case.BedCase):
         print(f"\n{plugin} --connect {kind}: {time.monotonic() - start:.1f} s, the spider had {peak / 1024:.1f} MiB at most",
               flush=True)
         self.assertGreater(peak, 0)
-        self.assertLess(peak / 1024, memory_limit())
+        self.assertLess(peak / 1024, MEMORY_MIB)
         found = {result["behaviour"]: result for result in measuring.results()}
         self.assertEqual(len(found), len(jobs), "every job has a result")
         for name, result in found.items():

@@ -20,6 +20,12 @@ ALL_CHAINS = "basic tcp icmp dscp ecn evil mss dns tcpopt tfo udp noop".split()
 PATIENCE_S = 60  # for what should take a second: the machine may be busy, or the build instrumented
 
 
+def is_instrumented():
+    """Whether the build has a sanitizer, which makes programs slower and larger."""
+    with open(os.path.join(BUILD, "build.ninja")) as build:
+        return "-fsanitize" in build.read()
+
+
 def program(name):
     folder = "tools" if name == "orbweaver" else name.removeprefix("orbweaver-")
     return os.path.join(BUILD, folder, name)
