@@ -56,9 +56,11 @@ CaptureResult Capture::read_all(const Publish& publish) {
       // What was lost before these came is told before them. For those from before the last look that has been done.
       if (source_.live() && frames_[read.count - 1].time_ns + stamp_resolution_ns >= looked_ns_)
         look_for_source_drops();
+      watched_to_ns_ = frames_[read.count - 1].time_ns;
       handle_batch(read.count);
       break;
     case Source::Status::idle:
+      watched_to_ns_ = wall_clock_ns();
       if (source_.live() && clock_.advance(wall_clock_ns()))
         step_clock();
       break;
@@ -79,9 +81,12 @@ CaptureResult Capture::read_all(const Publish& publish) {
 }
 
 CaptureResult Capture::finish(CaptureResult result) {
-  for (auto& output : outputs_)
+  for (auto& output : outputs_) {
+    if (source_.live())
+      output.note_blind_from(watched_to_ns_);
     if (!output.finish(result.cause) && result.error.empty() && result.cause != EndCause::interrupted)
       result = {EndCause::failed, output.failure()};
+  }
   return result;
 }
 
@@ -198,7 +203,7 @@ void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
 void Capture::look_for_source_drops() noexcept {
   const std::uint64_t since_ns = std::exchange(looked_ns_, wall_clock_ns());
   const std::uint64_t dropped = source_.dropped();
-  if (dropped == source_dropped_)
+  if (dropped <= source_dropped_)
     return;
   const std::uint64_t lost = dropped - std::exchange(source_dropped_, dropped);
   const std::uint64_t now_ns = std::max(since_ns, wall_clock_ns());
@@ -226,7 +231,7 @@ void Capture::gather_counters() noexcept {
     counters_[C::delivered] += outputs_[i].delivered();
     counters_[C::dropped_ring] += outputs_[i].dropped();
   }
-  counters_[C::dropped_source] = source_.dropped();
+  counters_[C::dropped_source] = source_dropped_;
   counters_[C::fragments_held] = fragments_.waiting();
   counters_[C::fragments_unmatched] = fragments_.unmatched();
   counters_[C::fragments_displaced] = fragments_.displaced();

@@ -102,6 +102,7 @@ private:
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
   std::uint64_t source_dropped_ = 0; ///< that the observers have been told of
+  std::uint64_t watched_to_ns_ = 0;  ///< what came up to then has been read
   std::uint64_t looked_ns_;          ///< the wall clock when it was last asked for
 };
 

@@ -21,13 +21,16 @@ struct Format {
   bool live;         // packets come in their own time, and are lost when not read
   bool on_interface; // the rest of the URI is an interface
   bool own_buffers;  // a packet stays valid when the next one is read
+  bool counts_anew;  // it says what was lost since it was last asked (libtrace 3.0.22), and not in all
 };
 constexpr Format formats[] = {
-    {"int", true, true, true},         {"ring", true, true, true},  {"pcapint", true, true, false},
-    {"dag", true, false, true},        {"dpdk", true, false, true}, {"rt", true, false, true},
-    {"pcap", false, false, false},     {"erf", false, false, true}, {"rawerf", false, false, true},
-    {"tsh", false, false, true},       {"fr+", false, false, true}, {"legacyeth", false, false, true},
-    {"legacypos", false, false, true},
+    {"int", true, true, true, true},          {"ring", true, true, true, true},
+    {"pcapint", true, true, false, false},    {"dag", true, false, true, false},
+    {"dpdk", true, false, true, false},       {"rt", true, false, true, false},
+    {"pcap", false, false, false, false},     {"erf", false, false, true, false},
+    {"rawerf", false, false, true, false},    {"tsh", false, false, true, false},
+    {"fr+", false, false, true, false},       {"legacyeth", false, false, true, false},
+    {"legacypos", false, false, true, false},
 };
 
 struct Refused {
@@ -57,20 +60,22 @@ Format format_of(const std::string& uri) {
   throw Error(uri + ": the format " + std::string(name) + " is not known; libtrace's formats read here are " + known);
 }
 
+std::string rest_of(const std::string& uri) {
+  return uri.substr(uri.find(':') + 1);
+}
+
 class LibtraceSource final : public Source {
 public:
   LibtraceSource(const LibtraceOptions& options, const Format& format)
       : handle_(options), name_(options.name), format_(format),
-        snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length) {}
+        snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length),
+        loopback_(format.on_interface && interface_is_loopback(rest_of(options.uri))) {}
 
   Result read(std::span<Frame> out) noexcept override;
   bool live() const noexcept override { return format_.live; }
   std::uint64_t skipped() const noexcept override { return skipped_; }
 
-  std::uint64_t dropped() const noexcept override {
-    const std::uint64_t dropped = format_.live ? trace_get_dropped_packets(handle_.trace()) : 0;
-    return dropped == UINT64_MAX ? 0 : dropped; // not known
-  }
+  std::uint64_t dropped() noexcept override;
 
   std::string warning() const override {
     return skipped_ == 0 ? std::string()
@@ -97,6 +102,8 @@ private:
   std::string name_;
   Format format_;
   std::uint32_t snap_length_;
+  bool loopback_;
+  std::uint64_t dropped_ = 0;
   std::size_t held_ = 0; // packets that may hold a slot of the kernel's ring
   std::uint64_t read_ = 0;
   std::uint64_t given_ = 0;
@@ -186,6 +193,14 @@ Source::Result LibtraceSource::read(std::span<Frame> out) noexcept {
   return {Status::frames, count};
 }
 
+std::uint64_t LibtraceSource::dropped() noexcept {
+  const std::uint64_t said = format_.live ? trace_get_dropped_packets(handle_.trace()) : 0;
+  if (said != UINT64_MAX) // not known
+    dropped_ = format_.counts_anew ? dropped_ + said : said;
+  // The kernel offers each packet of a loopback interface twice, outgoing and incoming, and loses it twice.
+  return loopback_ ? (dropped_ + 1) / 2 : dropped_;
+}
+
 Source::Result LibtraceSource::finish() noexcept {
   finished_ = true;
   if (damaged_)
@@ -202,7 +217,7 @@ Source::Result LibtraceSource::finish() noexcept {
 std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options) {
   const Format format = format_of(options.uri);
   if (format.on_interface)
-    require_interface(options.uri.substr(options.uri.find(':') + 1));
+    require_interface(rest_of(options.uri));
   return std::make_unique<LibtraceSource>(options, format);
 }
 

@@ -165,7 +165,7 @@ int run(const Options& options) {
     spdlog::error("{}", result.error);
     return exit_failed;
   }
-  stage.finish(StageState::finished);
+  stage.finish(result.cause == EndCause::interrupted ? StageState::stopped : StageState::finished);
   return exit_done;
 }
 

@@ -5,6 +5,7 @@
 #include "common/wait.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace orbweaver {
 
@@ -33,6 +34,12 @@ void PacketOutput::owe_loss(std::uint64_t packets, std::uint64_t from_ns, std::u
   owes_ = true;
 }
 
+void PacketOutput::note_blind_from(std::uint64_t from_ns) noexcept {
+  blind_ = true;
+  owe_loss(0, from_ns, std::numeric_limits<std::uint64_t>::max());
+  settle();
+}
+
 void PacketOutput::housekeep(std::uint64_t now_ns) noexcept {
   writer_.housekeep(now_ns);
   if (loss_.packets > 0 && writer_.reader_gone())
@@ -52,11 +59,12 @@ std::byte* PacketOutput::find_room(std::uint32_t length, std::uint64_t time_ns) 
 
 /// Writes the loss and the tick that are due; false where something is left for want of room.
 bool PacketOutput::settle() noexcept {
-  if (loss_.packets > 0) {
+  if (loss_.packets > 0 || blind_) {
     if (!make_room(sizeof loss_))
       return false;
     writer_.write(&loss_, sizeof loss_, RecordKind::loss);
     loss_.packets = 0;
+    blind_ = false;
   }
   if (tick_due_) {
     const TickRecord tick{{}, second_};
@@ -69,7 +77,8 @@ bool PacketOutput::settle() noexcept {
   return true;
 }
 
-/// Place for a record of `length` octets; waits for it where nothing may be lost. nullptr: there is none.
+/// Place for a record of `length` octets; where nothing may be lost, waits for it as long as somebody reads, be it
+/// slowly and after a stop. nullptr: there is none.
 std::byte* PacketOutput::make_room(std::uint32_t length) noexcept {
   if (closed_)
     return nullptr;
@@ -79,25 +88,10 @@ std::byte* PacketOutput::make_room(std::uint32_t length) noexcept {
     closed_ = !writer_.failure().empty();
     return nullptr;
   }
-  std::uint64_t give_up_ns = 0;
-  for (;;) {
-    switch (writer_.wait_for_room(length, stop_)) {
-    case Room::available:
-      return writer_.claim(length);
-    case Room::reader_gone:
-    case Room::failed:
-      closed_ = true;
-      return nullptr;
-    case Room::stopped:
-      const std::uint64_t now_ns = monotonic_ns();
-      if (give_up_ns == 0)
-        give_up_ns = now_ns + patience_ns;
-      if (now_ns >= give_up_ns) {
-        closed_ = true;
-        return nullptr;
-      }
-    }
-  }
+  if (writer_.wait_for_last_room(length, stop_) == Room::available)
+    return writer_.claim(length);
+  closed_ = true;
+  return nullptr;
 }
 
 bool PacketOutput::finish(EndCause cause) noexcept {

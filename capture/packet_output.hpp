@@ -52,6 +52,9 @@ public:
   /// Tells the observer of packets that were lost in that time before they were read; some may have been for it.
   void note_lost(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept;
 
+  /// Tells the observer that nobody watched from then on: a live capture ends, and what it watched goes on.
+  void note_blind_from(std::uint64_t from_ns) noexcept;
+
   void publish() noexcept { writer_.publish(); }
 
   /// Once in a while: heartbeat, and a look at whether anybody still reads.
@@ -70,9 +73,6 @@ public:
 private:
   static constexpr std::size_t write_ahead_bytes = 1024;
 
-  /// How long a reader has to make room once somebody asked to stop.
-  static constexpr std::uint64_t patience_ns = 2'000'000'000;
-
   std::byte* find_room(std::uint32_t length, std::uint64_t time_ns) noexcept;
   void owe_loss(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept;
   bool settle() noexcept;
@@ -84,8 +84,9 @@ private:
   bool closed_ = false;
   bool owes_ = false; ///< a loss or a tick has to go out before the next packet
   bool tick_due_ = false;
+  bool blind_ = false;
   std::uint64_t second_ = 0;
-  LossRecord loss_{}; ///< what the observer has not been told of yet; no packets: nothing
+  LossRecord loss_{}; ///< what the observer has not been told of yet, where there are packets or `blind_`
   std::uint64_t delivered_ = 0;
   std::uint64_t dropped_ = 0;
 };

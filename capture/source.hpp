@@ -62,7 +62,7 @@ public:
   [[nodiscard]] virtual bool live() const noexcept { return false; }
 
   /// Packets that the kernel or the interface dropped, as far as the source can tell.
-  [[nodiscard]] virtual std::uint64_t dropped() const noexcept { return 0; }
+  [[nodiscard]] virtual std::uint64_t dropped() noexcept { return 0; }
 
   /// Packets that were passed over because their pcapng interface has an unsupported link type; warning() names it.
   [[nodiscard]] virtual std::uint64_t skipped() const noexcept { return 0; }

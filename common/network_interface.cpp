@@ -2,30 +2,33 @@
 #include "common/network_interface.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
 
 #include <cstring>
 #include <ifaddrs.h>
 #include <net/if.h>
+#include <optional>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace orbweaver {
 namespace {
 
-/// True where it cannot be found out.
-bool interface_is_up(const std::string& name) {
-  const int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (probe < 0)
-    return true;
+/// IFF_UP and others, or nothing where they cannot be found out.
+std::optional<short> interface_flags(const std::string& name) {
+  const FileDescriptor probe(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), name.size()); // short enough, since it exists
-  const bool asked = ioctl(probe, SIOCGIFFLAGS, &request) == 0;
-  close(probe);
-  return !asked || (request.ifr_flags & IFF_UP) != 0;
+  if (!probe || ioctl(probe.get(), SIOCGIFFLAGS, &request) != 0)
+    return std::nullopt;
+  return request.ifr_flags;
 }
 
 } // namespace
+
+bool interface_is_loopback(const std::string& name) {
+  return (interface_flags(name).value_or(0) & IFF_LOOPBACK) != 0;
+}
 
 bool interface_has_address(const std::string& name) {
   ifaddrs* list = nullptr;
@@ -56,7 +59,7 @@ bool interface_exists(const std::string& name) {
 void require_interface(const std::string& name) {
   if (!interface_exists(name))
     throw Error("there is no interface " + name + "; there are: " + interface_names());
-  if (!interface_is_up(name))
+  if ((interface_flags(name).value_or(IFF_UP) & IFF_UP) == 0)
     throw Error("interface " + name + " is down: ip link set " + name + " up");
 }
 

@@ -14,6 +14,9 @@ namespace orbweaver {
 /// Throws Error where there is no such interface, naming those that there are, or where it is down.
 void require_interface(const std::string& name);
 
+/// False where it cannot be found out.
+[[nodiscard]] bool interface_is_loopback(const std::string& name);
+
 /// Whether an IPv4 or IPv6 address stands on it.
 [[nodiscard]] bool interface_has_address(const std::string& name);
 

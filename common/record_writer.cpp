@@ -188,8 +188,14 @@ Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& 
 
 Room RecordWriter::wait_for_last_room(std::uint32_t length, const std::atomic<bool>& stop) noexcept {
   const std::atomic<bool> never{false};
-  const bool unread = ring_ && ring_.header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
-  return wait_for_room(length, unread ? stop : never);
+  const auto unread = [&] {
+    return ring_ && ring_.header().consumer.state.load(std::memory_order_acquire) == EndState::absent;
+  };
+  for (;;) {
+    const Room room = wait_for_room(length, unread() ? stop : never);
+    if (room != Room::stopped || unread())
+      return room;
+  }
 }
 
 bool RecordWriter::reader_gone() const noexcept {

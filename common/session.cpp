@@ -83,6 +83,8 @@ std::string_view to_string(StageState state) noexcept {
     return "failed";
   case StageState::dead:
     return "dead";
+  case StageState::stopped:
+    return "stopped";
   }
   return "unknown";
 }

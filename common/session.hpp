@@ -23,6 +23,7 @@ enum class StageState : std::uint32_t {
   finished = 2, ///< came to its end in order
   failed = 3,   ///< ended with an error, which it printed
   dead = 4,     ///< killed, or gone without a word; set by the front command
+  stopped = 5,  ///< was asked to end (SIGTERM), and did so in order
 };
 
 [[nodiscard]] std::string_view to_string(StageState state) noexcept;

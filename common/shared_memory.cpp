@@ -66,8 +66,9 @@ bip::mapped_region create_on_huge_pages(const std::string& name, std::size_t byt
     unlink(path.c_str());
     const auto pages = rounded / huge->page_bytes;
     throw Error("huge pages: " + std::to_string(pages) + " pages of " + std::to_string(huge->page_bytes >> 20) +
-                " MiB are not free for " + name + "; raise vm.nr_hugepages (sysctl vm.nr_hugepages=" +
-                std::to_string(pages) + " or more), or leave --huge-pages out");
+                " MiB are not free for " + name +
+                "; raise vm.nr_hugepages by so many for each ring of the session (sysctl "
+                "vm.nr_hugepages), or leave --huge-pages out");
   } catch (...) {
     unlink(path.c_str());
     throw;

@@ -59,7 +59,9 @@ void unblock(int signal) {
 } // namespace
 
 void add_stage_options(CLI::App& app, StageOptions& options) {
-  app.add_option("--cpu", options.cpu, "Run on this core only")->type_name("N")->check(CLI::NonNegativeNumber);
+  app.add_option("--cpu", options.cpu, "Run on this core only")
+      ->type_name("N")
+      ->transform(whole_number(0, CPU_SETSIZE - 1));
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for a core of its own");
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings that this makes on huge pages");
   app.add_option("--attach-timeout", options.attach_timeout_s, "Seconds to wait for the other end of a ring")

@@ -28,7 +28,8 @@ public:
   /// 6 or 17; 0 where there was no connection.
   [[nodiscard]] virtual std::uint8_t protocol() const = 0;
   /// Packets that the observer's ring lost while the flow was open, and at least 1 where it lost any during the
-  /// connection, or where the flow begins with an answer: what the observer did not see may have been there.
+  /// connection, where the flow begins with an answer, or where it had to leave the table before its time: what the
+  /// observer did not see may have been there.
   [[nodiscard]] virtual std::uint64_t ring_drops() const = 0;
   /// A field of the flow by its name (CHAINS.md), booleans as 0 and 1. Nothing where it is null, where no chain of the
   /// flow has it, or where there is no flow. `_fwd` is the direction from the connection's source to its destination,

@@ -2,7 +2,6 @@
 #include "merger/job_flow.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 #include <simdjson.h>
 
@@ -11,9 +10,11 @@ namespace orbweaver {
 std::uint64_t MergedFlow::ring_drops() const {
   if (!observed())
     return 0;
-  std::uint64_t drops = 0;
-  std::memcpy(&drops, job_.flow(connection_) + offsetof(FlowRecord, ring_drops), sizeof drops);
-  return std::max<std::uint64_t>(drops, connection_.lossy || connection_.reversed);
+  FlowRecord flow;
+  std::memcpy(&flow, job_.flow(connection_), sizeof flow);
+  // One that had to leave the table before its time may have gone on.
+  const bool cut = flow.end_reason == EndReason::lack_of_resources || flow.end_reason == EndReason::active_timeout;
+  return std::max<std::uint64_t>(flow.ring_drops, connection_.lossy || connection_.reversed || cut);
 }
 
 std::optional<std::int64_t> MergedFlow::number(std::string_view field) const {

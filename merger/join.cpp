@@ -170,8 +170,9 @@ void Join::join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns
   // apart.
   const auto& flow = entry.flow();
   const auto apart = distance(start_ns, flow.first_ns) + tolerance_ns;
+  const auto until = std::max(add_capped(stop_ns, options_.answer_ns), flow.last_ns);
   const bool lossy = streams_[entry.stream].losses.any_between(
-      subtract_floored(std::min(start_ns, flow.first_ns), apart), add_capped(std::max(stop_ns, flow.last_ns), apart));
+      subtract_floored(std::min(start_ns, flow.first_ns), apart), add_capped(until, apart));
   sink_.joined(ref, {.record = &flow, .stream = entry.stream, .reversed = reversed, .lossy = lossy});
 }
 
@@ -186,7 +187,8 @@ MissedCause Join::cause(const WaitingList::Connection& connection) const noexcep
   const Span time{gone.first_s * second_ns, (std::uint64_t{gone.last_s} + 1) * second_ns};
   if (gone.key_hash == hash && gap(time, {connection.start_ns, connection.stop_ns}) <= slack_ns)
     return MissedCause::expired;
-  const bool lost = lost_between(subtract_floored(connection.start_ns, slack_ns), connection.stop_ns + slack_ns);
+  const bool lost =
+      stream_cut_ || lost_between(subtract_floored(connection.start_ns, slack_ns), connection.stop_ns + slack_ns);
   return lost ? MissedCause::ring_drop : MissedCause::never_seen;
 }
 
@@ -203,8 +205,9 @@ void Join::tick(std::size_t stream, std::uint64_t second) {
   update_clock();
 }
 
-void Join::stream_ended(std::size_t stream) {
+void Join::stream_ended(std::size_t stream, bool whole) {
   streams_[stream].clock_s = never;
+  stream_cut_ = stream_cut_ || !whole;
   update_clock();
 }
 

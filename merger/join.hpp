@@ -24,7 +24,7 @@ namespace orbweaver {
 /// Why a connection has no flow: `missed_cause` in the output.
 enum class MissedCause : std::uint8_t {
   never_seen, ///< no packet of it was on the wire
-  ring_drop,  ///< a ring lost packets in its time
+  ring_drop,  ///< a ring lost packets in its time, or who watched was killed
   expired,    ///< its flow had been let go before, or it could not be waited for as long as it should
   no_port,    ///< it never got a port
 };
@@ -54,6 +54,8 @@ struct JoinOptions {
   /// An observer lets a flow go 30 s after its last packet and 5 s for late ones; 25 s more because a close that nobody
   /// answers goes on for a while after the connection has ended: that keeps its flow open.
   std::uint64_t missed_after_s = 30 + 5 + 25;
+  /// The answer to a connection that only sends (a forged packet) may come so long after its end.
+  std::uint64_t answer_ns = 0;
   std::uint32_t max_flows = 1 << 20;  ///< that are kept; a power of two
   std::uint32_t remembered = 1 << 17; ///< flows that left unclaimed, known by a hash to have been there; a power of two
 };
@@ -87,8 +89,8 @@ public:
   void lost(std::size_t stream, std::uint64_t from_ns, std::uint64_t to_ns) {
     streams_[stream].losses.add(from_ns, to_ns);
   }
-  /// No flow comes from that stream any more.
-  void stream_ended(std::size_t stream);
+  /// No flow comes from that stream any more; unless it was `whole`, some that were to come did not.
+  void stream_ended(std::size_t stream, bool whole);
 
   /// The job stream has come to this second; `never` where it has ended or has nothing to read now.
   void jobs_at(std::uint64_t second) noexcept { jobs_s_ = second; }
@@ -154,6 +156,7 @@ private:
   std::vector<Candidate> candidates_;
   std::uint64_t clock_s_ = 0;
   std::uint64_t jobs_s_ = 0;
+  bool stream_cut_ = false; ///< a flow stream ended before its time: flows of any connection may have been in it
   JoinCounters counters_;
 };
 

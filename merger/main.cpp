@@ -27,6 +27,7 @@ struct Options {
   bool digest = false;
   std::string jobs; ///< none: every flow is written
   std::string plugin;
+  double answer_timeout_s = 0;
   MeasurementOptions measurement;
   StageOptions stage;
 };
@@ -84,6 +85,7 @@ int run(const Options& options) {
   }
   auto how = options.measurement;
   how.digest = options.digest;
+  how.join.answer_ns = static_cast<std::uint64_t>(options.answer_timeout_s * 1e9);
   Measurement measurement(open(jobs, StreamKind::jobs), std::move(flows), output, combiner, how, publish,
                           [](const std::string& warning) { spdlog::warn("{}", warning); });
   const bool complete = measurement.run(stage.stop_reading());
@@ -118,6 +120,12 @@ int main(int argc, char** argv) {
                  "How long a connection waits for its flow, by the packets' clock")
       ->type_name("SECONDS")
       ->transform(whole_number(0, 86'400))
+      ->capture_default_str()
+      ->needs(jobs);
+  app.add_option("--answer-timeout", options.answer_timeout_s,
+                 "How long after a connection's end its answer may come: forged packets are only sent")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str()
       ->needs(jobs);
   add_stage_options(app, options.stage);

@@ -92,9 +92,17 @@ std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* 
                                                           : take_flow_record(stream - 1, *records[count], why)))
     ++count;
   streams_[stream].has_nothing = records.empty();
-  join_.jobs_at(streams_[jobs_stream].has_nothing ? Join::never : jobs_s_);
+  tell_jobs_clock();
   join_.advance();
   return count;
+}
+
+/// While flows go on, a job stream that has nothing to read does not hold them up; when they have ended, they are all
+/// there is for the connections to come.
+void Measurement::tell_jobs_clock() noexcept {
+  const auto& jobs = streams_[jobs_stream];
+  const bool flows_go_on = join_.clock() != Join::never;
+  join_.jobs_at(jobs.over || (jobs.has_nothing && flows_go_on) ? Join::never : jobs_s_);
 }
 
 bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why) {
@@ -247,18 +255,18 @@ void Measurement::write(JobTable::Place place) {
   jobs_.remove(place);
 }
 
-void Measurement::ended(std::size_t stream) {
-  streams_[stream].has_nothing = true;
+void Measurement::ended(std::size_t stream, bool whole) {
+  streams_[stream].has_nothing = streams_[stream].over = true;
   if (stream != jobs_stream) {
-    join_.stream_ended(stream - 1);
+    join_.stream_ended(stream - 1, whole);
   } else {
-    join_.jobs_at(Join::never);
     for (auto place = jobs_.oldest(); place != JobTable::none;) {
       const auto newer = jobs_.newer(place);
       no_more_connections(place);
       place = newer;
     }
   }
+  tell_jobs_clock();
   join_.advance();
 }
 

@@ -69,11 +69,12 @@ private:
     std::uint32_t record_bytes = 0; ///< of flows
     std::uint64_t taken = 0;        ///< flows, or jobs
     bool has_nothing = false;       ///< now, or any more
+    bool over = false;
   };
 
   bool is_due(std::size_t stream) noexcept override;
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
-  void ended(std::size_t stream) override;
+  void ended(std::size_t stream, bool whole) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
   [[nodiscard]] bool failed() const override { return output_.failed(); }
   void quiet() override;
@@ -85,6 +86,7 @@ private:
   bool take_job_record(const RecordHeader& record, std::string& why);
   bool take_job(const JobRecord& record, std::string& why);
   bool take_connection(const ConnectionRecord& record, std::string& why);
+  void tell_jobs_clock() noexcept;
   void make_room();
   void give_up(JobTable::Place place);
   void no_more_connections(JobTable::Place place);

@@ -110,7 +110,7 @@ void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
     problems_.push_back(input.reader.name() + ": cut off, it has no end record; " + sink.taken(stream) +
                         " until there");
   input.reader.close();
-  sink.ended(stream);
+  sink.ended(stream, how != Wait::damaged && how != Wait::cut_off);
 }
 
 void StreamLoop::close() {

@@ -30,8 +30,11 @@ public:
   /// it took: where that is fewer, the next one is damaged, and `why` says what it is.
   virtual std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) = 0;
 
-  /// Nothing more comes from that stream.
-  virtual void ended(std::size_t stream) { static_cast<void>(stream); }
+  /// Nothing more comes from that stream. `whole`: not because it was damaged or cut off.
+  virtual void ended(std::size_t stream, bool whole) {
+    static_cast<void>(stream);
+    static_cast<void>(whole);
+  }
 
   /// What of that stream was taken, for the sentence that names its damage: "12 flows".
   [[nodiscard]] virtual std::string taken(std::size_t stream) const = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <fstream>
+#include <limits>
 
 namespace orbweaver {
 
@@ -102,6 +103,8 @@ private:
     std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
     std::size_t count = 0;
     const auto flush = [&] {
+      if (count > 0)
+        last_ns_ = std::max(last_ns_, packets[count - 1]->time_ns);
       meter_.packets({packets.data(), count});
       received_ += std::exchange(count, 0);
     };
@@ -149,15 +152,24 @@ private:
     case Wait::cut_off:
       result = {false, reader_.name() + " was cut off: its producer ended without saying so; the packets until there "
                                         "are counted"};
+      lose_the_rest();
       return false;
     case Wait::damaged:
       result = {false, reader_.damage()};
+      lose_the_rest();
       return false;
     case Wait::ended:
     case Wait::stopped:
       break;
     }
     return false;
+  }
+
+  /// Nobody watches any more: what comes from now on is not seen, which does not say that it does not come.
+  void lose_the_rest() noexcept {
+    const LossRecord loss{{sizeof loss, RecordKind::loss, 0}, 1, last_ns_, std::numeric_limits<std::uint64_t>::max()};
+    meter_.lost(loss.packets, loss.to_ns);
+    sink_.forward(loss.header);
   }
 
   void housekeep() noexcept {
@@ -194,6 +206,7 @@ private:
   RecordSink sink_;
   FlowMeter meter_;
   std::uint64_t received_ = 0;
+  std::uint64_t last_ns_ = 0; ///< time of the latest packet
   std::uint64_t batches_ = 0;
   EndCause cause_ = EndCause::complete;
   std::string warning_; ///< of the end record

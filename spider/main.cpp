@@ -187,7 +187,7 @@ int run(Options& options, const Candidate& candidate) {
   }
   if (!stage.stop())
     require_jobs(jobs.counters(), options);
-  stage.finish(StageState::finished);
+  stage.finish(stage.stop() ? StageState::stopped : StageState::finished);
   return exit_done;
 }
 

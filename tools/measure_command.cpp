@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ namespace {
 
 /// Long enough for the last packets of the last connections to come through capture and observers.
 constexpr double default_settle_s = 1;
+/// The same where the last answers may come --timeout after the last packet sent.
+constexpr double forge_settle_s = 0.25;
 
 /// Throws Error where connections cannot go out on the interface.
 void check_interface(const std::string& name) {
@@ -43,32 +46,57 @@ const MeasureOptions::Choice& chosen_plugin(const MeasureOptions& options) {
 
 double settle_s(const MeasureOptions& options, const PluginDescription& plugin) {
   const double settle = options.settle_s.value_or(default_settle_s);
-  return plugin.model == Model::forge ? std::max(settle, options.timeout_s) : settle;
+  return plugin.model == Model::forge ? std::max(settle, options.timeout_s + forge_settle_s) : settle;
 }
 
-/// Seconds that were given for a stage's option (see hand_on()), or its default.
-std::uint64_t seconds_given(const std::vector<std::string>& arguments, const std::string& option,
-                            std::uint64_t by_default) {
+/// Seconds that were given for a stage's option (see hand_on()).
+std::optional<std::uint64_t> seconds_given(const std::vector<std::string>& arguments, const std::string& option) {
   for (const auto& argument : arguments)
     if (argument.starts_with(option + "="))
       return std::stoull(argument.substr(option.size() + 1));
-  return by_default;
+  return std::nullopt;
 }
+
+// The defaults are those of the observer and the merger.
+std::uint64_t idle_timeout_s(const MeasureOptions& options) {
+  return seconds_given(options.observer_arguments, "--idle-timeout").value_or(30);
+}
+std::uint64_t complete_timeout_s(const MeasureOptions& options) {
+  return seconds_given(options.observer_arguments, "--complete-timeout").value_or(5);
+}
+std::uint64_t missed_after_s(const MeasureOptions& options) {
+  return seconds_given(options.merger_arguments, "--missed-after").value_or(60);
+}
+
+/// A close that nobody answers keeps a flow open for so long after its connection.
+constexpr std::uint64_t late_close_s = 25;
 
 } // namespace
 
+MeasureOptions with_idle_timeout(MeasureOptions options) {
+  const auto needed_s = static_cast<std::uint64_t>(std::ceil(options.timeout_s)) + 1;
+  if (idle_timeout_s(options) >= needed_s)
+    return options;
+  if (seconds_given(options.observer_arguments, "--idle-timeout"))
+    throw UsageError(fmt::format("--idle-timeout {} is too short for --timeout {}: the flow of a connection that waits "
+                                 "would end before it; give --idle-timeout {} or more",
+                                 idle_timeout_s(options), options.timeout_s, needed_s));
+  options.observer_arguments.push_back(fmt::format("--idle-timeout={}", needed_s));
+  if (!seconds_given(options.merger_arguments, "--missed-after"))
+    options.merger_arguments.push_back(
+        fmt::format("--missed-after={}", needed_s + complete_timeout_s(options) + late_close_s));
+  return options;
+}
+
 std::string late_flows_warning(const MeasureOptions& options) {
-  // The defaults are those of the observer and the merger.
-  const auto idle_s = seconds_given(options.observer_arguments, "--idle-timeout", 30);
-  const auto complete_s = seconds_given(options.observer_arguments, "--complete-timeout", 5);
-  const auto missed_after_s = seconds_given(options.merger_arguments, "--missed-after", 60);
-  if (missed_after_s > idle_s + complete_s)
+  const auto idle_s = idle_timeout_s(options), complete_s = complete_timeout_s(options);
+  if (missed_after_s(options) > idle_s + complete_s)
     return {};
   return fmt::format(
       "a flow may come {} s after its last packet (--idle-timeout {}, --complete-timeout {}), and is waited "
       "for --missed-after {}: connections will be missed as never_seen though they were seen; make "
       "--missed-after longer, or the timeouts shorter",
-      idle_s + complete_s, idle_s, complete_s, missed_after_s);
+      idle_s + complete_s, idle_s, complete_s, missed_after_s(options));
 }
 
 RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice, std::uint32_t raw_bytes) {
@@ -85,6 +113,8 @@ RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice
   merger_arguments.push_back("--plugin=" + plugin.name);
   if (plugin.server_mode)
     merger_arguments.emplace_back("--server-mode");
+  if (plugin.model == Model::forge)
+    merger_arguments.push_back(fmt::format("--answer-timeout={}", options.timeout_s));
   add_merger(plan, options, merger_arguments);
 
   StagePlan spider{StageKind::spider, 0, {}, {{"--out", "jobs", 0}}, options.spider_arguments, {}};
@@ -100,7 +130,8 @@ RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice
   return plan;
 }
 
-int measure(const MeasureOptions& options) {
+int measure(const MeasureOptions& given) {
+  const MeasureOptions options = with_idle_timeout(given);
   const auto& choice = chosen_plugin(options);
   const auto& plugin = choice.plugin;
   const bool watches = !plugin.chains.empty();

@@ -14,6 +14,10 @@ namespace orbweaver {
 [[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice,
                                    std::uint32_t raw_bytes);
 
+/// The same, with an idle timeout that no connection outlives: where it is short by default, longer. Throws UsageError
+/// where the user made it shorter.
+[[nodiscard]] MeasureOptions with_idle_timeout(MeasureOptions options);
+
 /// What is wrong where connections are given up before their flows can have come, or nothing.
 [[nodiscard]] std::string late_flows_warning(const MeasureOptions& options);
 

@@ -88,6 +88,10 @@ void Supervisor::on_end(StageProcess& stage) {
   const auto state = stage.block->state.load(std::memory_order_acquire); // pairs with ~Stage
   if (stage.process.exit_status() == exit_done && state == StageState::finished)
     return;
+  if (stage.process.exit_status() == exit_done && state == StageState::stopped) {
+    on_stop(stage);
+    return;
+  }
   progress_.clear();
   if (result_.end == RunEnd::stopped || stage.orphaned) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
@@ -97,6 +101,25 @@ void Supervisor::on_end(StageProcess& stage) {
   }
   if (stage.block->kind == StageKind::spider)
     put_back_state();
+}
+
+void Supervisor::on_stop(const StageProcess& stage) {
+  const bool leads = &stage == leader_;
+  if (leads ? ending_ : watch_ended_)
+    return;
+  progress_.clear();
+  const auto what =
+      stage.name + " (process " + std::to_string(stage.process.pid()) + ") was told to end by somebody else";
+  if (leads) {
+    spdlog::warn("{}: ending in order", what);
+    record(RunEnd::interrupted, exit_done, {});
+  } else {
+    failed_ = true;
+    last_change_ns_ = monotonic_ns();
+    spdlog::error("{}, before the connections were made", what);
+    record(RunEnd::stage_failed, exit_failed, what);
+    end_in_order();
+  }
 }
 
 void Supervisor::on_failure(StageProcess& stage) {

@@ -48,6 +48,8 @@ private:
   void start_next();
   void on_signal(int signal);
   void on_end(StageProcess& stage);
+  /// It ended in order, since it was told to; if not by us, the results are not whole.
+  void on_stop(const StageProcess& stage);
   void on_failure(StageProcess& stage);
   void put_back_state();
   void end_in_order();

@@ -33,7 +33,7 @@ class Install(support.TestCase):
         find("share/man/man1/orbweaver.1")
         find("share/man/man1/orbweaver-measure.1")
         find("share/bash-completion/completions/orbweaver")
-        find("share/zsh/vendor-completions/_orbweaver")
+        find("/_orbweaver")
         find("share/fish/vendor_completions.d/orbweaver.fish")
         find("include/orbweaver/common/record.hpp")
 

@@ -51,7 +51,7 @@ public:
   }
   bool live() const noexcept override { return is_live; }
   std::uint64_t skipped() const noexcept override { return skipped_frames; }
-  std::uint64_t dropped() const noexcept override { return dropped_frames; }
+  std::uint64_t dropped() noexcept override { return dropped_frames; }
 
 private:
   std::size_t next_ = 0;
@@ -425,11 +425,15 @@ TEST_CASE("what the kernel lost is told before any packet that came later, with 
   run.source.add(plain, start_ns - second_ns); // waited to be read when the loss was
   run.source.add(plain, start_ns + 3600 * second_ns);
   const Stream stream = run();
-  CHECK(stream.order == "ltptpe");
-  REQUIRE(stream.losses.size() == 1);
+  CHECK(stream.order == "ltptple");
+  REQUIRE(stream.losses.size() == 2);
   CHECK(stream.losses[0].from_ns >= start_ns);
   CHECK(stream.losses[0].from_ns <= stream.losses[0].to_ns);
   CHECK(stream.losses[0].to_ns <= now_ns());
+  // Nobody watches after the end of a live capture.
+  CHECK(stream.losses[1].packets == 0);
+  CHECK(stream.losses[1].from_ns >= start_ns);
+  CHECK(stream.losses[1].to_ns == std::numeric_limits<std::uint64_t>::max());
 }
 
 TEST_CASE("a full ring's loss has the times of the packets that it lost") {

@@ -233,7 +233,7 @@ TEST_CASE("a stream that has ended holds up nothing, and without streams nothing
   const auto number = bench.add(connection(40000, 9, 10));
   bench.tick(1000, 0);
   CHECK_FALSE(bench.fates[number].missed);
-  bench.join.stream_ended(1);
+  bench.join.stream_ended(1, true);
   bench.join.advance();
   CHECK(bench.fates[number].missed);
 
