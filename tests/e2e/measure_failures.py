@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import bed as beds
@@ -231,6 +232,71 @@ class Failures(Measurement):
                 self.assertEqual(process.stdout, "")
                 self.assertIn("CAP_NET_ADMIN", process.stderr)
                 self.assertEqual(self.system_state(), self.before)
+
+
+# Answers each DNS query at the server's port 5399 after a while, from the address that it went to.
+LATE_ANSWERS = """
+import heapq, select, socket, struct, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.setsockopt(socket.SOL_IP, 8, 1)  # IP_PKTINFO
+server.bind(("0.0.0.0", 5399))
+print("ready", flush=True)
+waiting = []
+while True:
+    patience = max(0, waiting[0][0] - time.monotonic()) if waiting else None
+    if select.select([server], [], [], patience)[0]:
+        query, ancillary, _, client = server.recvmsg(2048, 256)
+        to = ancillary[0][2][8:12]
+        heapq.heappush(waiting, (time.monotonic() + 0.4, query, to, client))
+    while waiting and waiting[0][0] <= time.monotonic():
+        _, query, source, client = heapq.heappop(waiting)
+        answer = query[:2] + bytes([query[2] | 0x80]) + query[3:]
+        server.sendmsg([answer], [(socket.SOL_IP, 8, struct.pack("=I4s4x", 0, source))], 0, client)
+"""
+
+
+class LateAnswers(Measurement):
+    """Who watched is killed while answers are under way: they were not seen, which is not that they did not come."""
+
+    def setUp(self):
+        super().setUp()
+        server = self.bed.start(sys.executable, "-c", LATE_ANSWERS, side="server", stdout=subprocess.PIPE)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        self.assertEqual(server.stdout.readline(), b"ready\n")
+
+    def measure_and_kill(self, stage, name=signal.SIGKILL):
+        jobs = [dict(job, dp=5399) for job in beds.crowd(3000)]
+        measuring = bed_case.Measuring(self, "udpzero", jobs=jobs, general=("--rate", "500", "--complete-timeout", "0",
+                                                                           "--timeout", "2", "--output-flows"))
+        measuring.wait_for_results(200)
+        stages = measuring.stages()
+        os.kill(stages.get(stage, measuring.process.pid), name)
+        status, errors, _ = measuring.end()
+        wait_until(lambda: not any(process_runs(pid) for pid in stages.values()), "the stages to end")
+        results = measuring.results()
+        self.assertNotEqual(status, 0, errors)
+        self.assert_true_results(results, {"udpzero.connectivity.works"})
+        causes = {flow.get("missed_cause") for result in results for flow in result["flow_results"]} - {None}
+        self.assertLessEqual(causes, {"ring_drop"}, errors)
+        doubts = sum(result["conditions"] != ["udpzero.connectivity.works"] for result in results)
+        print(f"udpzero, {stage} {name.name}: {len(results)} results, {doubts} of them doubtful", flush=True)
+        self.assertGreater(doubts, 0)
+
+    def test_who_watched_is_killed(self):
+        for stage in ("capture", "observer", "front command"):
+            with self.subTest(stage=stage):
+                self.measure_and_kill(stage)
+
+    def test_capture_is_ended_by_somebody_else(self):
+        self.measure_and_kill("capture", signal.SIGTERM)
+
+    def test_flows_that_a_limit_cuts(self):
+        for option, plugin, sound in (("--max-flows=5", "ecn", ECN_SOUND), ("--active-timeout=1", "mss", MSS_SOUND)):
+            with self.subTest(option=option):
+                measured = self.measure(plugin, "--connect", "tcp", jobs=beds.crowd(300), general=("--rate", "300", option))
+                self.assert_true_results(measured.results, sound, 300)
 
 
 class Losses(Measurement):

@@ -123,6 +123,29 @@ class Signals(support.TestCase):
         self.assertIn("SIGQUIT: ending at once", errors)
         self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".tmp")], [])
 
+    def test_one_signal_waits_for_a_slow_reader_of_the_output(self):
+        running = Running(self, "basic", stdout=subprocess.PIPE)
+        self.addCleanup(running.process.stdout.close)
+        wait_until(running.stats, "the session")
+        time.sleep(2)  # until the pipe and every ring are full
+        running.process.send_signal(signal.SIGINT)
+        time.sleep(4)
+        lines = running.process.stdout.read().count(b"\n")
+        status, errors, _ = running.end()
+        self.assertEqual(status, 0, errors)
+        summary = running.summary()
+        self.assertEqual((summary["end"], summary["dropped"], summary["flows"]), ("interrupted", 0, lines))
+        self.assert_balanced(summary)
+
+    def test_a_capture_that_somebody_else_ends_is_named(self):
+        running = Running(self, "--output", self.path("flows"), "basic")
+        running.wait_for_flows()
+        os.kill(running.pid_of("capture"), signal.SIGTERM)
+        status, errors, _ = running.end()
+        self.assertEqual(status, 0, errors)
+        self.assertRegex(errors, r"orbweaver-capture \(process \d+\) was told to end by somebody else")
+        self.assertEqual(running.summary()["end"], "interrupted")
+
     def test_a_second_signal_ends_at_once(self):
         running = Running(self, "--observers", "2", "basic", stdout=subprocess.PIPE)  # nobody reads it
         self.addCleanup(running.process.stdout.close)

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <doctest/doctest.h>
+#include <limits>
 
 using namespace orbweaver;
 using namespace orbweaver::test;
@@ -318,6 +319,30 @@ TEST_CASE("a loss of a moment makes only what was under way in that moment uncer
   // Its first packets may be among those that were lost, also where the packets' clock is behind that of connections.
   CHECK(lossy(10.25, 10.31, 10.4, 10.5));
   CHECK(lossy(10.65, 10.31, 10.4, 10.8));
+}
+
+TEST_CASE("where who watched is gone, what has no flow was not seen, rather than never there") {
+  for (const bool whole : {true, false}) {
+    JoinBench bench;
+    bench.tick(40);
+    const auto waits = bench.add(connection(40000, 39, 40));
+    bench.join.stream_ended(0, whole);
+    bench.join.advance();
+    const auto later = bench.add(connection(40001, 41, 42));
+    for (const auto number : {waits, later}) {
+      REQUIRE(bench.fates[number].missed);
+      CHECK(bench.fates[number].cause == (whole ? MissedCause::never_seen : MissedCause::ring_drop));
+    }
+  }
+}
+
+TEST_CASE("an answer that may still come makes a later loss count") {
+  for (const std::uint64_t answer_ns : {0ULL, 2'000'000'000ULL}) {
+    JoinBench bench({.answer_ns = answer_ns});
+    bench.join.lost(0, at_ns(11), std::numeric_limits<std::uint64_t>::max());
+    bench.add(flow(40000, 10, 10));
+    CHECK(bench.fates[bench.add(connection(40000, 10, 10))].lossy == (answer_ns > 0));
+  }
 }
 
 TEST_CASE("losses that touch are one, and very many melt into long ones") {
