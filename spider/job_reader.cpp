@@ -6,6 +6,12 @@
 
 namespace orbweaver {
 
+namespace {
+
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // what some programs begin UTF-8 with
+
+} // namespace
+
 JobReader::JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line)
     : lines_(path), options_(options), bad_line_(std::move(bad_line)) {}
 
@@ -44,6 +50,8 @@ JobReader::Next JobReader::next(Job& job) {
       bad_line_(lines_.number(), "it is longer than " + std::to_string(LineReader::max_line_octets) + " octets");
       break;
     case LineReader::Next::line:
+      if (lines_.number() == 1 && line.starts_with(byte_order_mark))
+        line.remove_prefix(byte_order_mark.size());
       if (line.find_first_not_of(" \t") == line.npos)
         break;
       ++counters_.lines_read;

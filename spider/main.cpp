@@ -14,6 +14,8 @@
 #include "spider/public_address.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <optional>
 #include <spdlog/fmt/fmt.h>
@@ -59,11 +61,18 @@ std::string input_name(const Options& options) {
   return options.input == "-" ? "standard input" : options.input;
 }
 
+/// What came from outside, without what a terminal would obey.
+std::string printable(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
+  return text;
+}
+
 /// Names the first bad lines.
 JobReader::BadLine bad_line_namer(const Options& options) {
   return [input = input_name(options), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
     if (named++ < max_named)
-      spdlog::warn("{}, line {}: {}", input, line, why);
+      spdlog::warn("{}, line {}: {}", input, line, printable(why));
   };
 }
 
@@ -71,7 +80,7 @@ JobReader::BadLine bad_line_namer(const Options& options) {
 auto no_result_namer(std::uint64_t& count) {
   return [&count](const Job& job, const std::string& why) {
     if (count++ < max_named)
-      spdlog::warn("{}: {}", job.domain, why);
+      spdlog::warn("{}: {}", printable(job.domain), why);
   };
 }
 

@@ -75,6 +75,13 @@ TEST_CASE("a job has what the spider reads of it, and carries the values of all 
   CHECK(job.text == line.substr(1, line.size() - 2));
 }
 
+TEST_CASE("a byte order mark before the first line is no part of it") {
+  const std::string mark = "\xEF\xBB\xBF";
+  CHECK(read_jobs(mark + "{\"dip\":\"192.0.2.1\"}\n").jobs.size() == 1);
+  CHECK(read_jobs(mark + "1,example.org\n", {.csv = true, .by_domain = true, .by_either = false}).jobs.at(0).members ==
+        R"("domain":"example.org","rank":1)");
+}
+
 TEST_CASE("members that begin with an underscore, and those that the spider writes, do not go to the output") {
   const auto read = read_jobs(
       R"({"_a":1,"dip":"192.0.2.1","\u005fb":[2],"sip":"x","path":[1],"sip_public":1,"sip_asn":2,"z":{"_in":3}})");
