@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 namespace orbweaver {
@@ -61,7 +62,7 @@ CaptureResult Capture::read_all(const Publish& publish) {
       break;
     case Source::Status::idle:
       watched_to_ns_ = wall_clock_ns();
-      if (source_.live() && clock_.advance(wall_clock_ns()))
+      if (source_.live() && clock_.advance(watched_to_ns_))
         step_clock();
       break;
     case Source::Status::end:
@@ -82,8 +83,8 @@ CaptureResult Capture::read_all(const Publish& publish) {
 
 CaptureResult Capture::finish(CaptureResult result) {
   for (auto& output : outputs_) {
-    if (source_.live())
-      output.note_blind_from(watched_to_ns_);
+    if (source_.live()) // what it watched goes on
+      output.note_lost(0, watched_to_ns_, std::numeric_limits<std::uint64_t>::max());
     if (!output.finish(result.cause) && result.error.empty() && result.cause != EndCause::interrupted)
       result = {EndCause::failed, output.failure()};
   }

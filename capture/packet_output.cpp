@@ -5,7 +5,6 @@
 #include "common/wait.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace orbweaver {
 
@@ -28,21 +27,15 @@ void PacketOutput::note_lost(std::uint64_t packets, std::uint64_t from_ns, std::
 }
 
 void PacketOutput::owe_loss(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept {
-  loss_.from_ns = loss_.packets == 0 ? from_ns : std::min(loss_.from_ns, from_ns);
-  loss_.to_ns = loss_.packets == 0 ? to_ns : std::max(loss_.to_ns, to_ns);
+  loss_.from_ns = loss_due_ ? std::min(loss_.from_ns, from_ns) : from_ns;
+  loss_.to_ns = loss_due_ ? std::max(loss_.to_ns, to_ns) : to_ns;
   loss_.packets += packets;
-  owes_ = true;
-}
-
-void PacketOutput::note_blind_from(std::uint64_t from_ns) noexcept {
-  blind_ = true;
-  owe_loss(0, from_ns, std::numeric_limits<std::uint64_t>::max());
-  settle();
+  loss_due_ = owes_ = true;
 }
 
 void PacketOutput::housekeep(std::uint64_t now_ns) noexcept {
   writer_.housekeep(now_ns);
-  if (loss_.packets > 0 && writer_.reader_gone())
+  if (loss_due_ && writer_.reader_gone())
     closed_ = true;
 }
 
@@ -59,12 +52,12 @@ std::byte* PacketOutput::find_room(std::uint32_t length, std::uint64_t time_ns) 
 
 /// Writes the loss and the tick that are due; false where something is left for want of room.
 bool PacketOutput::settle() noexcept {
-  if (loss_.packets > 0 || blind_) {
+  if (loss_due_) {
     if (!make_room(sizeof loss_))
       return false;
     writer_.write(&loss_, sizeof loss_, RecordKind::loss);
     loss_.packets = 0;
-    blind_ = false;
+    loss_due_ = false;
   }
   if (tick_due_) {
     const TickRecord tick{{}, second_};

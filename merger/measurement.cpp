@@ -100,9 +100,8 @@ std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* 
 /// While flows go on, a job stream that has nothing to read does not hold them up; when they have ended, they are all
 /// there is for the connections to come.
 void Measurement::tell_jobs_clock() noexcept {
-  const auto& jobs = streams_[jobs_stream];
   const bool flows_go_on = join_.clock() != Join::never;
-  join_.jobs_at(jobs.over || (jobs.has_nothing && flows_go_on) ? Join::never : jobs_s_);
+  join_.jobs_at(streams_[jobs_stream].has_nothing && flows_go_on ? Join::never : jobs_s_);
 }
 
 bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why) {
@@ -256,10 +255,11 @@ void Measurement::write(JobTable::Place place) {
 }
 
 void Measurement::ended(std::size_t stream, bool whole) {
-  streams_[stream].has_nothing = streams_[stream].over = true;
+  streams_[stream].has_nothing = true;
   if (stream != jobs_stream) {
     join_.stream_ended(stream - 1, whole);
   } else {
+    jobs_s_ = Join::never;
     for (auto place = jobs_.oldest(); place != JobTable::none;) {
       const auto newer = jobs_.newer(place);
       no_more_connections(place);

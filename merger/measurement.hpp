@@ -69,7 +69,6 @@ private:
     std::uint32_t record_bytes = 0; ///< of flows
     std::uint64_t taken = 0;        ///< flows, or jobs
     bool has_nothing = false;       ///< now, or any more
-    bool over = false;
   };
 
   bool is_due(std::size_t stream) noexcept override;
@@ -105,7 +104,7 @@ private:
   ResultWriter results_;
   std::vector<JsonMember> members_; ///< of the record at hand
   std::uint64_t last_job_id_ = 0;   ///< the highest so far
-  std::uint64_t jobs_s_ = 0;        ///< when the connection read last had ended
+  std::uint64_t jobs_s_ = 0;        ///< when the connection read last had ended; never: no more come
   Digest digest_;
   std::array<std::uint64_t, MergerCounter::count> counters_{};
   std::vector<std::string> problems_;
