@@ -3,6 +3,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/network_interface.hpp"
+#include "common/printable.hpp"
 #include "common/stage.hpp"
 #include "common/system_state.hpp"
 #include "common/whole_number.hpp"
@@ -14,8 +15,6 @@
 #include "spider/public_address.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <optional>
 #include <spdlog/fmt/fmt.h>
@@ -59,13 +58,6 @@ void describe(const std::vector<Candidate>& candidates) {
 
 std::string input_name(const Options& options) {
   return options.input == "-" ? "standard input" : options.input;
-}
-
-/// What came from outside, without what a terminal would obey.
-std::string printable(std::string text) {
-  std::ranges::replace_if(
-      text, [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
-  return text;
 }
 
 /// Names the first bad lines.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/observatory.hpp"
 
+#include "common/printable.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <curl/curl.h>
@@ -32,9 +34,7 @@ std::string origin_of(const std::string& url) {
 
 /// What a server said, fit for one line.
 std::string first_words(const std::string& body) {
-  std::string words = body.substr(0, std::min<std::size_t>(body.find_first_of("\r\n"), 120));
-  std::replace_if(
-      words.begin(), words.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }, ' ');
+  const std::string words = printable(body.substr(0, std::min<std::size_t>(body.find_first_of("\r\n"), 120)));
   return words.empty() ? "nothing" : "'" + words + "'";
 }
 
