@@ -182,6 +182,21 @@ TEST_CASE("flows that are not waited for as long as they may take are warned of"
         "the timeouts shorter");
 }
 
+TEST_CASE("no flow is idle for too long while its connection waits") {
+  const auto lengthened = [](const std::string& line) {
+    FrontCommand front;
+    CHECK(front.parse("-i eth0 " + line + " ecn").empty());
+    return with_idle_timeout(front.measure);
+  };
+  CHECK(lengthened("--timeout 29").observer_arguments.empty());
+  CHECK(lengthened("--timeout 40 --idle-timeout 41").observer_arguments == Strings{"--idle-timeout=41"});
+  const auto longer = lengthened("--timeout 39.5");
+  CHECK(longer.observer_arguments == Strings{"--idle-timeout=41"});
+  CHECK(longer.merger_arguments == Strings{"--missed-after=71"});
+  CHECK(lengthened("--timeout 40 --missed-after 50").merger_arguments == Strings{"--missed-after=50"});
+  CHECK_THROWS_AS(lengthened("--timeout 40 --idle-timeout 40"), UsageError);
+}
+
 TEST_CASE("what is missing is told before anything starts") {
   FrontCommand none;
   REQUIRE(none.parse("-i eth0").empty());
