@@ -2,7 +2,7 @@
 #include "capture/capture.hpp"
 
 #include "capture/plain_packet.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -13,7 +13,7 @@
 #include "capture/packet_output.hpp"
 #include "capture/source.hpp"
 #include "common/counters.hpp"
-#include "common/record.hpp"
+#include "common/stream/record.hpp"
 
 #include <array>
 #include <atomic>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "capture/octets.hpp"
-#include "common/packet_record.hpp"
+#include "common/stream/packet_record.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -2,7 +2,7 @@
 #include "capture/packet_output.hpp"
 
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 

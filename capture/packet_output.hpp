@@ -5,8 +5,8 @@
 #pragma once
 
 #include "capture/packet_draft.hpp"
-#include "common/record_writer.hpp"
-#include "common/wait.hpp"
+#include "common/stream/record_writer.hpp"
+#include "common/stream/wait.hpp"
 
 #include <atomic>
 #include <cstddef>

@@ -9,7 +9,7 @@
 #include "capture/octets.hpp"
 #include "capture/source.hpp"
 #include "common/dns_shape.hpp"
-#include "common/packet_record.hpp"
+#include "common/stream/packet_record.hpp"
 #include "common/tcp.hpp"
 
 #include <algorithm>

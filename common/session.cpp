@@ -2,7 +2,7 @@
 #include "common/session.hpp"
 
 #include "common/error.hpp"
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "common/counters.hpp"
-#include "common/shared_memory.hpp"
+#include "common/stream/shared_memory.hpp"
 
 #include <array>
 #include <atomic>

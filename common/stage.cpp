@@ -3,8 +3,8 @@
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
-#include "common/ring.hpp"
-#include "common/wait.hpp"
+#include "common/stream/ring.hpp"
+#include "common/stream/wait.hpp"
 #include "common/whole_number.hpp"
 #include "config.hpp"
 

@@ -3,7 +3,7 @@
 // and how errors become an exit status.
 #pragma once
 
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/session.hpp"
 
 #include <atomic>

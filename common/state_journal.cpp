@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/file_text.hpp"
-#include "common/shared_memory.hpp"
+#include "common/stream/shared_memory.hpp"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -4,7 +4,7 @@
 // shared object (ORBWEAVER_EXPORT_CONDITIONS). Merger's thread.
 #pragma once
 
-#include "common/job_record.hpp"
+#include "common/stream/job_record.hpp"
 #include "common/shared_object.hpp"
 
 #include <algorithm>

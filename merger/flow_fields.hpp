@@ -3,7 +3,7 @@
 // thread may read by it.
 #pragma once
 
-#include "common/stream_header.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <cstddef>
 #include <cstdint>

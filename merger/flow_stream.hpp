@@ -2,7 +2,7 @@
 // What may stand in a flow stream, and what is said of anything else. Owned by the merger; no state.
 #pragma once
 
-#include "common/record.hpp"
+#include "common/stream/record.hpp"
 
 #include <cstdint>
 #include <string>

@@ -3,7 +3,7 @@
 // used again, with their memory. Owned by the merger's measurement; one thread.
 #pragma once
 
-#include "common/job_record.hpp"
+#include "common/stream/job_record.hpp"
 #include "merger/join.hpp"
 
 #include <cstddef>

@@ -7,8 +7,8 @@
 // the clock is as much past its coming; but a flow never leaves before the job stream has come as far.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/job_record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/job_record.hpp"
 #include "merger/flow_window.hpp"
 #include "merger/loss_times.hpp"
 #include "merger/waiting_list.hpp"

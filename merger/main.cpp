@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-merger: reads flow streams and writes every flow as a line of NDJSON, or joins them with the jobs of an
 // active measurement and writes every job as a line, with its conditions.
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/stage.hpp"
 #include "common/whole_number.hpp"

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "common/counters.hpp"
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/job_table.hpp"
 #include "merger/join.hpp"

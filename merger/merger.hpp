@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/counters.hpp"
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/ndjson_writer.hpp"
 #include "merger/output.hpp"

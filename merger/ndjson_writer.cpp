@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/ndjson_writer.hpp"
 
-#include "common/flow_record.hpp"
+#include "common/stream/flow_record.hpp"
 #include "merger/json_text.hpp"
 
 #include <array>

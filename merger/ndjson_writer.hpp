@@ -3,7 +3,7 @@
 // copies of fixed size a field. Owned by the merger; a plan does not change, any thread may print by it.
 #pragma once
 
-#include "common/stream_header.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,7 +3,7 @@
 // Owned by the merger; one thread.
 #pragma once
 
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 
 #include <atomic>
 #include <cstddef>

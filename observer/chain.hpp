@@ -17,9 +17,9 @@
 //   l4                            a datagram of any other protocol
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/packet_record.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/packet_record.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <concepts>
 #include <cstddef>

@@ -6,8 +6,8 @@
 
 #include "common/chain_list.hpp"
 #include "common/error.hpp"
-#include "common/packet_record.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/packet_record.hpp"
+#include "common/stream/stream_header.hpp"
 #include "observer/chain.hpp"
 #include "observer/chain_hooks.hpp"
 #include "observer/library_chains.hpp"

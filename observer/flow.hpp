@@ -2,8 +2,8 @@
 // One flow in the table. What a packet looks at first lies in the first cache line; the chains' states follow.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/packet_record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/packet_record.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -9,8 +9,8 @@
 // second.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/packet_record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/packet_record.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_table.hpp"
 #include "observer/timer_wheel.hpp"

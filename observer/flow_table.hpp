@@ -7,7 +7,7 @@
 // from its home to there are full as long as it stands there.
 #pragma once
 
-#include "common/packet_record.hpp"
+#include "common/stream/packet_record.hpp"
 #include "observer/flow.hpp"
 #include "observer/memory_area.hpp"
 

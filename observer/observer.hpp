@@ -2,8 +2,8 @@
 // The observer stage: reads its packet stream, meters flows, writes its flow stream. One thread.
 #pragma once
 
-#include "common/record_reader.hpp"
-#include "common/record_writer.hpp"
+#include "common/stream/record_reader.hpp"
+#include "common/stream/record_writer.hpp"
 #include "common/stage.hpp"
 #include "observer/flow_meter.hpp"
 

@@ -2,8 +2,8 @@
 // What is asked of a connection and what came of it. Plain values: what a plugin sees of the engine.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/job_record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/job_record.hpp"
 
 #include <cstdint>
 #include <optional>

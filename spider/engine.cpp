@@ -2,7 +2,7 @@
 #include "spider/engine.hpp"
 
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "spider/batch.hpp"
 #include "spider/clock.hpp"
 #include "spider/connectors.hpp"

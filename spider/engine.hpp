@@ -8,7 +8,7 @@
 // takes the next job.
 #pragma once
 
-#include "common/record_writer.hpp"
+#include "common/stream/record_writer.hpp"
 #include "common/stage.hpp"
 #include "spider/job_reader.hpp"
 #include "spider/local_addresses.hpp"

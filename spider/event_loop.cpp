@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "spider/timer_heap.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #include "spider/http_connector.hpp"
 
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <sys/epoll.h>
 #include <utility>

@@ -4,8 +4,8 @@
 // thread.
 #pragma once
 
-#include "common/job_record.hpp"
-#include "common/record_writer.hpp"
+#include "common/stream/job_record.hpp"
+#include "common/stream/record_writer.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,7 +3,7 @@
 // start-up.
 #pragma once
 
-#include "common/flow_record.hpp"
+#include "common/stream/flow_record.hpp"
 #include "spider/job.hpp"
 
 #include <cstdint>

@@ -2,7 +2,7 @@
 #include "spider/resolver.hpp"
 
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 #include <ares.h>

@@ -2,8 +2,8 @@
 // Looks domains up in the DNS, by c-ares. One thread, under the event loop.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/job_record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/job_record.hpp"
 #include "spider/connector.hpp"
 #include "spider/event_loop.hpp"
 

@@ -3,7 +3,7 @@
 // thread, under the event loop.
 #pragma once
 
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "spider/clock.hpp"
 #include "spider/connector.hpp"
 #include "spider/event_loop.hpp"

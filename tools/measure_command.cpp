@@ -2,7 +2,7 @@
 #include "tools/measure_command.hpp"
 
 #include "common/chain_list.hpp"
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/network_interface.hpp"

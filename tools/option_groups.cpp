@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/option_groups.hpp"
 
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/whole_number.hpp"
 #include "tools/cpu_list.hpp"

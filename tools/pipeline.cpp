@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/pipeline.hpp"
 
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/stage.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "tools/cpu_list.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // the first stage starts; whatever happens, its segments go with it.
 #pragma once
 
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 #include "common/session.hpp"
 #include "tools/process.hpp"
 #include "tools/run_plan.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/progress.hpp"
 
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "tools/pipeline.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/snapshot.hpp"
 
-#include "common/shared_memory.hpp"
-#include "common/wait.hpp"
+#include "common/stream/shared_memory.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/counters.hpp"
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 #include "common/session.hpp"
 
 #include <cstdint>

@@ -2,9 +2,9 @@
 #include "tools/stats_command.hpp"
 
 #include "common/error.hpp"
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 #include "common/session.hpp"
-#include "common/shared_memory.hpp"
+#include "common/stream/shared_memory.hpp"
 #include "common/stage.hpp"
 #include "tools/signals.hpp"
 #include "tools/stats_formats.hpp"

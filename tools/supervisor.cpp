@@ -3,7 +3,7 @@
 
 #include "common/stage.hpp"
 #include "common/system_state.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The ring alone between two processes: records of 64 octets, published in batches; and one record there and back.
 // Prints a line of JSON for each.
-#include "common/record_reader.hpp"
-#include "common/record_writer.hpp"
+#include "common/stream/record_reader.hpp"
+#include "common/stream/record_writer.hpp"
 
 #include <algorithm>
 #include <array>

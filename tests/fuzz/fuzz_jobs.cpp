@@ -3,11 +3,11 @@
 // the combiner of any plugin. What comes out must be lines of JSON, one for every job, and the ledger must balance. The
 // first octet chooses options, the second one the plugin. Texts of members are also given to split_members alone, with
 // simdjson to compare.
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "observer/chain_set.hpp"
-#include "tests/unit/common/recorded_file.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/merger/join_support.hpp"
 
 #include <algorithm>

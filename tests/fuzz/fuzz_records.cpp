@@ -5,10 +5,10 @@
 // right, so that the fuzzer gets past them: that of the header, and, unless the first octet says that the rest is
 // blocks already, that of one block which has all the rest.
 #include "common/error.hpp"
-#include "common/flow_record.hpp"
-#include "common/record_reader.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/record_reader.hpp"
 #include "observer/flow_meter.hpp"
-#include "tests/unit/common/recorded_file.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 
 #include <array>
 #include <cstdlib>

@@ -3,8 +3,8 @@
 // threads, and checks every octet: a record's number says its length and its content. Exit status 0 when all came
 // whole, in order, and once.
 #include "common/error.hpp"
-#include "common/record_reader.hpp"
-#include "common/record_writer.hpp"
+#include "common/stream/record_reader.hpp"
+#include "common/stream/record_writer.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

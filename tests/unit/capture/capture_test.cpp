@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/capture.hpp"
 #include "common/error.hpp"
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 #include "tests/unit/capture/dissect_support.hpp"
 
 #include <doctest/doctest.h>

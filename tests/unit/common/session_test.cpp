@@ -2,7 +2,7 @@
 #include "common/session.hpp"
 
 #include "common/error.hpp"
-#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 
 #include <algorithm>
 #include <array>

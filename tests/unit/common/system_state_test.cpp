@@ -4,7 +4,7 @@
 #include "common/net_namespace.hpp"
 #include "common/session.hpp"
 #include "common/system_state.hpp"
-#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <algorithm>

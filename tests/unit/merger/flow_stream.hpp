@@ -2,9 +2,9 @@
 // Field tables and flow records for tests: a table is built field by field, and records are filled by field number.
 #pragma once
 
-#include "common/record.hpp"
-#include "common/record_writer.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/record.hpp"
+#include "common/stream/record_writer.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <algorithm>
 #include <cstddef>

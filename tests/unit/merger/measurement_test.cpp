@@ -2,10 +2,10 @@
 #include "merger/measurement.hpp"
 
 #include "common/error.hpp"
-#include "common/record_writer.hpp"
+#include "common/stream/record_writer.hpp"
 #include "common/tcp.hpp"
 #include "merger/conditions/library.hpp"
-#include "tests/unit/common/recorded_file.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/common/scratch.hpp"
 #include "tests/unit/merger/join_support.hpp"
 

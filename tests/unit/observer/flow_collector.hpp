@@ -3,8 +3,8 @@
 // header describes them.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/stream_header.hpp"
 #include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 

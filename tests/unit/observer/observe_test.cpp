@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The observer stage from file to file: whole, cut off and damaged inputs, and records of other kinds.
 #include "observer/observer.hpp"
-#include "tests/unit/common/recorded_file.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 
 #include <doctest/doctest.h>

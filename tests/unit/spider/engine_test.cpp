@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The engine's models, limits and ends, with real connections on loopback.
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "tests/unit/spider/loopback_server.hpp"
 #include "tests/unit/spider/silent_server.hpp"
 #include "tests/unit/spider/spider_run.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The event loop: readiness, timers, and callbacks that change what they stand on.
 #include "common/error.hpp"
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 #include "spider/event_loop.hpp"
 #include "spider/socket.hpp"
 

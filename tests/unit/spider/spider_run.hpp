@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/address.hpp"
-#include "common/job_record.hpp"
-#include "common/record_reader.hpp"
+#include "common/stream/job_record.hpp"
+#include "common/stream/record_reader.hpp"
 #include "spider/engine.hpp"
 #include "tests/unit/common/scratch.hpp"
 

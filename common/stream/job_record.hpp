@@ -4,8 +4,8 @@
 // there.
 #pragma once
 
-#include "common/flow_record.hpp"
-#include "common/record.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/record.hpp"
 
 #include <cstddef>
 #include <cstdint>

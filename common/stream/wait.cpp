@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/wait.hpp"
+#include "common/stream/wait.hpp"
 
 #include <climits>
 #include <ctime>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What each end of a ring makes of the other: absent, hostile, gone, or not a ring at all.
 #include "common/error.hpp"
-#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 
 #include <chrono>
 #include <doctest/doctest.h>

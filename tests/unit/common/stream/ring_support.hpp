@@ -3,9 +3,9 @@
 // that can be killed.
 #pragma once
 
-#include "common/record_reader.hpp"
-#include "common/record_writer.hpp"
-#include "common/ring.hpp"
+#include "common/stream/record_reader.hpp"
+#include "common/stream/record_writer.hpp"
+#include "common/stream/ring.hpp"
 
 #include <csignal>
 #include <cstddef>

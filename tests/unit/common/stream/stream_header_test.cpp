@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/stream_header.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <doctest/doctest.h>
 #include <limits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 
 #include "common/error.hpp"
 

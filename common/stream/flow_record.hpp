@@ -3,7 +3,7 @@
 // flow table. The stream's field table says where each field is; readers go by that alone.
 #pragma once
 
-#include "common/record.hpp"
+#include "common/stream/record.hpp"
 
 #include <cstdint>
 #include <string_view>

@@ -8,10 +8,10 @@
 // take the writer's core at every wake-up, and both would advance by one batch in a time slice.
 #pragma once
 
-#include "common/endpoint.hpp"
-#include "common/record.hpp"
-#include "common/ring.hpp"
-#include "common/wait.hpp"
+#include "common/stream/endpoint.hpp"
+#include "common/stream/record.hpp"
+#include "common/stream/ring.hpp"
+#include "common/stream/wait.hpp"
 
 #include <atomic>
 #include <cstddef>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Recorded streams: what a writer puts in a file, and what a reader makes of a file that is not whole.
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
-#include "tests/unit/common/recorded_file.hpp"
-#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <csignal>

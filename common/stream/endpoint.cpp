@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/endpoint.hpp"
+#include "common/stream/endpoint.hpp"
 
 #include "common/error.hpp"
-#include "common/shared_memory.hpp"
+#include "common/stream/shared_memory.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How records lie in a ring and go through it; ring_peers_test.cpp has what happens between two processes.
-#include "common/ring.hpp"
+#include "common/stream/ring.hpp"
 
 #include "common/error.hpp"
-#include "tests/unit/common/ring_support.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 
 #include <algorithm>
 #include <array>

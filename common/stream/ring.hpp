@@ -4,8 +4,8 @@
 // it would, a padding record fills the area up to its end. Offsets only, so that every process maps it where it likes.
 #pragma once
 
-#include "common/shared_memory.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/shared_memory.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <atomic>
 #include <bit>

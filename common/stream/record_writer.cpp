@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/record_writer.hpp"
+#include "common/stream/record_writer.hpp"
 
-#include "common/checksum.hpp"
+#include "common/stream/checksum.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>

@@ -6,7 +6,7 @@
 // PacketBits::from_high says that the sender was the second one. So both directions have equal keys and equal hashes.
 #pragma once
 
-#include "common/record.hpp"
+#include "common/stream/record.hpp"
 
 #include <cstdint>
 #include <span>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/record_reader.hpp"
+#include "common/stream/record_reader.hpp"
 
-#include "common/checksum.hpp"
+#include "common/stream/checksum.hpp"
 #include "common/error.hpp"
 
 #include <boost/interprocess/file_mapping.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/stream_header.hpp"
+#include "common/stream/stream_header.hpp"
 
-#include "common/checksum.hpp"
-#include "common/record.hpp"
+#include "common/stream/checksum.hpp"
+#include "common/stream/record.hpp"
 
 #include <algorithm>
 #include <cstddef>

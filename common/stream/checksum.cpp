@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/checksum.hpp"
+#include "common/stream/checksum.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -2,9 +2,9 @@
 // Recorded files made by hand: for records that no writer would write. Checksums and all are as they must be.
 #pragma once
 
-#include "common/checksum.hpp"
-#include "common/record.hpp"
-#include "common/stream_header.hpp"
+#include "common/stream/checksum.hpp"
+#include "common/stream/record.hpp"
+#include "common/stream/stream_header.hpp"
 
 #include <span>
 #include <string>

@@ -8,10 +8,10 @@
 // stream, and damage() says where and why.
 #pragma once
 
-#include "common/endpoint.hpp"
-#include "common/record.hpp"
-#include "common/ring.hpp"
-#include "common/wait.hpp"
+#include "common/stream/endpoint.hpp"
+#include "common/stream/record.hpp"
+#include "common/stream/ring.hpp"
+#include "common/stream/wait.hpp"
 
 #include <atomic>
 #include <chrono>
