@@ -12,7 +12,7 @@
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
 #include "capture/source.hpp"
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 #include "common/stream/record.hpp"
 
 #include <array>

@@ -3,11 +3,11 @@
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
 #include "capture/open_source.hpp"
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>

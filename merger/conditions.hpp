@@ -5,7 +5,7 @@
 #pragma once
 
 #include "common/stream/job_record.hpp"
-#include "common/shared_object.hpp"
+#include "common/process/shared_object.hpp"
 
 #include <algorithm>
 #include <cstdint>

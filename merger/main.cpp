@@ -3,8 +3,8 @@
 // active measurement and writes every job as a line, with its conditions.
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 #include "config.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"

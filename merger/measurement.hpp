@@ -7,7 +7,7 @@
 // of the others, a stream is read only while it is at most `lead_s` ahead of those that have something to read.
 #pragma once
 
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/job_table.hpp"

@@ -2,7 +2,7 @@
 // The passive merger: prints every flow of any number of streams by its own stream's field table. One thread.
 #pragma once
 
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/ndjson_writer.hpp"

@@ -4,7 +4,7 @@
 // them, by a pointer for each class of packets.
 #pragma once
 
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 #include "common/stream/packet_record.hpp"
 #include "common/stream/stream_header.hpp"

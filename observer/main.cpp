@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 #include "config.hpp"
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"

@@ -4,7 +4,7 @@
 
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "observer/flow_meter.hpp"
 
 #include <atomic>

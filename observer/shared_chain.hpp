@@ -5,7 +5,7 @@
 //   ORBWEAVER_EXPORT_CHAINS(MyChain, MyOtherChain)
 #pragma once
 
-#include "common/shared_object.hpp"
+#include "common/process/shared_object.hpp"
 #include "observer/chain.hpp"
 #include "observer/chain_hooks.hpp"
 

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "common/stream/record_writer.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "spider/job_reader.hpp"
 #include "spider/local_addresses.hpp"
 #include "spider/plugin.hpp"

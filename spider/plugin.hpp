@@ -4,8 +4,8 @@
 // line in plugins/library.hpp registers it. All calls come from the spider's one thread. See docs/writing-a-plugin.md.
 #pragma once
 
-#include "common/plugin_list.hpp"
-#include "common/shared_object.hpp"
+#include "common/process/plugin_list.hpp"
+#include "common/process/shared_object.hpp"
 #include "spider/connect.hpp"
 #include "spider/connector.hpp"
 #include "spider/event_loop.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/plugin_set.hpp"
 
-#include "common/shared_object.hpp"
+#include "common/process/shared_object.hpp"
 #include "spider/plugins/library.hpp"
 
 #include <algorithm>

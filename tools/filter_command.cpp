@@ -2,8 +2,8 @@
 #include "tools/filter_command.hpp"
 
 #include "common/error.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 #include "tools/option_groups.hpp"
 
 #include <unistd.h>

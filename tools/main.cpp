@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver: the command that people type. It starts the stages, watches them, and looks at running sessions.
 #include "common/error.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "config.hpp"
 #include "tools/filter_command.hpp"
 #include "tools/measure_command.hpp"

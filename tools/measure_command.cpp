@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/measure_command.hpp"
 
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/measure_options.hpp"
 
-#include "common/whole_number.hpp"
+#include "common/process/whole_number.hpp"
 #include "tools/option_groups.hpp"
 
 #include <charconv>

@@ -2,8 +2,8 @@
 // The command line of `orbweaver measure`.
 #pragma once
 
-#include "common/plugin_list.hpp"
-#include "common/stage.hpp"
+#include "common/process/plugin_list.hpp"
+#include "common/process/stage.hpp"
 #include "tools/run_options.hpp"
 
 #include <cstddef>

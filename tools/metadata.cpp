@@ -2,7 +2,7 @@
 #include "tools/metadata.hpp"
 
 #include "common/error.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "tools/bzip2_file.hpp"
 #include "tools/json_writer.hpp"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/observe_command.hpp"
 
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "tools/option_groups.hpp"
 #include "tools/run.hpp"
 

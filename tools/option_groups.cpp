@@ -3,7 +3,7 @@
 
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/whole_number.hpp"
 #include "tools/cpu_list.hpp"
 
 namespace orbweaver {

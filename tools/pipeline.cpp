@@ -2,7 +2,7 @@
 #include "tools/pipeline.hpp"
 
 #include "common/stream/endpoint.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "common/stream/wait.hpp"
 #include "tools/cpu_list.hpp"
 

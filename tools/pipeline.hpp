@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/stream/ring.hpp"
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 #include "tools/process.hpp"
 #include "tools/run_plan.hpp"
 #include "tools/snapshot.hpp"

@@ -2,7 +2,7 @@
 #include "tools/run.hpp"
 
 #include "common/error.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "tools/ledger.hpp"
 #include "tools/pipeline.hpp"
 #include "tools/progress.hpp"

@@ -2,8 +2,8 @@
 // What `orbweaver observe` and `orbweaver measure` both take: where results go, how flows end, and the processes.
 #pragma once
 
-#include "common/session.hpp"
-#include "common/stage.hpp"
+#include "common/process/session.hpp"
+#include "common/process/stage.hpp"
 
 #include <string>
 #include <vector>

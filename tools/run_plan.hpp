@@ -3,7 +3,7 @@
 // the command line, turned into processes by Pipeline, carried out by Supervisor.
 #pragma once
 
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 #include "tools/process.hpp"
 #include "tools/run_options.hpp"
 
@@ -32,7 +32,7 @@ struct StagePlan {
   unsigned index = 0; ///< among the stages of its kind
   std::vector<RingUse> reads;
   std::vector<RingUse> writes;
-  /// The last of its command line; before it come the rings and what every stage gets (see common/stage.hpp).
+  /// The last of its command line; before it come the rings and what every stage gets (see common/process/stage.hpp).
   std::vector<std::string> arguments;
   ChildStreams streams;
 };

@@ -3,9 +3,9 @@
 // and `orbweaver stats` all read, so that none of them touches the session itself.
 #pragma once
 
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 #include "common/stream/ring.hpp"
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 
 #include <cstdint>
 #include <span>

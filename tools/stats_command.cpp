@@ -3,9 +3,9 @@
 
 #include "common/error.hpp"
 #include "common/stream/ring.hpp"
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 #include "common/stream/shared_memory.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "tools/signals.hpp"
 #include "tools/stats_formats.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/supervisor.hpp"
 
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 #include "common/system_state.hpp"
 #include "common/stream/wait.hpp"
 

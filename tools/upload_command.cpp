@@ -2,8 +2,8 @@
 #include "tools/upload_command.hpp"
 
 #include "common/error.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 #include "tools/bzip2_file.hpp"
 #include "tools/metadata.hpp"
 #include "tools/observatory.hpp"

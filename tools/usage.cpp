@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/usage.hpp"
 
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 
 #include <CLI/CLI.hpp>

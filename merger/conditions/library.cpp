@@ -2,7 +2,7 @@
 #include "merger/conditions/library.hpp"
 
 #include "common/error.hpp"
-#include "common/shared_object.hpp"
+#include "common/process/shared_object.hpp"
 
 #include <string>
 

@@ -15,7 +15,7 @@ from support import ORBWEAVER, SOURCE, TROUBLES, observe, run
 
 BUILD_PATIENCE_S = 240
 BROKEN = """
-#include <common/shared_object.hpp>
+#include <common/process/shared_object.hpp>
 extern "C" {
 extern const orbweaver::SharedTable orbweaver_chains;
 const orbweaver::SharedTable orbweaver_chains{orbweaver::plugin_interface_version + 1, 0, nullptr};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 #include "tools/cpu_list.hpp"
 #include "tools/observe_options.hpp"

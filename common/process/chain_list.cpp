@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/chain_list.hpp"
+#include "common/process/chain_list.hpp"
 
 #include "common/error.hpp"
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 
 #include <algorithm>
 #include <numeric>

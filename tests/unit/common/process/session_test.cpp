@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 
 #include "common/error.hpp"
 #include "tests/unit/common/stream/ring_support.hpp"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/stage.hpp"
+#include "common/process/stage.hpp"
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/stream/ring.hpp"
 #include "common/stream/wait.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/whole_number.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>

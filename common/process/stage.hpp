@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/stream/endpoint.hpp"
-#include "common/session.hpp"
+#include "common/process/session.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Plugins as JSON and as command lines.
-#include "common/plugin_list.hpp"
+#include "common/process/plugin_list.hpp"
 
 #include <CLI/CLI.hpp>
 #include <doctest/doctest.h>

@@ -4,7 +4,7 @@
 // what a killed one left is cleared by the next start.
 #pragma once
 
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 #include "common/stream/shared_memory.hpp"
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/whole_number.hpp"
+#include "common/process/whole_number.hpp"
 
 #include <CLI/CLI.hpp>
 #include <charconv>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/counters.hpp"
+#include "common/process/counters.hpp"
 
 #include <array>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/shared_object.hpp"
+#include "common/process/shared_object.hpp"
 
 #include "config.hpp"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/plugin_list.hpp"
+#include "common/process/plugin_list.hpp"
 
 #include "common/error.hpp"
 #include "common/json_string.hpp"
-#include "common/stage.hpp"
-#include "common/whole_number.hpp"
+#include "common/process/stage.hpp"
+#include "common/process/whole_number.hpp"
 
 #include <CLI/CLI.hpp>
 #include <array>
