@@ -4,7 +4,7 @@
 #include "capture/libtrace_frame.hpp"
 #include "capture/libtrace_handle.hpp"
 #include "common/error.hpp"
-#include "common/network_interface.hpp"
+#include "common/system/network_interface.hpp"
 
 #include <algorithm>
 #include <ctime>

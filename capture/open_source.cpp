@@ -5,7 +5,7 @@
 #include "capture/libtrace_source.hpp"
 #include "capture/pipe_source.hpp"
 #include "common/error.hpp"
-#include "common/network_interface.hpp"
+#include "common/system/network_interface.hpp"
 
 #include <algorithm>
 #include <cctype>

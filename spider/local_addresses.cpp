@@ -4,7 +4,7 @@
 #include "common/address.hpp"
 #include "common/error.hpp"
 #include "common/json_string.hpp"
-#include "common/network_interface.hpp"
+#include "common/system/network_interface.hpp"
 
 #include <cstring>
 #include <ifaddrs.h>

@@ -2,10 +2,10 @@
 // orbweaver-spider: jobs in, connections made, what came of them out.
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/network_interface.hpp"
+#include "common/system/network_interface.hpp"
 #include "common/printable.hpp"
 #include "common/process/stage.hpp"
-#include "common/system_state.hpp"
+#include "common/system/system_state.hpp"
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
 #include "spider/engine.hpp"

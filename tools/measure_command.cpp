@@ -5,8 +5,8 @@
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/network_interface.hpp"
-#include "common/system_state.hpp"
+#include "common/system/network_interface.hpp"
+#include "common/system/system_state.hpp"
 #include "tools/option_groups.hpp"
 #include "tools/run.hpp"
 

@@ -2,7 +2,7 @@
 #include "tools/supervisor.hpp"
 
 #include "common/process/stage.hpp"
-#include "common/system_state.hpp"
+#include "common/system/system_state.hpp"
 #include "common/stream/wait.hpp"
 
 #include <algorithm>

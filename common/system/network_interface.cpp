@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/network_interface.hpp"
+#include "common/system/network_interface.hpp"
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"

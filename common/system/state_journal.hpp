@@ -6,7 +6,7 @@
 #pragma once
 
 #include "common/file_descriptor.hpp"
-#include "common/net_namespace.hpp"
+#include "common/system/net_namespace.hpp"
 
 #include <optional>
 #include <string>

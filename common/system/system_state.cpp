@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/system_state.hpp"
+#include "common/system/system_state.hpp"
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/file_text.hpp"
-#include "common/net_namespace.hpp"
-#include "common/state_journal.hpp"
+#include "common/system/net_namespace.hpp"
+#include "common/system/state_journal.hpp"
 
 #include <algorithm>
 #include <fcntl.h>

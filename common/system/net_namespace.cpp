@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/net_namespace.hpp"
+#include "common/system/net_namespace.hpp"
 
 #include <algorithm>
 #include <cctype>

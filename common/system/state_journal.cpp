@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/state_journal.hpp"
+#include "common/system/state_journal.hpp"
 
 #include "common/error.hpp"
 #include "common/file_text.hpp"
