@@ -10,7 +10,7 @@
 
 #include "common/stream/record_writer.hpp"
 #include "common/process/stage.hpp"
-#include "spider/job_reader.hpp"
+#include "spider/jobs/job_reader.hpp"
 #include "spider/local_addresses.hpp"
 #include "spider/plugin.hpp"
 

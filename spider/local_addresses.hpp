@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/stream/flow_record.hpp"
-#include "spider/job.hpp"
+#include "spider/jobs/job.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -10,7 +10,7 @@
 #include "config.hpp"
 #include "spider/engine.hpp"
 #include "spider/forge_sender.hpp"
-#include "spider/job_filter.hpp"
+#include "spider/jobs/job_filter.hpp"
 #include "spider/plugin_set.hpp"
 #include "spider/public_address.hpp"
 

@@ -9,7 +9,7 @@
 #include "spider/connect.hpp"
 #include "spider/connector.hpp"
 #include "spider/event_loop.hpp"
-#include "spider/job.hpp"
+#include "spider/jobs/job.hpp"
 
 #include <cstdint>
 #include <functional>

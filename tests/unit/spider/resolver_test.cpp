@@ -3,7 +3,7 @@
 
 #include "common/address.hpp"
 #include "common/error.hpp"
-#include "spider/job_parser.hpp"
+#include "spider/jobs/job_parser.hpp"
 #include "spider/plugins/library.hpp"
 #include "tests/unit/spider/loopback_server.hpp"
 

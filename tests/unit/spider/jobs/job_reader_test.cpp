@@ -2,7 +2,7 @@
 // Jobs from lines of every shape, and lines that are no jobs.
 #include "common/address.hpp"
 #include "common/error.hpp"
-#include "spider/job_reader.hpp"
+#include "spider/jobs/job_reader.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <array>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "spider/job_parser.hpp"
+#include "spider/jobs/job_parser.hpp"
 
 #include "common/address.hpp"
 #include "common/json_string.hpp"
-#include "spider/host_name.hpp"
-#include "spider/line_reader.hpp"
+#include "spider/jobs/host_name.hpp"
+#include "spider/jobs/line_reader.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "spider/job_reader.hpp"
+#include "spider/jobs/job_reader.hpp"
 
 #include <algorithm>
 #include <utility>

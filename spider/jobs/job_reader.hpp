@@ -3,9 +3,9 @@
 // were there before are passed over. Owned by the engine; one thread, and no call blocks on a pipe.
 #pragma once
 
-#include "spider/job_parser.hpp"
-#include "spider/line_reader.hpp"
-#include "spider/target_set.hpp"
+#include "spider/jobs/job_parser.hpp"
+#include "spider/jobs/line_reader.hpp"
+#include "spider/jobs/target_set.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -2,7 +2,7 @@
 // Jobs in, each target once, NDJSON jobs out: what `orbweaver filter` does. One thread.
 #pragma once
 
-#include "spider/job_reader.hpp"
+#include "spider/jobs/job_reader.hpp"
 
 #include <cstdint>
 #include <cstdio>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "spider/host_name.hpp"
+#include "spider/jobs/host_name.hpp"
 
 #include "common/address.hpp"
 

@@ -2,7 +2,7 @@
 // A line of the job input as a job: an object of NDJSON, or CSV in its three shapes. One thread.
 #pragma once
 
-#include "spider/job.hpp"
+#include "spider/jobs/job.hpp"
 
 #include <memory>
 #include <stdexcept>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "spider/job_filter.hpp"
+#include "spider/jobs/job_filter.hpp"
 
 #include "common/error.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "spider/line_reader.hpp"
+#include "spider/jobs/line_reader.hpp"
 
 #include "common/error.hpp"
 
