@@ -5,7 +5,7 @@
 #include "common/stream/wait.hpp"
 #include "spider/batch.hpp"
 #include "spider/clock.hpp"
-#include "spider/connectors.hpp"
+#include "spider/connect/connectors.hpp"
 #include "spider/job_output.hpp"
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
 #include "spider/engine.hpp"
-#include "spider/forge_sender.hpp"
+#include "spider/connect/forge_sender.hpp"
 #include "spider/jobs/job_filter.hpp"
 #include "spider/plugin_set.hpp"
 #include "spider/public_address.hpp"

@@ -6,8 +6,8 @@
 
 #include "common/process/plugin_list.hpp"
 #include "common/process/shared_object.hpp"
-#include "spider/connect.hpp"
-#include "spider/connector.hpp"
+#include "spider/connect/connect.hpp"
+#include "spider/connect/connector.hpp"
 #include "spider/event_loop.hpp"
 #include "spider/jobs/job.hpp"
 

@@ -4,7 +4,7 @@
 #include "common/address.hpp"
 #include "common/error.hpp"
 #include "config.hpp"
-#include "spider/socket.hpp"
+#include "spider/connect/socket.hpp"
 
 #include <charconv>
 #include <curl/curl.h>

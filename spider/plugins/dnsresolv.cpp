@@ -2,9 +2,9 @@
 // dnsresolv — looks a job's domain up and writes the job once for each address, with it as `dip`: jobs for the other
 // plugins. Makes no connections.
 #include "common/address.hpp"
-#include "spider/octet_text.hpp"
+#include "spider/connect/octet_text.hpp"
 #include "spider/plugins/library.hpp"
-#include "spider/resolver.hpp"
+#include "spider/connect/resolver.hpp"
 
 #include <simdjson.h>
 

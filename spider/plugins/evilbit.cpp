@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // evilbit — does the path let packets through whose reserved bit is set (RFC 3514)? First clear, then set.
-#include "spider/forged_datagram.hpp"
-#include "spider/octet_text.hpp"
+#include "spider/connect/forged_datagram.hpp"
+#include "spider/connect/octet_text.hpp"
 #include "spider/plugins/library.hpp"
 
 namespace orbweaver::plugins {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // udpzero — does the path let UDP datagrams through whose checksum is zero (RFC 768; RFC 6935 for IPv6)? First with the
 // right one, then without.
-#include "spider/forged_datagram.hpp"
+#include "spider/connect/forged_datagram.hpp"
 #include "spider/plugins/library.hpp"
 
 namespace orbweaver::plugins {

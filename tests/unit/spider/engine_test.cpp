@@ -2,8 +2,8 @@
 // The engine's models, limits and ends, with real connections on loopback.
 #include "common/error.hpp"
 #include "common/stream/wait.hpp"
-#include "tests/unit/spider/loopback_server.hpp"
-#include "tests/unit/spider/silent_server.hpp"
+#include "tests/unit/spider/connect/loopback_server.hpp"
+#include "tests/unit/spider/connect/silent_server.hpp"
 #include "tests/unit/spider/spider_run.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #include "common/error.hpp"
 #include "common/stream/wait.hpp"
 #include "spider/event_loop.hpp"
-#include "spider/socket.hpp"
+#include "spider/connect/socket.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include "common/address.hpp"
 #include "common/error.hpp"
-#include "tests/unit/spider/loopback_server.hpp"
+#include "tests/unit/spider/connect/loopback_server.hpp"
 
 #include <mutex>
 

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What connections over one socket of ours have in common: their time, their timer, and how they come to an end. One
+// thread, under the event loop.
+#pragma once
+
+#include "common/stream/wait.hpp"
+#include "spider/clock.hpp"
+#include "spider/connect/connector.hpp"
+#include "spider/event_loop.hpp"
+#include "spider/connect/socket.hpp"
+
+#include <cstdint>
+#include <utility>
+
+namespace orbweaver {
+
+class SocketConnection : public Connection {
+public:
+  ~SocketConnection() override { close(); }
+
+protected:
+  SocketConnection(EventLoop& loop, Completion&& done) : loop_(loop), done_(std::move(done)) {
+    result_.start_ns = realtime_ns();
+  }
+
+  /// Calls ready(events) whenever the socket is, until it is closed; it times out when the request's time is over.
+  template <typename Ready>
+  void watch(const ConnectRequest& request, std::uint32_t events, Ready&& ready) {
+    loop_.watch(socket_.fd.get(), events, std::forward<Ready>(ready));
+    timer_ = loop_.call_at(monotonic_ns() + request.timeout_ns, [this] { complete(ConnectionState::timeout); });
+  }
+
+  /// For what ends before it has begun: a completion is never called from within start().
+  template <typename End>
+  void end_soon(End&& end) {
+    timer_ = loop_.call_soon(std::forward<End>(end));
+  }
+
+  void complete(ConnectionState state) {
+    close();
+    result_.state = state;
+    result_.stop_ns = realtime_ns();
+    const Completion done = std::move(done_);
+    ConnectResult result = std::move(result_);
+    done(std::move(result)); // may destroy this, but not what it is given
+  }
+
+  EventLoop& loop_;
+  ConnectResult result_;
+  BoundSocket socket_;
+
+private:
+  void close() noexcept {
+    loop_.cancel(std::exchange(timer_, 0));
+    if (socket_.fd)
+      loop_.forget(socket_.fd.get());
+    socket_.fd.reset();
+  }
+
+  Completion done_;
+  EventLoop::Timer timer_ = 0;
+};
+
+} // namespace orbweaver
