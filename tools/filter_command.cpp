@@ -4,7 +4,7 @@
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
-#include "tools/option_groups.hpp"
+#include "tools/run/option_groups.hpp"
 
 #include <unistd.h>
 

@@ -6,7 +6,7 @@
 #include "common/process/session.hpp"
 #include "common/stream/shared_memory.hpp"
 #include "common/process/stage.hpp"
-#include "tools/signals.hpp"
+#include "tools/run/signals.hpp"
 #include "tools/stats_formats.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/progress.hpp"
+#include "tools/run/progress.hpp"
 #include "tools/stats_formats.hpp"
 
 #include <spdlog/fmt/fmt.h>

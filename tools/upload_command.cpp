@@ -7,7 +7,7 @@
 #include "tools/bzip2_file.hpp"
 #include "tools/metadata.hpp"
 #include "tools/observatory.hpp"
-#include "tools/option_groups.hpp"
+#include "tools/run/option_groups.hpp"
 
 #include <chrono>
 #include <filesystem>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/tools/snapshot_maker.hpp"
 #include "tools/json_writer.hpp"
-#include "tools/progress.hpp"
+#include "tools/run/progress.hpp"
 #include "tools/stats_formats.hpp"
-#include "tools/summary.hpp"
+#include "tools/run/summary.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>

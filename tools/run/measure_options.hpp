@@ -4,7 +4,7 @@
 
 #include "common/process/plugin_list.hpp"
 #include "common/process/stage.hpp"
-#include "tools/run_options.hpp"
+#include "tools/run/run_options.hpp"
 
 #include <cstddef>
 #include <optional>

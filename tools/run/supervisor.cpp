@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/supervisor.hpp"
+#include "tools/run/supervisor.hpp"
 
 #include "common/process/stage.hpp"
 #include "common/system/system_state.hpp"

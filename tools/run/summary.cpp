@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/summary.hpp"
+#include "tools/run/summary.hpp"
 
 #include "config.hpp"
 #include "tools/json_writer.hpp"

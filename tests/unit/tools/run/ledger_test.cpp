@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/tools/snapshot_maker.hpp"
-#include "tools/ledger.hpp"
+#include "tools/run/ledger.hpp"
 
 #include <doctest/doctest.h>
 

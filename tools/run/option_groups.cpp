@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/option_groups.hpp"
+#include "tools/run/option_groups.hpp"
 
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/process/whole_number.hpp"
-#include "tools/cpu_list.hpp"
+#include "tools/run/cpu_list.hpp"
 
 namespace orbweaver {
 

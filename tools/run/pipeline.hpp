@@ -5,8 +5,8 @@
 
 #include "common/stream/ring.hpp"
 #include "common/process/session.hpp"
-#include "tools/process.hpp"
-#include "tools/run_plan.hpp"
+#include "tools/run/process.hpp"
+#include "tools/run/run_plan.hpp"
 #include "tools/snapshot.hpp"
 
 #include <span>

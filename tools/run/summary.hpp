@@ -2,8 +2,8 @@
 // The summary of a run as JSON, for `--summary`.
 #pragma once
 
-#include "tools/ledger.hpp"
-#include "tools/supervisor.hpp"
+#include "tools/run/ledger.hpp"
+#include "tools/run/supervisor.hpp"
 
 #include <string>
 #include <vector>

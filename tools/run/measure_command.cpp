@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/measure_command.hpp"
+#include "tools/run/measure_command.hpp"
 
 #include "common/process/chain_list.hpp"
 #include "common/stream/endpoint.hpp"
@@ -7,8 +7,8 @@
 #include "common/input_file.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
-#include "tools/option_groups.hpp"
-#include "tools/run.hpp"
+#include "tools/run/option_groups.hpp"
+#include "tools/run/run.hpp"
 
 #include <algorithm>
 #include <cmath>

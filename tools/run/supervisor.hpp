@@ -4,10 +4,10 @@
 // spider changed in the system and could not put back itself, it puts back.
 #pragma once
 
-#include "tools/pipeline.hpp"
-#include "tools/progress.hpp"
-#include "tools/run_plan.hpp"
-#include "tools/signals.hpp"
+#include "tools/run/pipeline.hpp"
+#include "tools/run/progress.hpp"
+#include "tools/run/run_plan.hpp"
+#include "tools/run/signals.hpp"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // The command line of `orbweaver observe`.
 #pragma once
 
-#include "tools/run_options.hpp"
+#include "tools/run/run_options.hpp"
 
 #include <string>
 #include <vector>

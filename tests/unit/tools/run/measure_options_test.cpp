@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/error.hpp"
-#include "tools/measure_command.hpp"
+#include "tools/run/measure_command.hpp"
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/signals.hpp"
+#include "tools/run/signals.hpp"
 
 namespace orbweaver {
 

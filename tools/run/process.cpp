@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/process.hpp"
+#include "tools/run/process.hpp"
 
 #include "common/error.hpp"
 

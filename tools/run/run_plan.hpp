@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/process/session.hpp"
-#include "tools/process.hpp"
-#include "tools/run_options.hpp"
+#include "tools/run/process.hpp"
+#include "tools/run/run_options.hpp"
 
 #include <chrono>
 #include <optional>

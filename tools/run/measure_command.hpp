@@ -2,8 +2,8 @@
 // `orbweaver measure`: one measurement from its command line to its exit status.
 #pragma once
 
-#include "tools/measure_options.hpp"
-#include "tools/run_plan.hpp"
+#include "tools/run/measure_options.hpp"
+#include "tools/run/run_plan.hpp"
 
 #include <string>
 

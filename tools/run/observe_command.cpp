@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/observe_command.hpp"
+#include "tools/run/observe_command.hpp"
 
 #include "common/process/chain_list.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/process/stage.hpp"
-#include "tools/option_groups.hpp"
-#include "tools/run.hpp"
+#include "tools/run/option_groups.hpp"
+#include "tools/run/run.hpp"
 
 #include <algorithm>
 

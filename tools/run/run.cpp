@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/run.hpp"
+#include "tools/run/run.hpp"
 
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
-#include "tools/ledger.hpp"
-#include "tools/pipeline.hpp"
-#include "tools/progress.hpp"
-#include "tools/supervisor.hpp"
+#include "tools/run/ledger.hpp"
+#include "tools/run/pipeline.hpp"
+#include "tools/run/progress.hpp"
+#include "tools/run/supervisor.hpp"
 
 #include <algorithm>
 #include <cstdio>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/measure_options.hpp"
+#include "tools/run/measure_options.hpp"
 
 #include "common/process/whole_number.hpp"
-#include "tools/option_groups.hpp"
+#include "tools/run/option_groups.hpp"
 
 #include <charconv>
 #include <memory>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/ledger.hpp"
+#include "tools/run/ledger.hpp"
 
 #include <algorithm>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/pipeline.hpp"
+#include "tools/run/pipeline.hpp"
 
 #include "common/stream/endpoint.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/wait.hpp"
-#include "tools/cpu_list.hpp"
+#include "tools/run/cpu_list.hpp"
 
 #include <algorithm>
 #include <stdexcept>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/cpu_list.hpp"
+#include "tools/run/cpu_list.hpp"
 
 #include "common/error.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/progress.hpp"
+#include "tools/run/progress.hpp"
 
 #include "common/stream/wait.hpp"
-#include "tools/pipeline.hpp"
+#include "tools/run/pipeline.hpp"
 
 #include <algorithm>
 #include <cstdio>

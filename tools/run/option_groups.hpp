@@ -2,7 +2,7 @@
 // The options that `orbweaver observe` and `orbweaver measure` share, as they stand on the command line.
 #pragma once
 
-#include "tools/run_options.hpp"
+#include "tools/run/run_options.hpp"
 
 #include <CLI/CLI.hpp>
 #include <string>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/process/chain_list.hpp"
 #include "common/error.hpp"
-#include "tools/cpu_list.hpp"
-#include "tools/observe_options.hpp"
+#include "tools/run/cpu_list.hpp"
+#include "tools/run/observe_options.hpp"
 #include "tools/stats_command.hpp"
 #include "tools/usage.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/run_plan.hpp"
+#include "tools/run/run_plan.hpp"
 
 namespace orbweaver {
 
