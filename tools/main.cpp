@@ -7,7 +7,7 @@
 #include "tools/run/measure_command.hpp"
 #include "tools/metadata.hpp"
 #include "tools/run/observe_command.hpp"
-#include "tools/stats_command.hpp"
+#include "tools/stats/stats_command.hpp"
 #include "tools/upload_command.hpp"
 #include "tools/usage.hpp"
 

@@ -3,7 +3,7 @@
 // be drawn when all have ended.
 #pragma once
 
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 #include <cstdint>
 #include <string>

@@ -7,7 +7,7 @@
 #include "common/process/session.hpp"
 #include "tools/run/process.hpp"
 #include "tools/run/run_plan.hpp"
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 #include <span>
 #include <string>

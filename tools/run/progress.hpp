@@ -4,7 +4,7 @@
 // terminal, or where the results themselves go to one.
 #pragma once
 
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 #include <cstdint>
 #include <string>

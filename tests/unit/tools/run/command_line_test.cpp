@@ -3,7 +3,7 @@
 #include "common/error.hpp"
 #include "tools/run/cpu_list.hpp"
 #include "tools/run/observe_options.hpp"
-#include "tools/stats_command.hpp"
+#include "tools/stats/stats_command.hpp"
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>

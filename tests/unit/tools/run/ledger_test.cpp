@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/unit/tools/snapshot_maker.hpp"
+#include "tests/unit/tools/stats/snapshot_maker.hpp"
 #include "tools/run/ledger.hpp"
 
 #include <doctest/doctest.h>

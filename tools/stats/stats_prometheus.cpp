@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/stats_formats.hpp"
+#include "tools/stats/stats_formats.hpp"
 
 #include <string_view>
 

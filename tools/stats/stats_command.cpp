@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/stats_command.hpp"
+#include "tools/stats/stats_command.hpp"
 
 #include "common/error.hpp"
 #include "common/stream/ring.hpp"
@@ -7,7 +7,7 @@
 #include "common/stream/shared_memory.hpp"
 #include "common/process/stage.hpp"
 #include "tools/run/signals.hpp"
-#include "tools/stats_formats.hpp"
+#include "tools/stats/stats_formats.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

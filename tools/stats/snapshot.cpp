@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 #include "common/stream/shared_memory.hpp"
 #include "common/stream/wait.hpp"

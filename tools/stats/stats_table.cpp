@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/progress.hpp"
-#include "tools/stats_formats.hpp"
+#include "tools/stats/stats_formats.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <string_view>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/unit/tools/snapshot_maker.hpp"
+#include "tests/unit/tools/stats/snapshot_maker.hpp"
 #include "tools/json_writer.hpp"
 #include "tools/run/progress.hpp"
-#include "tools/stats_formats.hpp"
+#include "tools/stats/stats_formats.hpp"
 #include "tools/run/summary.hpp"
 
 #include <algorithm>

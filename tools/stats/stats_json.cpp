@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/json_writer.hpp"
-#include "tools/stats_formats.hpp"
+#include "tools/stats/stats_formats.hpp"
 #include "tools/run/summary.hpp"
 
 namespace orbweaver {

@@ -2,7 +2,7 @@
 // Snapshots of small finished sessions, whose ledgers balance, for tests to change.
 #pragma once
 
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 namespace orbweaver {
 

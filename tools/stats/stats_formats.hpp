@@ -2,7 +2,7 @@
 // A snapshot of a session as text: a table to read, JSON, and Prometheus' text format.
 #pragma once
 
-#include "tools/snapshot.hpp"
+#include "tools/stats/snapshot.hpp"
 
 #include <string>
 
