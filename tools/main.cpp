@@ -5,10 +5,10 @@
 #include "config.hpp"
 #include "tools/filter_command.hpp"
 #include "tools/run/measure_command.hpp"
-#include "tools/metadata.hpp"
+#include "tools/upload/metadata.hpp"
 #include "tools/run/observe_command.hpp"
 #include "tools/stats/stats_command.hpp"
-#include "tools/upload_command.hpp"
+#include "tools/upload/upload_command.hpp"
 #include "tools/usage.hpp"
 
 #include <CLI/CLI.hpp>

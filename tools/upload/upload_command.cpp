@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/upload_command.hpp"
+#include "tools/upload/upload_command.hpp"
 
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
-#include "tools/bzip2_file.hpp"
-#include "tools/metadata.hpp"
-#include "tools/observatory.hpp"
+#include "tools/upload/bzip2_file.hpp"
+#include "tools/upload/metadata.hpp"
+#include "tools/upload/observatory.hpp"
 #include "tools/run/option_groups.hpp"
 
 #include <chrono>

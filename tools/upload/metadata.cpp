@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/metadata.hpp"
+#include "tools/upload/metadata.hpp"
 
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
-#include "tools/bzip2_file.hpp"
+#include "tools/upload/bzip2_file.hpp"
 #include "tools/json_writer.hpp"
 
 #include <CLI/CLI.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/observatory.hpp"
+#include "tools/upload/observatory.hpp"
 
 #include "common/printable.hpp"
 

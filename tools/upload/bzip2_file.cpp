@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/bzip2_file.hpp"
+#include "tools/upload/bzip2_file.hpp"
 
 #include "common/error.hpp"
 
