@@ -11,7 +11,7 @@
 #include "capture/fragments.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 #include "common/process/counters.hpp"
 #include "common/stream/record.hpp"
 

@@ -9,7 +9,7 @@
 #include "capture/extension_headers.hpp"
 #include "capture/link_layers.hpp"
 #include "capture/packet_draft.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 #include "common/dns_shape.hpp"
 #include "common/tcp.hpp"
 

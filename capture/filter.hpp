@@ -3,7 +3,7 @@
 // run in user space on every frame, whatever it was read by. The capture stage's thread.
 #pragma once
 
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 
 #include <array>
 #include <memory>

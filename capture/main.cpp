@@ -2,7 +2,7 @@
 // orbweaver-capture: reads packets, dissects them, and deals them out to the observers.
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
-#include "capture/open_source.hpp"
+#include "capture/sources/open_source.hpp"
 #include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"

@@ -7,7 +7,7 @@
 
 #include "capture/flow_hash.hpp"
 #include "capture/octets.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 #include "common/dns_shape.hpp"
 #include "common/stream/packet_record.hpp"
 #include "common/tcp.hpp"

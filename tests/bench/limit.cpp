@@ -4,7 +4,7 @@
 // Prints a line of JSON for each: {"what": ..., "packets": N, "seconds": S}.
 #include "capture/dissector.hpp"
 #include "capture/flow_hash.hpp"
-#include "capture/open_source.hpp"
+#include "capture/sources/open_source.hpp"
 #include "capture/plain_packet.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_table.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Feeds any octets to the pcap and pcapng readers: they must end, every octet of every frame must be readable, and the
 // frames must not depend on the size of a batch.
-#include "capture/capture_reader.hpp"
+#include "capture/sources/capture_reader.hpp"
 #include "common/error.hpp"
 
 #include <cstdint>

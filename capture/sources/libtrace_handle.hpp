@@ -2,8 +2,8 @@
 // A started libtrace trace and the packets that it reads into. Owned by one source, in its thread.
 #pragma once
 
-#include "capture/libtrace_source.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/libtrace_source.hpp"
+#include "capture/sources/source.hpp"
 
 #include <array>
 #include <libtrace.h>

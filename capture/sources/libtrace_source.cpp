@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/libtrace_source.hpp"
+#include "capture/sources/libtrace_source.hpp"
 
-#include "capture/libtrace_frame.hpp"
-#include "capture/libtrace_handle.hpp"
+#include "capture/sources/libtrace_frame.hpp"
+#include "capture/sources/libtrace_handle.hpp"
 #include "common/error.hpp"
 #include "common/system/network_interface.hpp"
 

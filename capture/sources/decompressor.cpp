@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/decompressor.hpp"
+#include "capture/sources/decompressor.hpp"
 
 #include <algorithm>
 #include <bzlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/pipe_source.hpp"
+#include "capture/sources/pipe_source.hpp"
 
 #include <exception>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/pcapng_reader.hpp"
-#include "tests/unit/capture/read_support.hpp"
+#include "capture/sources/pcapng_reader.hpp"
+#include "tests/unit/capture/sources/read_support.hpp"
 
 #include <doctest/doctest.h>
 

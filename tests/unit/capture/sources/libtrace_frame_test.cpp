@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/libtrace_frame.hpp"
+#include "capture/sources/libtrace_frame.hpp"
 #include "tests/support/bytes.hpp"
 
 #include <doctest/doctest.h>

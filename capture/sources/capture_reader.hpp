@@ -3,8 +3,8 @@
 // file's name, the offset and the reason where a record cannot be. One thread.
 #pragma once
 
-#include "capture/input.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/input.hpp"
+#include "capture/sources/source.hpp"
 
 #include <cstring>
 #include <memory>

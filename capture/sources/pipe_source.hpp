@@ -3,7 +3,7 @@
 // its buffer fills. Owned by the capture stage's thread.
 #pragma once
 
-#include "capture/capture_reader.hpp"
+#include "capture/sources/capture_reader.hpp"
 
 #include <memory>
 

@@ -4,7 +4,7 @@
 // are passed over, known or not. One thread.
 #pragma once
 
-#include "capture/capture_reader.hpp"
+#include "capture/sources/capture_reader.hpp"
 
 #include <memory>
 #include <optional>

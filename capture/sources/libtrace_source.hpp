@@ -3,7 +3,7 @@
 // Owned by the capture stage's thread.
 #pragma once
 
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 
 #include <memory>
 #include <string>

@@ -3,7 +3,7 @@
 // record headers (a1b2cd34). One thread.
 #pragma once
 
-#include "capture/capture_reader.hpp"
+#include "capture/sources/capture_reader.hpp"
 
 #include <memory>
 

@@ -2,8 +2,8 @@
 // Reads a source to its end, copying what it gives, for the tests of readers.
 #pragma once
 
-#include "capture/capture_reader.hpp"
-#include "capture/source.hpp"
+#include "capture/sources/capture_reader.hpp"
+#include "capture/sources/source.hpp"
 #include "tests/support/capture_writer.hpp"
 
 #include <string>

@@ -2,7 +2,7 @@
 // Finds out what the user's SOURCE is, and opens the reader for it. At start-up, in the capture stage's thread.
 #pragma once
 
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 
 #include <cstdint>
 #include <memory>

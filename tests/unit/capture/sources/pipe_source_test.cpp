@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/pipe_source.hpp"
-#include "tests/unit/capture/read_support.hpp"
+#include "capture/sources/pipe_source.hpp"
+#include "tests/unit/capture/sources/read_support.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/libtrace_handle.hpp"
+#include "capture/sources/libtrace_handle.hpp"
 
 #include "common/error.hpp"
 

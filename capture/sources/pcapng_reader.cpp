@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/pcapng_reader.hpp"
+#include "capture/sources/pcapng_reader.hpp"
 
 #include <algorithm>
 #include <limits>

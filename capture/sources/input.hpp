@@ -3,7 +3,7 @@
 // pipe or a decompressor fills. Owned by one reader, in its thread.
 #pragma once
 
-#include "capture/decompressor.hpp"
+#include "capture/sources/decompressor.hpp"
 
 #include <csignal>
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/pcap_reader.hpp"
+#include "capture/sources/pcap_reader.hpp"
 
 #include "common/error.hpp"
 

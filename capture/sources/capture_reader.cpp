@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/capture_reader.hpp"
+#include "capture/sources/capture_reader.hpp"
 
-#include "capture/pcap_reader.hpp"
-#include "capture/pcapng_reader.hpp"
+#include "capture/sources/pcap_reader.hpp"
+#include "capture/sources/pcapng_reader.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>

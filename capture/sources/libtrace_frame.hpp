@@ -4,7 +4,7 @@
 // is read instead, as the packet's own type lays it out. Called on the capture stage's thread.
 #pragma once
 
-#include "capture/source.hpp"
+#include "capture/sources/source.hpp"
 
 #include <libtrace.h>
 

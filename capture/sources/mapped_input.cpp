@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/input.hpp"
+#include "capture/sources/input.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>

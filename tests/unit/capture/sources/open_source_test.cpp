@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/open_source.hpp"
+#include "capture/sources/open_source.hpp"
 #include "common/error.hpp"
-#include "tests/unit/capture/read_support.hpp"
+#include "tests/unit/capture/sources/read_support.hpp"
 
 #include <doctest/doctest.h>
 

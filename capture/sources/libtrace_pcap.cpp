@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/libtrace_handle.hpp"
-#include "capture/libtrace_source.hpp"
+#include "capture/sources/libtrace_handle.hpp"
+#include "capture/sources/libtrace_source.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>

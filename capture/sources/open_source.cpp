@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/open_source.hpp"
+#include "capture/sources/open_source.hpp"
 
-#include "capture/capture_reader.hpp"
-#include "capture/libtrace_source.hpp"
-#include "capture/pipe_source.hpp"
+#include "capture/sources/capture_reader.hpp"
+#include "capture/sources/libtrace_source.hpp"
+#include "capture/sources/pipe_source.hpp"
 #include "common/error.hpp"
 #include "common/system/network_interface.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/decompressor.hpp"
-#include "capture/input.hpp"
+#include "capture/sources/decompressor.hpp"
+#include "capture/sources/input.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>
