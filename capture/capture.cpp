@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/capture.hpp"
 
-#include "capture/plain_packet.hpp"
+#include "capture/dissect/plain_packet.hpp"
 #include "common/stream/wait.hpp"
 
 #include <algorithm>

@@ -5,10 +5,10 @@
 // Every frame read is accounted for, at the end exactly: read = non-IP + short + filtered + Σ (delivered + dropped).
 #pragma once
 
-#include "capture/dissector.hpp"
+#include "capture/dissect/dissector.hpp"
 #include "capture/filter.hpp"
-#include "capture/flow_hash.hpp"
-#include "capture/fragments.hpp"
+#include "capture/dissect/flow_hash.hpp"
+#include "capture/dissect/fragments.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
 #include "capture/sources/source.hpp"

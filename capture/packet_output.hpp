@@ -4,7 +4,7 @@
 // the next packet that fits. Owned by a Capture and used on its thread.
 #pragma once
 
-#include "capture/packet_draft.hpp"
+#include "capture/dissect/packet_draft.hpp"
 #include "common/stream/record_writer.hpp"
 #include "common/stream/wait.hpp"
 

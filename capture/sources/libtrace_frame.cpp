@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/libtrace_frame.hpp"
 
-#include "capture/octets.hpp"
+#include "capture/dissect/octets.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -2,10 +2,10 @@
 // What one core can do at best in a single process: the mapped reader's walk and the dissection, and the same with a
 // flow table that counts packets and octets and runs the tcp chain, prefetched, but never expires or writes a flow.
 // Prints a line of JSON for each: {"what": ..., "packets": N, "seconds": S}.
-#include "capture/dissector.hpp"
-#include "capture/flow_hash.hpp"
+#include "capture/dissect/dissector.hpp"
+#include "capture/dissect/flow_hash.hpp"
 #include "capture/sources/open_source.hpp"
-#include "capture/plain_packet.hpp"
+#include "capture/dissect/plain_packet.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_table.hpp"
 

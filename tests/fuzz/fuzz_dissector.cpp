@@ -2,10 +2,10 @@
 // Fuzzes the dissector and the fragment cache: whatever a frame holds, the record is sound, nothing outside of the
 // frame is read, and where the short way takes a frame its record is that of the long way. Input: link type, raw bytes
 // mask, then frames, each after two octets of length and one of seconds.
-#include "capture/dissector.hpp"
-#include "capture/flow_hash.hpp"
-#include "capture/fragments.hpp"
-#include "capture/plain_packet.hpp"
+#include "capture/dissect/dissector.hpp"
+#include "capture/dissect/flow_hash.hpp"
+#include "capture/dissect/fragments.hpp"
+#include "capture/dissect/plain_packet.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -2,7 +2,7 @@
 #include "capture/capture.hpp"
 #include "common/error.hpp"
 #include "common/stream/record_reader.hpp"
-#include "tests/unit/capture/dissect_support.hpp"
+#include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <doctest/doctest.h>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/unit/capture/dissect_support.hpp"
+#include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <doctest/doctest.h>
 

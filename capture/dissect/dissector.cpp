@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/dissector.hpp"
+#include "capture/dissect/dissector.hpp"
 
 namespace orbweaver::dissection {
 namespace {

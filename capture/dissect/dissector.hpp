@@ -6,9 +6,9 @@
 // for it. Where a later fragment needs the ports of its first one, the draft says so (fragment_part).
 #pragma once
 
-#include "capture/extension_headers.hpp"
-#include "capture/link_layers.hpp"
-#include "capture/packet_draft.hpp"
+#include "capture/dissect/extension_headers.hpp"
+#include "capture/dissect/link_layers.hpp"
+#include "capture/dissect/packet_draft.hpp"
 #include "capture/sources/source.hpp"
 #include "common/dns_shape.hpp"
 #include "common/tcp.hpp"

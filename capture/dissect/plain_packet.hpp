@@ -5,8 +5,8 @@
 // it gives is exactly what dissect() gives; what it does not take is dissect()'s. Used on the capture thread.
 #pragma once
 
-#include "capture/flow_hash.hpp"
-#include "capture/octets.hpp"
+#include "capture/dissect/flow_hash.hpp"
+#include "capture/dissect/octets.hpp"
 #include "capture/sources/source.hpp"
 #include "common/dns_shape.hpp"
 #include "common/stream/packet_record.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/link_layers.hpp"
+#include "capture/dissect/link_layers.hpp"
 
 namespace orbweaver {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/fragments.hpp"
-#include "tests/unit/capture/dissect_support.hpp"
+#include "capture/dissect/fragments.hpp"
+#include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/link_type.hpp"
+#include "capture/dissect/link_type.hpp"
 
 #include <pcap/pcap.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The short way against the long one, octet by octet.
-#include "tests/unit/capture/plain_record.hpp"
+#include "tests/unit/capture/dissect/plain_record.hpp"
 
 #include <doctest/doctest.h>
 #include <random>

@@ -7,7 +7,7 @@
 // taken at the start. Capture owns one and uses it on its thread, for fragments only.
 #pragma once
 
-#include "capture/packet_draft.hpp"
+#include "capture/dissect/packet_draft.hpp"
 
 #include <array>
 #include <cstddef>

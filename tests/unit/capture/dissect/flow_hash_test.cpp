@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/flow_hash.hpp"
+#include "capture/dissect/flow_hash.hpp"
 #include "capture/packet_clock.hpp"
-#include "tests/unit/capture/dissect_support.hpp"
+#include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <doctest/doctest.h>
 #include <limits>

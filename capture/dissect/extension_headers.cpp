@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/extension_headers.hpp"
+#include "capture/dissect/extension_headers.hpp"
 
-#include "capture/octets.hpp"
+#include "capture/dissect/octets.hpp"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "capture/fragments.hpp"
+#include "capture/dissect/fragments.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

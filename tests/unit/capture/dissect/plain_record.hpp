@@ -2,8 +2,8 @@
 // A frame's record as the short way makes it, and as the long way does, for those who compare.
 #pragma once
 
-#include "capture/plain_packet.hpp"
-#include "tests/unit/capture/dissect_support.hpp"
+#include "capture/dissect/plain_packet.hpp"
+#include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <vector>
 

@@ -3,7 +3,7 @@
 // hashes it and copies it into a ring. Lives on the capture thread; its raw octets lie in the frame.
 #pragma once
 
-#include "capture/octets.hpp"
+#include "capture/dissect/octets.hpp"
 #include "common/stream/packet_record.hpp"
 
 #include <algorithm>

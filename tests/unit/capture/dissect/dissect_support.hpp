@@ -2,7 +2,7 @@
 // What the tests of the dissector and of the fragment cache share: a frame from built bytes, and a look at the draft.
 #pragma once
 
-#include "capture/dissector.hpp"
+#include "capture/dissect/dissector.hpp"
 #include "tests/support/packet_builder.hpp"
 
 #include <algorithm>

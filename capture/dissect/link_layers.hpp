@@ -3,8 +3,8 @@
 // and LLC/SNAP; Linux cooked captures, null/loopback, PPP, and bare IP.
 #pragma once
 
-#include "capture/link_type.hpp"
-#include "capture/octets.hpp"
+#include "capture/dissect/link_type.hpp"
+#include "capture/dissect/octets.hpp"
 
 #include <cstdint>
 
