@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/stream/job_record.hpp"
-#include "merger/join.hpp"
+#include "merger/join/join.hpp"
 
 #include <cstddef>
 #include <cstdint>

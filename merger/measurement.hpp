@@ -11,7 +11,7 @@
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/job_table.hpp"
-#include "merger/join.hpp"
+#include "merger/join/join.hpp"
 #include "merger/json_members.hpp"
 #include "merger/merger.hpp"
 #include "merger/output.hpp"

@@ -8,7 +8,7 @@
 #include "merger/measurement.hpp"
 #include "observer/chain_set.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
-#include "tests/unit/merger/join_support.hpp"
+#include "tests/unit/merger/join/join_support.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -7,7 +7,7 @@
 #include "merger/conditions/library.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/common/scratch.hpp"
-#include "tests/unit/merger/join_support.hpp"
+#include "tests/unit/merger/join/join_support.hpp"
 
 #include <algorithm>
 #include <chrono>

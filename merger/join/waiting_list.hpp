@@ -3,7 +3,7 @@
 // one thread.
 #pragma once
 
-#include "merger/join_key.hpp"
+#include "merger/join/join_key.hpp"
 
 #include <cstdint>
 #include <limits>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/flow_window.hpp"
+#include "merger/join/flow_window.hpp"
 
 #include <algorithm>
 #include <new>

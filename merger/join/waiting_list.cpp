@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/waiting_list.hpp"
+#include "merger/join/waiting_list.hpp"
 
 namespace orbweaver {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/join.hpp"
+#include "merger/join/join.hpp"
 
-#include "tests/unit/merger/join_support.hpp"
+#include "tests/unit/merger/join/join_support.hpp"
 
 #include <chrono>
 #include <doctest/doctest.h>

@@ -9,9 +9,9 @@
 
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
-#include "merger/flow_window.hpp"
-#include "merger/loss_times.hpp"
-#include "merger/waiting_list.hpp"
+#include "merger/join/flow_window.hpp"
+#include "merger/join/loss_times.hpp"
+#include "merger/join/waiting_list.hpp"
 
 #include <cstddef>
 #include <cstdint>

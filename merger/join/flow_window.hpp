@@ -8,7 +8,7 @@
 // the one that leaves always is the first of its chains.
 #pragma once
 
-#include "merger/join_key.hpp"
+#include "merger/join/join_key.hpp"
 
 #include <cstddef>
 #include <cstdint>

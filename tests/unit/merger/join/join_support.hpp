@@ -5,7 +5,7 @@
 
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
-#include "merger/join.hpp"
+#include "merger/join/join.hpp"
 
 #include <arpa/inet.h>
 #include <cmath>

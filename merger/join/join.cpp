@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/join.hpp"
+#include "merger/join/join.hpp"
 
 #include <algorithm>
 
