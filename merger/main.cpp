@@ -9,7 +9,7 @@
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "merger/merger.hpp"
-#include "merger/output.hpp"
+#include "merger/sinks/output.hpp"
 
 #include <CLI/CLI.hpp>
 #include <cstdio>

@@ -14,7 +14,7 @@
 #include "merger/join/join.hpp"
 #include "merger/json_members.hpp"
 #include "merger/merger.hpp"
-#include "merger/output.hpp"
+#include "merger/sinks/output.hpp"
 #include "merger/results.hpp"
 #include "merger/stream_loop.hpp"
 

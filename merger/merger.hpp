@@ -5,8 +5,8 @@
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
-#include "merger/ndjson_writer.hpp"
-#include "merger/output.hpp"
+#include "merger/sinks/ndjson_writer.hpp"
+#include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
 
 #include <array>

@@ -8,7 +8,7 @@
 #include "merger/job_flow.hpp"
 #include "merger/job_table.hpp"
 #include "merger/json_members.hpp"
-#include "merger/ndjson_writer.hpp"
+#include "merger/sinks/ndjson_writer.hpp"
 
 #include <functional>
 #include <set>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/ndjson_writer.hpp"
+#include "merger/sinks/ndjson_writer.hpp"
 
 #include "common/stream/flow_record.hpp"
 #include "tests/unit/merger/flow_stream.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/output.hpp"
+#include "merger/sinks/output.hpp"
 
 #include "common/error.hpp"
 
