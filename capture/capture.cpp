@@ -95,7 +95,7 @@ CaptureResult Capture::finish(CaptureResult result) {
 template <std::uint8_t version>
 Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
   PlainPacket<version> packet;
-  if (!packet.read(frame, options_.raw_bytes)) [[unlikely]]
+  if (!packet.read(frame, options_.needs)) [[unlikely]]
     return Handled::not_plain;
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
@@ -130,7 +130,7 @@ void Capture::handle_batch(std::size_t count) noexcept {
 }
 
 Capture::Handled Capture::handle_any(const Frame& frame) noexcept {
-  const Outcome outcome = dissect(frame, options_.raw_bytes, draft_);
+  const Outcome outcome = dissect(frame, options_.needs, draft_);
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
   advance_clock(frame.time_ns);

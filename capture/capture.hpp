@@ -6,9 +6,9 @@
 #pragma once
 
 #include "capture/dissect/dissector.hpp"
-#include "capture/filter.hpp"
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/fragments.hpp"
+#include "capture/filter.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
 #include "capture/sources/source.hpp"
@@ -27,7 +27,7 @@
 namespace orbweaver {
 
 struct CaptureOptions {
-  std::uint32_t raw_bytes = RawBytes::all; ///< what the packet records carry
+  std::uint32_t needs = Need::all; ///< what the packet records carry
   /// Stop after so many packets that pass the filter.
   std::uint64_t count = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t seed = 0; ///< of the flow hash: random for each session

@@ -3,9 +3,9 @@
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
 #include "capture/sources/open_source.hpp"
-#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
@@ -28,7 +28,7 @@ struct Options {
   SourceOptions source;
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
-  std::optional<std::uint32_t> raw_bytes; ///< RawBytes; from the front command, which has asked what the chains need
+  std::optional<std::uint32_t> needs; ///< Need; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";
   std::uint64_t count = 0;
@@ -64,7 +64,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("chains", options.chains,
                  "The chains that will observe: only the octets that they need go along; none named: all octets")
       ->type_name("CHAIN");
-  app.add_option("--raw-bytes", options.raw_bytes)->transform(whole_number(0, UINT32_MAX))->group("");
+  app.add_option("--needs", options.needs)->transform(whole_number(0, UINT32_MAX))->group("");
   add_stage_options(app, options.stage);
 }
 
@@ -105,9 +105,9 @@ std::vector<Endpoint> choose_outputs(const Options& options) {
 }
 
 std::vector<RecordWriter> open_outputs(const Options& options, const std::vector<Endpoint>& outputs,
-                                       std::uint32_t raw_bytes) {
+                                       std::uint32_t needs) {
   StreamHeader stream = make_stream_header(StreamKind::packets);
-  stream.raw_bytes = raw_bytes;
+  stream.needs = needs;
   std::vector<RecordWriter> writers;
   writers.reserve(outputs.size());
   for (const auto& output : outputs)
@@ -133,10 +133,10 @@ void go_first() noexcept {
 int run(const Options& options) {
   end_on_sigterm();
   CaptureOptions capture_options;
-  if (options.raw_bytes)
-    capture_options.raw_bytes = *options.raw_bytes;
+  if (options.needs)
+    capture_options.needs = *options.needs;
   else if (!options.chains.empty())
-    capture_options.raw_bytes = raw_bytes_of(options.chains, describe_chains());
+    capture_options.needs = needs_of(options.chains, describe_chains());
   if (options.count > 0)
     capture_options.count = options.count;
   capture_options.seed = random_seed();
@@ -151,7 +151,7 @@ int run(const Options& options) {
     go_first();
 
   Stage stage(StageKind::capture, options.stage);
-  Capture capture(*source, open_outputs(options, outputs, capture_options.raw_bytes), capture_options, stage.stop());
+  Capture capture(*source, open_outputs(options, outputs, capture_options.needs), capture_options, stage.stop());
   const CaptureResult result =
       capture.run([&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
 

@@ -4,8 +4,8 @@
 // shared object (ORBWEAVER_EXPORT_CONDITIONS). Merger's thread.
 #pragma once
 
-#include "common/stream/job_record.hpp"
 #include "common/process/shared_object.hpp"
+#include "common/stream/job_record.hpp"
 
 #include <algorithm>
 #include <cstdint>

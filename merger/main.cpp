@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-merger: reads flow streams and writes every flow as a line of NDJSON, or joins them with the jobs of an
 // active measurement and writes every job as a line, with its conditions.
-#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
+#include "common/stream/endpoint.hpp"
 #include "config.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"

@@ -14,8 +14,8 @@
 #include "merger/join/join.hpp"
 #include "merger/json_members.hpp"
 #include "merger/merger.hpp"
-#include "merger/sinks/output.hpp"
 #include "merger/results.hpp"
+#include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
 
 #include <array>

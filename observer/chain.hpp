@@ -2,7 +2,7 @@
 // What a flow analysis chain is made of. A chain is a struct in chains/ with only static members:
 //
 //   name, summary   what users call it, and what it says of a flow in a few words
-//   raw_bytes       RawBytes that it reads from packets
+//   needs       what it reads of packets beyond the fields that all have (Need)
 //   State           what it remembers of one flow: trivially copyable; a new flow starts with State{}
 //   fields          its fields, made with field(); they print in this order
 //   hooks           any of the functions below; those that are not there cost nothing

@@ -4,8 +4,8 @@
 // them, by a pointer for each class of packets.
 #pragma once
 
-#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/stream/packet_record.hpp"
 #include "common/stream/stream_header.hpp"
 #include "observer/chain.hpp"
@@ -32,7 +32,7 @@ namespace orbweaver {
 struct ChainInfo {
   std::string_view name;
   std::string_view summary;
-  std::uint32_t raw_bytes;
+  std::uint32_t needs;
   std::span<const ChainField> fields;
 };
 
@@ -47,9 +47,9 @@ public:
 
   /// All chains that there are: those of the list, then the shared ones.
   [[nodiscard]] static std::vector<ChainInfo> library(SharedChains shared = {}) {
-    std::vector<ChainInfo> chains{{Chains::name, Chains::summary, Chains::raw_bytes, Chains::fields}...};
+    std::vector<ChainInfo> chains{{Chains::name, Chains::summary, Chains::needs, Chains::fields}...};
     for (const auto* chain : shared)
-      chains.push_back({chain->name, chain->summary, chain->raw_bytes, chain->fields});
+      chains.push_back({chain->name, chain->summary, chain->needs, chain->fields});
     return chains;
   }
 
@@ -60,8 +60,8 @@ public:
   /// Octets that the states of one flow take together, a multiple of 8.
   [[nodiscard]] std::uint32_t state_bytes() const noexcept { return state_bytes_; }
 
-  /// The raw bytes that the chosen chains need.
-  [[nodiscard]] std::uint32_t raw_bytes() const noexcept { return raw_bytes_; }
+  /// What the chosen chains need of packets (Need).
+  [[nodiscard]] std::uint32_t needs() const noexcept { return needs_; }
 
   /// The stream of flow records that these chains give: a FlowRecord, then the states. Throws UsageError where they
   /// have more fields than a stream can have.
@@ -156,7 +156,7 @@ private:
   std::uint32_t chosen_ = 0; ///< a bit a chain of the list
   bool has_more_ = false;    ///< others than the inline ones were chosen
   std::uint32_t state_bytes_ = 0;
-  std::uint32_t raw_bytes_ = 0;
+  std::uint32_t needs_ = 0;
   std::array<std::uint32_t, chain_count> offsets_{};
 
   struct SharedState {
@@ -209,7 +209,7 @@ BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(
       set.shared_.push_back({object, offset});
     }
     set.order_.push_back({*chain, offset});
-    set.raw_bytes_ |= chain->raw_bytes;
+    set.needs_ |= chain->needs;
   }
   set.has_more_ = (set.chosen_ >> inline_chains) != 0 || !set.shared_.empty();
   set.state_bytes_ = (set.state_bytes_ + 7) / 8 * 8;
@@ -219,7 +219,7 @@ BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(
 template <typename... Chains>
 StreamHeader BasicChainSet<ChainList<Chains...>>::describe() const {
   StreamHeader header = make_stream_header(StreamKind::flows);
-  header.raw_bytes = raw_bytes_;
+  header.needs = needs_;
   header.record_bytes = static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes_;
   const auto add = [&](std::string_view chain, const ChainField& field, std::uint32_t base) {
     if (header.field_count == max_fields)

@@ -35,7 +35,7 @@ std::vector<const SharedChain*> find_shared_chains() {
         spdlog::warn("left out: chain '{}' of {}: {}", chain.name, origin, why);
         continue;
       }
-      all.push_back({chain.name, chain.summary, chain.raw_bytes, chain.fields});
+      all.push_back({chain.name, chain.summary, chain.needs, chain.fields});
       found.push_back(&chain);
     }
   }

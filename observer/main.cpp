@@ -21,7 +21,7 @@ void describe(ChainSet::SharedChains shared) {
   for (const ChainInfo& chain : ChainSet::library(shared)) {
     text += text.size() > 1 ? ",\n" : "\n";
     text += R"({"name":")" + std::string(chain.name) + R"(","summary":")" + std::string(chain.summary) +
-            R"(","raw_bytes":)" + std::to_string(chain.raw_bytes) + R"(,"fields":[)";
+            R"(","needs":)" + std::to_string(chain.needs) + R"(,"fields":[)";
     for (const ChainField& field : chain.fields)
       text += (&field == chain.fields.data() ? "\"" : ",\"") + std::string(field.name) + "\"";
     text += "]}";
@@ -39,13 +39,13 @@ struct Options {
   bool describe = false;
 };
 
-/// RawBytes in words.
-std::string names_of(std::uint32_t raw_bytes) {
+/// Need in words.
+std::string names_of(std::uint32_t needs) {
   std::string names;
   for (const auto& [bit, name] :
-       {std::pair(RawBytes::tcp_options, "TCP options"), std::pair(RawBytes::icmp_quotation, "ICMP quotations"),
-        std::pair(RawBytes::dns_payload, "DNS payloads")})
-    if (raw_bytes & bit)
+       {std::pair(Need::tcp_options, "TCP options"), std::pair(Need::icmp_quotation, "ICMP quotations"),
+        std::pair(Need::dns_payload, "DNS payloads")})
+    if (needs & bit)
       names.append(names.empty() ? "" : ", ").append(name);
   return names;
 }
@@ -80,7 +80,7 @@ int run(Options& options) {
   if (!input)
     open_input();
   RecordReader& reader = *input;
-  if (const std::string missing = names_of(chains.raw_bytes() & ~reader.stream().raw_bytes); !missing.empty())
+  if (const std::string missing = names_of(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);

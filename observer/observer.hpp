@@ -2,9 +2,9 @@
 // The observer stage: reads its packet stream, meters flows, writes its flow stream. One thread.
 #pragma once
 
+#include "common/process/stage.hpp"
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
-#include "common/process/stage.hpp"
 #include "observer/flow_meter.hpp"
 
 #include <atomic>

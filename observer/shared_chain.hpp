@@ -26,7 +26,7 @@ struct SharedChain {
 
   std::string_view name;
   std::string_view summary;
-  std::uint32_t raw_bytes;
+  std::uint32_t needs;
   std::uint32_t state_bytes; ///< 0 for a state without members
   std::uint32_t state_alignment;
   std::span<const ChainField> fields;
@@ -56,7 +56,7 @@ SharedChain shared_chain() {
   return {
       .name = Chain::name,
       .summary = Chain::summary,
-      .raw_bytes = Chain::raw_bytes,
+      .needs = Chain::needs,
       .state_bytes = std::is_empty_v<State> ? 0 : std::uint32_t{sizeof(State)},
       .state_alignment = std::uint32_t{alignof(State)},
       .fields = Chain::fields,

@@ -8,8 +8,8 @@
 // takes the next job.
 #pragma once
 
-#include "common/stream/record_writer.hpp"
 #include "common/process/stage.hpp"
+#include "common/stream/record_writer.hpp"
 #include "spider/jobs/job_reader.hpp"
 #include "spider/local_addresses.hpp"
 #include "spider/plugin.hpp"

@@ -5,9 +5,9 @@
 #include "config.hpp"
 #include "tools/filter_command.hpp"
 #include "tools/run/measure_command.hpp"
-#include "tools/upload/metadata.hpp"
 #include "tools/run/observe_command.hpp"
 #include "tools/stats/stats_command.hpp"
+#include "tools/upload/metadata.hpp"
 #include "tools/upload/upload_command.hpp"
 #include "tools/usage.hpp"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/usage.hpp"
 
-#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
+#include "common/process/chain_list.hpp"
 
 #include <CLI/CLI.hpp>
 #include <string_view>

@@ -95,7 +95,7 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
     record.bits |= PacketBits::transport;
     const std::uint32_t quotation = left_after(datagram.transport_available(), header);
     if (is_icmp_error<version>(message[0]) && follow_quotation<version>(message + header, quotation, draft)) {
-      if (wanted & RawBytes::icmp_quotation)
+      if (wanted & Need::icmp_quotation)
         carry(draft, message + header, quotation);
       return;
     }

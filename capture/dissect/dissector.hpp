@@ -87,11 +87,11 @@ Outcome tcp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
     record.bits |= PacketBits::transport;
     header = std::max((segment[12] >> 4) * 4u, fixed_octets);
     const std::uint32_t available = datagram.transport_available();
-    if ((segment[13] & TCP_SYN) && (wanted & RawBytes::tcp_options)) {
+    if ((segment[13] & TCP_SYN) && (wanted & Need::tcp_options)) {
       draft.options = segment + fixed_octets;
       record.options_length = static_cast<std::uint8_t>(left_after(std::min(header, available), fixed_octets));
     }
-    if ((wanted & RawBytes::dns_payload) && available > header &&
+    if ((wanted & Need::dns_payload) && available > header &&
         may_be_dns_response(dns_over_tcp({segment + header, available - header}))) [[unlikely]]
       carry(draft, segment + header, available - header);
   }
@@ -117,7 +117,7 @@ Outcome udp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
     if (const std::uint32_t own_length = be16(message + 4); own_length >= header && own_length < length)
       length = own_length;
     const std::uint32_t available = std::min(captured, length);
-    if ((wanted & RawBytes::dns_payload) && available > header &&
+    if ((wanted & Need::dns_payload) && available > header &&
         may_be_dns_response({message + header, available - header}))
       carry(draft, message + header, available - header);
   }
@@ -196,7 +196,7 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
 
 } // namespace dissection
 
-/// Dissects one frame into `draft`, carrying the raw octets that `wanted` (RawBytes) names. Unless the outcome is
+/// Dissects one frame into `draft`, carrying the raw octets that `wanted` (Need) names. Unless the outcome is
 /// `packet`, the draft says nothing. The flow hash is left 0: it waits for the ports of a fragment.
 [[nodiscard]] inline Outcome dissect(const Frame& frame, std::uint32_t wanted, PacketDraft& draft) noexcept {
   draft.record = PacketRecord{};

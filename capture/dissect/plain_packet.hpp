@@ -31,7 +31,7 @@ public:
            be16(frame.data + 12) == (version == 4 ? 0x0800 : 0x86dd);
   }
 
-  /// Reads a frame that fits. False: it is not plain, and nothing of this may be used. `wanted`: RawBytes.
+  /// Reads a frame that fits. False: it is not plain, and nothing of this may be used. `wanted`: Need.
   [[nodiscard]] bool read(const Frame& frame, std::uint32_t wanted) noexcept {
     const std::uint8_t* const ip = frame.data + link_octets;
     time_ns_ = frame.time_ns;
@@ -104,11 +104,11 @@ private:
     const std::uint32_t header = std::max((segment[12] >> 4) * 4u, tcp_octets);
     const std::uint32_t length = ip_length_ - ip_octets;
     payload_length_ = left_after(length, header);
-    if (wanted == RawBytes::none) [[likely]]
+    if (wanted == Need::none) [[likely]]
       return true;
     const std::uint32_t available = std::min(captured, length);
-    return !((tcp_flags_ & TCP_SYN) && (wanted & RawBytes::tcp_options)) &&
-           !((wanted & RawBytes::dns_payload) && available > header &&
+    return !((tcp_flags_ & TCP_SYN) && (wanted & Need::tcp_options)) &&
+           !((wanted & Need::dns_payload) && available > header &&
              may_be_dns_response(dns_over_tcp({segment + header, available - header})));
   }
 
@@ -125,7 +125,7 @@ private:
       length = std::min(length, own_length);
     payload_length_ = left_after(length, header);
     const std::uint32_t available = std::min(captured, length);
-    return !((wanted & RawBytes::dns_payload) && available > header &&
+    return !((wanted & Need::dns_payload) && available > header &&
              may_be_dns_response({message + header, available - header}));
   }
 

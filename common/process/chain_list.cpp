@@ -40,7 +40,7 @@ std::vector<ChainDescription> describe_chains() {
       ChainDescription description;
       description.name = std::string(chain["name"].get_string().value());
       description.summary = std::string(chain["summary"].get_string().value());
-      description.raw_bytes = static_cast<std::uint32_t>(chain["raw_bytes"].get_uint64().value());
+      description.needs = static_cast<std::uint32_t>(chain["needs"].get_uint64().value());
       for (const simdjson::dom::element field : chain["fields"].get_array())
         description.fields.emplace_back(field.get_string().value());
       chains.push_back(std::move(description));
@@ -51,7 +51,7 @@ std::vector<ChainDescription> describe_chains() {
   return chains;
 }
 
-std::uint32_t raw_bytes_of(std::span<const std::string> names, std::span<const ChainDescription> chains) {
+std::uint32_t needs_of(std::span<const std::string> names, std::span<const ChainDescription> chains) {
   std::uint32_t raw = 0;
   for (const auto& name : names) {
     const auto chain = std::find_if(chains.begin(), chains.end(), [&](const auto& c) { return c.name == name; });
@@ -61,7 +61,7 @@ std::uint32_t raw_bytes_of(std::span<const std::string> names, std::span<const C
         candidates.push_back(c.name);
       throw UsageError(unknown_chain(name, candidates));
     }
-    raw |= chain->raw_bytes;
+    raw |= chain->needs;
   }
   return raw;
 }

@@ -13,14 +13,15 @@ struct ChainDescription {
   std::string name;
   std::string summary;
   std::vector<std::string> fields;
-  std::uint32_t raw_bytes = 0; ///< RawBytes that it needs
+  std::uint32_t needs = 0; ///< what it needs of packets (Need)
 };
 
 /// Asks `orbweaver-observer --describe-chains` (a JSON array, an object a chain). Throws Error.
 [[nodiscard]] std::vector<ChainDescription> describe_chains();
 
-/// The RawBytes that these chains need together. A name that is not there is a UsageError that says the nearest one.
-[[nodiscard]] std::uint32_t raw_bytes_of(std::span<const std::string> names, std::span<const ChainDescription> chains);
+/// What these chains need of packets together (Need). A name that is not there is a UsageError that says the nearest
+/// one.
+[[nodiscard]] std::uint32_t needs_of(std::span<const std::string> names, std::span<const ChainDescription> chains);
 
 /// The candidate nearest to `name` by edit distance, or an empty string where none is near.
 [[nodiscard]] std::string nearest_name(const std::string& name, std::span<const std::string> candidates);

@@ -3,9 +3,9 @@
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
+#include "common/process/whole_number.hpp"
 #include "common/stream/ring.hpp"
 #include "common/stream/wait.hpp"
-#include "common/process/whole_number.hpp"
 #include "config.hpp"
 
 #include <CLI/CLI.hpp>

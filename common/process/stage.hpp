@@ -3,8 +3,8 @@
 // and how errors become an exit status.
 #pragma once
 
-#include "common/stream/endpoint.hpp"
 #include "common/process/session.hpp"
+#include "common/stream/endpoint.hpp"
 
 #include <atomic>
 #include <cstdint>

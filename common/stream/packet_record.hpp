@@ -34,13 +34,13 @@ inline constexpr std::uint8_t icmp_error = 0x20;
 } // namespace PacketBits
 
 /// Kinds of raw bytes that chains can ask for; a packet stream's header holds the union of what was asked (bits).
-namespace RawBytes {
+namespace Need {
 inline constexpr std::uint32_t none = 0;
 inline constexpr std::uint32_t tcp_options = 1;    ///< the options of segments with SYN
 inline constexpr std::uint32_t icmp_quotation = 2; ///< what follows the first 8 octets of an ICMP error
 inline constexpr std::uint32_t dns_payload = 4;    ///< TCP and UDP payloads that may be a DNS response (dns_shape.hpp)
 inline constexpr std::uint32_t all = 7;
-} // namespace RawBytes
+} // namespace Need
 
 /// After the fixed part: the addresses (2 × 4 or 2 × 16 octets, network order, lower endpoint first), then
 /// `options_length` octets of TCP options, then `raw_length` octets of quotation or payload.

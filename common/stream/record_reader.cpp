@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/stream/record_reader.hpp"
 
-#include "common/stream/checksum.hpp"
 #include "common/error.hpp"
+#include "common/stream/checksum.hpp"
 
 #include <boost/interprocess/file_mapping.hpp>
 #include <cstring>

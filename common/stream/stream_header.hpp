@@ -58,7 +58,7 @@ struct StreamHeader {
   std::uint32_t version{};
   StreamKind kind{};
   std::uint64_t checksum{};     ///< files: header_checksum(); 0 in a ring
-  std::uint32_t raw_bytes{};    ///< packets: RawBytes that the records carry
+  std::uint32_t needs{};        ///< packets: what the records carry (Need)
   std::uint32_t record_bytes{}; ///< flows: octets of every flow record, header included
   std::uint32_t field_count{};
   std::uint32_t reserved[7]{};

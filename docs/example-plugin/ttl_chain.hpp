@@ -8,7 +8,7 @@
 struct TtlChain {
   static constexpr std::string_view name = "ttl";
   static constexpr std::string_view summary = "TTL of both directions, and how often it changed";
-  static constexpr std::uint32_t raw_bytes = orbweaver::RawBytes::none;
+  static constexpr std::uint32_t needs = orbweaver::Need::none;
 
   struct State {
     orbweaver::Nullable<std::uint8_t> last[2]; // [fwd, rev]

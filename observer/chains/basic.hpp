@@ -11,7 +11,7 @@ namespace orbweaver {
 struct BasicChain {
   static constexpr std::string_view name = "basic";
   static constexpr std::string_view summary = "addresses, ports, packets and octets by direction";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     std::uint64_t packets[2]{}; // [fwd, rev]

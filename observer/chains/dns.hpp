@@ -11,7 +11,7 @@ namespace orbweaver {
 struct DnsChain {
   static constexpr std::string_view name = "dns";
   static constexpr std::string_view summary = "a valid DNS response came back";
-  static constexpr std::uint32_t raw_bytes = RawBytes::dns_payload;
+  static constexpr std::uint32_t needs = Need::dns_payload;
 
   struct State {
     bool response_valid = false;

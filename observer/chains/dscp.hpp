@@ -12,7 +12,7 @@ namespace orbweaver {
 struct DscpChain {
   static constexpr std::string_view name = "dscp";
   static constexpr std::string_view summary = "code points of the first SYN and the first data";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     Nullable<std::uint8_t> syn[2]; // [fwd, rev]

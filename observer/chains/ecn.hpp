@@ -12,7 +12,7 @@ namespace orbweaver {
 struct EcnChain {
   static constexpr std::string_view name = "ecn";
   static constexpr std::string_view summary = "ECT(0), ECT(1) and CE marks seen on SYN and on the rest";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   /// The two ECN bits of the traffic class.
   enum Mark : std::uint8_t { not_ect = 0, ect1 = 1, ect0 = 2, ce = 3 };

@@ -12,7 +12,7 @@ namespace orbweaver {
 struct EvilChain {
   static constexpr std::string_view name = "evil";
   static constexpr std::string_view summary = "the evil bit of the first SYN and the first data";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     Nullable<bool> syn[2]; // [fwd, rev]

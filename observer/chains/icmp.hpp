@@ -11,7 +11,7 @@ namespace orbweaver {
 struct IcmpChain {
   static constexpr std::string_view name = "icmp";
   static constexpr std::string_view summary = "destination unreachable came back";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     bool unreachable = false;

@@ -12,7 +12,7 @@ namespace orbweaver {
 struct MssChain {
   static constexpr std::string_view name = "mss";
   static constexpr std::string_view summary = "length and value of the MSS option";
-  static constexpr std::uint32_t raw_bytes = RawBytes::tcp_options;
+  static constexpr std::uint32_t needs = Need::tcp_options;
 
   struct State {
     Nullable<std::uint32_t> value[2]; // [fwd, rev]

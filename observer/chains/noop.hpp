@@ -11,7 +11,7 @@ namespace orbweaver {
 struct NoopChain {
   static constexpr std::string_view name = "noop";
   static constexpr std::string_view summary = "nothing: the skeleton for new chains";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   /// What the chain remembers of a flow. Every flow in the table pays for its size.
   struct State {};

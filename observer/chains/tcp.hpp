@@ -12,7 +12,7 @@ namespace orbweaver {
 struct TcpChain {
   static constexpr std::string_view name = "tcp";
   static constexpr std::string_view summary = "SYN flags, FIN, RST, completed handshake";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     Nullable<std::uint8_t> syn_flags[2]; // of the first SYN, [fwd, rev]

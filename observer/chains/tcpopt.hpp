@@ -12,7 +12,7 @@ namespace orbweaver {
 struct TcpoptChain {
   static constexpr std::string_view name = "tcpopt";
   static constexpr std::string_view summary = "timestamps, window scale, SACK permitted on the reverse SYN";
-  static constexpr std::uint32_t raw_bytes = RawBytes::tcp_options;
+  static constexpr std::uint32_t needs = Need::tcp_options;
 
   struct State {
     Nullable<bool> timestamps;

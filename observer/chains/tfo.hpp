@@ -13,7 +13,7 @@ namespace orbweaver {
 struct TfoChain {
   static constexpr std::string_view name = "tfo";
   static constexpr std::string_view summary = "Fast Open options, cookies, and data on the SYN";
-  static constexpr std::uint32_t raw_bytes = RawBytes::tcp_options;
+  static constexpr std::uint32_t needs = Need::tcp_options;
 
   struct State {
     std::uint32_t sequence = 0;     // of the SYN

@@ -11,7 +11,7 @@ namespace orbweaver {
 struct UdpChain {
   static constexpr std::string_view name = "udp";
   static constexpr std::string_view summary = "checksum zero on the last datagram";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
 
   struct State {
     Nullable<bool> zero_checksum[2]; // [fwd, rev]

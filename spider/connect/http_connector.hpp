@@ -3,8 +3,8 @@
 #pragma once
 
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
 #include "spider/connect/http_transfer.hpp"
+#include "spider/event_loop.hpp"
 
 #include <memory>
 

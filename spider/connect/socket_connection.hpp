@@ -6,8 +6,8 @@
 #include "common/stream/wait.hpp"
 #include "spider/clock.hpp"
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
 #include "spider/connect/socket.hpp"
+#include "spider/event_loop.hpp"
 
 #include <cstdint>
 #include <utility>

@@ -3,8 +3,8 @@
 // plugins. Makes no connections.
 #include "common/address.hpp"
 #include "spider/connect/octet_text.hpp"
-#include "spider/plugins/library.hpp"
 #include "spider/connect/resolver.hpp"
+#include "spider/plugins/library.hpp"
 
 #include <simdjson.h>
 

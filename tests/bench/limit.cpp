@@ -4,8 +4,8 @@
 // Prints a line of JSON for each: {"what": ..., "packets": N, "seconds": S}.
 #include "capture/dissect/dissector.hpp"
 #include "capture/dissect/flow_hash.hpp"
-#include "capture/sources/open_source.hpp"
 #include "capture/dissect/plain_packet.hpp"
+#include "capture/sources/open_source.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_table.hpp"
 
@@ -28,7 +28,7 @@ struct alignas(64) Packet {
 template <std::uint8_t version>
 bool dissect_plain(const Frame& frame, Packet& packet) {
   PlainPacket<version> plain;
-  if (!plain.fits(frame) || !plain.read(frame, RawBytes::none))
+  if (!plain.fits(frame) || !plain.read(frame, Need::none))
     return false;
   plain.write(plain.hash(1), reinterpret_cast<std::byte*>(&packet));
   return true;
@@ -36,7 +36,7 @@ bool dissect_plain(const Frame& frame, Packet& packet) {
 
 bool dissect_any(const Frame& frame, Packet& packet) {
   PacketDraft draft;
-  if (dissect(frame, RawBytes::none, draft) != Outcome::packet)
+  if (dissect(frame, Need::none, draft) != Outcome::packet)
     return false;
   draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
   packet.record = draft.record;

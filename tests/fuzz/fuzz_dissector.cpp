@@ -112,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size < 2)
     return 0;
   const auto link = static_cast<LinkType>(data[0] % link_types);
-  const std::uint32_t wanted = data[1] & RawBytes::all;
+  const std::uint32_t wanted = data[1] & Need::all;
   Run run;
   std::uint64_t second = 0;
   for (std::size_t at = 2; size - at >= 3;) {

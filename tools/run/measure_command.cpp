@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/measure_command.hpp"
 
-#include "common/process/chain_list.hpp"
-#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
+#include "common/process/chain_list.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
 #include "tools/run/option_groups.hpp"
@@ -99,14 +99,14 @@ std::string late_flows_warning(const MeasureOptions& options) {
       idle_s + complete_s, idle_s, complete_s, missed_after_s(options));
 }
 
-RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice, std::uint32_t raw_bytes) {
+RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice, std::uint32_t needs) {
   const auto& plugin = choice.plugin;
   RunPlan plan = empty_plan(options);
   plan.leader = StageKind::spider;
   plan.settle = std::chrono::milliseconds(std::lround(settle_s(options, plugin) * 1000));
   plan.patience += std::chrono::seconds(std::lround(std::ceil(options.timeout_s)));
   if (!plugin.chains.empty())
-    add_watchers(plan, options, options.interface, plugin.chains, raw_bytes);
+    add_watchers(plan, options, options.interface, plugin.chains, needs);
 
   plan.rings.push_back({"jobs", 0, options.job_ring_mib});
   auto merger_arguments = options.merger_arguments;
@@ -153,8 +153,8 @@ int measure(const MeasureOptions& given) {
   description.plugin = plugin.name;
   description.connect = choice.arguments.connect;
   description.jobs = options.input;
-  const std::uint32_t raw_bytes = watches ? raw_bytes_of(plugin.chains, describe_chains()) : 0;
-  return run(measure_plan(options, choice, raw_bytes), options, description);
+  const std::uint32_t needs = watches ? needs_of(plugin.chains, describe_chains()) : 0;
+  return run(measure_plan(options, choice, needs), options, description);
 }
 
 } // namespace orbweaver

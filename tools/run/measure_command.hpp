@@ -12,7 +12,7 @@ namespace orbweaver {
 /// The processes of a measurement: capture on the interface, observers with the plugin's chains, the merger and the
 /// spider, which starts last. Without chains spider and merger alone.
 [[nodiscard]] RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice& choice,
-                                   std::uint32_t raw_bytes);
+                                   std::uint32_t needs);
 
 /// The same, with an idle timeout that no connection outlives: where it is short by default, longer. Throws UsageError
 /// where the user made it shorter.

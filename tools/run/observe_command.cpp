@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/observe_command.hpp"
 
-#include "common/process/chain_list.hpp"
-#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
+#include "common/process/chain_list.hpp"
 #include "common/process/stage.hpp"
+#include "common/stream/endpoint.hpp"
 #include "tools/run/option_groups.hpp"
 #include "tools/run/run.hpp"
 
@@ -48,7 +48,7 @@ int observe(const ObserveOptions& options) {
     return list_chains();
   check(options);
   RunPlan plan = empty_plan(options);
-  add_watchers(plan, options, options.source, options.chains, raw_bytes_of(options.chains, describe_chains()));
+  add_watchers(plan, options, options.source, options.chains, needs_of(options.chains, describe_chains()));
   add_merger(plan, options, options.digest ? std::vector<std::string>{"--digest"} : std::vector<std::string>{});
   return run(plan, options, {options.source, options.chains, options.observers, options.digest, {}, {}, {}});
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/option_groups.hpp"
 
-#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
 #include "common/process/whole_number.hpp"
+#include "common/stream/endpoint.hpp"
 #include "tools/run/cpu_list.hpp"
 
 namespace orbweaver {

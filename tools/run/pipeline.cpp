@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/pipeline.hpp"
 
-#include "common/stream/endpoint.hpp"
 #include "common/process/stage.hpp"
+#include "common/stream/endpoint.hpp"
 #include "common/stream/wait.hpp"
 #include "tools/run/cpu_list.hpp"
 

@@ -3,8 +3,8 @@
 // the first stage starts; whatever happens, its segments go with it.
 #pragma once
 
-#include "common/stream/ring.hpp"
 #include "common/process/session.hpp"
+#include "common/stream/ring.hpp"
 #include "tools/run/process.hpp"
 #include "tools/run/run_plan.hpp"
 #include "tools/stats/snapshot.hpp"

@@ -36,7 +36,8 @@ void write_summary(File& file, const std::string& path, const std::string& text)
     throw Error("cannot write the summary to " + path + ": " + errno_text());
 }
 
-/// A merger that was killed could not remove the file that it wrote before it has its name (see merger/sinks/output.hpp).
+/// A merger that was killed could not remove the file that it wrote before it has its name (see
+/// merger/sinks/output.hpp).
 void remove_unfinished(const StageProcess& merger, const std::string& output) {
   if (merger.process.end_signal() == 0 || output.empty())
     return;

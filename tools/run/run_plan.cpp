@@ -22,11 +22,10 @@ RunPlan empty_plan(const RunOptions& options) {
 }
 
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
-                  const std::vector<std::string>& chains, std::uint32_t raw_bytes) {
+                  const std::vector<std::string>& chains, std::uint32_t needs) {
   StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
   capture.streams.inherit_stdin = source == "-";
-  capture.arguments =
-      joined({"--input=" + source, "--raw-bytes=" + std::to_string(raw_bytes)}, options.capture_arguments);
+  capture.arguments = joined({"--input=" + source, "--needs=" + std::to_string(needs)}, options.capture_arguments);
   for (unsigned i = 0; i < options.observers; ++i) {
     plan.rings.push_back({"packets", i, options.packet_ring_mib});
     capture.writes.push_back({"--out", "packets", i});

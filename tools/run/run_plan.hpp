@@ -58,9 +58,9 @@ struct RunPlan {
 /// A plan without stages, with what the options say of the machine.
 [[nodiscard]] RunPlan empty_plan(const RunOptions& options);
 
-/// Adds capture on that source and the observers with those chains, which need `raw_bytes` (RawBytes), and their rings.
+/// Adds capture on that source and the observers with those chains, which need `needs` (Need), and their rings.
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
-                  const std::vector<std::string>& chains, std::uint32_t raw_bytes);
+                  const std::vector<std::string>& chains, std::uint32_t needs);
 
 /// Adds the merger, which reads all rings that nobody reads yet: flows, then jobs.
 void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments);

@@ -2,8 +2,8 @@
 #include "tools/run/supervisor.hpp"
 
 #include "common/process/stage.hpp"
-#include "common/system/system_state.hpp"
 #include "common/stream/wait.hpp"
+#include "common/system/system_state.hpp"
 
 #include <algorithm>
 #include <numeric>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/process/counters.hpp"
-#include "common/stream/ring.hpp"
 #include "common/process/session.hpp"
+#include "common/stream/ring.hpp"
 
 #include <cstdint>
 #include <span>

@@ -2,10 +2,10 @@
 #include "tools/stats/stats_command.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/ring.hpp"
 #include "common/process/session.hpp"
-#include "common/stream/shared_memory.hpp"
 #include "common/process/stage.hpp"
+#include "common/stream/ring.hpp"
+#include "common/stream/shared_memory.hpp"
 #include "tools/run/signals.hpp"
 #include "tools/stats/stats_formats.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/json_writer.hpp"
-#include "tools/stats/stats_formats.hpp"
 #include "tools/run/summary.hpp"
+#include "tools/stats/stats_formats.hpp"
 
 namespace orbweaver {
 

@@ -3,8 +3,8 @@
 
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
-#include "tools/upload/bzip2_file.hpp"
 #include "tools/json_writer.hpp"
+#include "tools/upload/bzip2_file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

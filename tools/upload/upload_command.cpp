@@ -4,10 +4,10 @@
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
+#include "tools/run/option_groups.hpp"
 #include "tools/upload/bzip2_file.hpp"
 #include "tools/upload/metadata.hpp"
 #include "tools/upload/observatory.hpp"
-#include "tools/run/option_groups.hpp"
 
 #include <chrono>
 #include <filesystem>

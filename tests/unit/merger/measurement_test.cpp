@@ -5,8 +5,8 @@
 #include "common/stream/record_writer.hpp"
 #include "common/tcp.hpp"
 #include "merger/conditions/library.hpp"
-#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/common/scratch.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/merger/join/join_support.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/merger.hpp"
 
-#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/common/scratch.hpp"
+#include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/merger/flow_stream.hpp"
 
 #include <chrono>

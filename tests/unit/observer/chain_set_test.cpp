@@ -142,7 +142,7 @@ TEST_CASE("the description of a stream is valid, complete, and without two field
     const ChainSet set = ChainSet::choose(chains);
     const StreamHeader header = set.describe();
     CHECK(check_stream_header(header, StreamKind::flows).empty());
-    CHECK(header.raw_bytes == set.raw_bytes());
+    CHECK(header.needs == set.needs());
     CHECK(header.record_bytes == sizeof(FlowRecord) + set.state_bytes());
     CHECK(set.state_bytes() % 8 == 0);
     std::vector<bool> taken(header.record_bytes);
@@ -177,10 +177,10 @@ TEST_CASE("a chain named twice counts once") {
   CHECK(twice.describe().field_count == once.describe().field_count);
 }
 
-TEST_CASE("chains ask for the raw bytes that they need, together") {
-  CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).raw_bytes() == RawBytes::none);
-  CHECK(ChainSet::choose(Names{"mss"}).raw_bytes() == RawBytes::tcp_options);
-  CHECK(ChainSet::choose(Names{"tfo", "dns"}).raw_bytes() == (RawBytes::tcp_options | RawBytes::dns_payload));
+TEST_CASE("chains say what they need of packets, together") {
+  CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).needs() == Need::none);
+  CHECK(ChainSet::choose(Names{"mss"}).needs() == Need::tcp_options);
+  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::dns_payload));
 }
 
 TEST_CASE("an unknown chain is a usage error that names the nearest, or all of them") {

@@ -9,7 +9,7 @@ namespace orbweaver::test {
 struct ScriptedChain {
   static constexpr std::string_view name = "scripted";
   static constexpr std::string_view summary = "does what the packet's length says";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
   static constexpr std::uint32_t veto_length = 1, complete_length = 2; ///< ip_length
 
   struct State {};

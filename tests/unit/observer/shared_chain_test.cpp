@@ -22,7 +22,7 @@ SharedChain renamed(std::string_view name) {
 struct PickyChain {
   static constexpr std::string_view name = "picky";
   static constexpr std::string_view summary = "vetoes";
-  static constexpr std::uint32_t raw_bytes = RawBytes::none;
+  static constexpr std::uint32_t needs = Need::none;
   struct State {};
   inline static const auto fields = std::array<ChainField, 0>{};
   static bool new_flow(State&, PacketView packet) noexcept { return packet->key.ports[0] != 1; }

@@ -2,8 +2,8 @@
 // The event loop: readiness, timers, and callbacks that change what they stand on.
 #include "common/error.hpp"
 #include "common/stream/wait.hpp"
-#include "spider/event_loop.hpp"
 #include "spider/connect/socket.hpp"
+#include "spider/event_loop.hpp"
 
 #include <algorithm>
 #include <array>

@@ -32,7 +32,7 @@ struct Dissected {
   Outcome outcome;
   PacketDraft draft{};
 
-  explicit Dissected(const craft::Bytes& bytes, const FrameOptions& options = {}, std::uint32_t raw = RawBytes::all) {
+  explicit Dissected(const craft::Bytes& bytes, const FrameOptions& options = {}, std::uint32_t raw = Need::all) {
     Frame frame = frame_of(bytes, options);
     octets = std::shared_ptr<std::uint8_t[]>(new std::uint8_t[frame.captured_length]);
     std::copy_n(bytes.data(), frame.captured_length, octets.get());

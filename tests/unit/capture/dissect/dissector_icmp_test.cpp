@@ -56,7 +56,7 @@ TEST_CASE("an ICMP error has the key of the packets it is about") {
 }
 
 TEST_CASE("the quotation travels only where it is asked for") {
-  CHECK(Dissected(from_router / icmp(3, 1).quote(quoted4), {}, RawBytes::dns_payload)->raw_length == 0);
+  CHECK(Dissected(from_router / icmp(3, 1).quote(quoted4), {}, Need::dns_payload)->raw_length == 0);
 }
 
 TEST_CASE("a quotation cut before the ports gives a key without ports") {

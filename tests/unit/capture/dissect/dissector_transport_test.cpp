@@ -40,7 +40,7 @@ TEST_CASE("a TCP header cut after the ports still gives the key, and nothing els
 TEST_CASE("TCP options travel on segments with SYN, where they are asked for") {
   const auto syn = ip4 / tcp(1, 2).syn().mss(1460).nop().nop().sack_permitted();
   CHECK(Dissected(syn).options() == craft::Bytes{2, 4, 0x05, 0xb4, 1, 1, 4, 2});
-  CHECK(Dissected(syn, {}, RawBytes::all & ~RawBytes::tcp_options)->options_length == 0);
+  CHECK(Dissected(syn, {}, Need::all & ~Need::tcp_options)->options_length == 0);
   CHECK(Dissected(ip4 / tcp(1, 2).ack(1).timestamps(1, 2))->options_length == 0);
   CHECK(Dissected(ip4 / tcp(1, 2).syn().data_offset(4))->options_length == 0);
 }
@@ -98,7 +98,7 @@ TEST_CASE("a DNS response travels whole, a query and anything else stays behind"
   const craft::Bytes response = craft::dns_response(7, "example.org", answer);
   CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response)).raw() == response);
   CHECK(Dissected(ip6 / udp(9999, 999) / craft::payload(response)).raw() == response);
-  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response), {}, RawBytes::tcp_options)->raw_length == 0);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response), {}, Need::tcp_options)->raw_length == 0);
   CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(craft::dns_query(7, "example.org")))->raw_length == 0);
   CHECK(Dissected(ip4 / udp(53, 999) / craft::zeros(100))->raw_length == 0);
 }

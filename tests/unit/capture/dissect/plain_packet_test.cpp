@@ -15,7 +15,7 @@ const auto ip4 = ethernet() / ipv4("10.0.0.1", "10.0.0.2");
 const auto ip6 = ethernet() / ipv6("fd00::1", "fd00::2");
 
 /// Whether the short way takes a frame; where it does, its record must be that of the long way.
-bool is_plain(const craft::Bytes& bytes, std::uint32_t wanted = RawBytes::none, const FrameOptions& options = {}) {
+bool is_plain(const craft::Bytes& bytes, std::uint32_t wanted = Need::none, const FrameOptions& options = {}) {
   const Frame frame = frame_of(bytes, options);
   const auto plain = plain_record(frame, wanted);
   if (!plain.empty())
@@ -29,7 +29,7 @@ TEST_CASE("usual segments and datagrams go the short way, in both directions") {
   for (const auto& [from, to] : {std::pair{80, 1234}, {1234, 80}, {7, 7}}) {
     CHECK(is_plain(ip4 / tcp(from, to).ack(1).psh() / craft::zeros(10)));
     CHECK(is_plain(ip6 / tcp(from, to).ack(1).timestamps(1, 2)));
-    CHECK(is_plain(ip4 / udp(from, to) / craft::zeros(10), RawBytes::all));
+    CHECK(is_plain(ip4 / udp(from, to) / craft::zeros(10), Need::all));
     CHECK(is_plain(ip6 / udp(from, to)));
     CHECK(is_plain(ethernet() / ipv4("10.0.0.2", "10.0.0.1") / udp(from, to)));
     CHECK(is_plain(ethernet() / ipv6("fd01::1", "fd00::2") / tcp(from, to)));
@@ -41,18 +41,18 @@ TEST_CASE("usual segments and datagrams go the short way, in both directions") {
 TEST_CASE("what has raw octets to carry goes the long way") {
   const craft::Bytes syn = ip4 / tcp(1, 2).syn().mss(1460);
   CHECK(is_plain(syn));
-  CHECK_FALSE(is_plain(syn, RawBytes::tcp_options));
+  CHECK_FALSE(is_plain(syn, Need::tcp_options));
   craft::Bytes response = ip4 / udp(53, 1) / craft::zeros(12);
-  CHECK(is_plain(response, RawBytes::dns_payload));
+  CHECK(is_plain(response, Need::dns_payload));
   response[14 + 20 + 8 + 2] = 0x80;
   CHECK(is_plain(response));
-  CHECK_FALSE(is_plain(response, RawBytes::dns_payload));
+  CHECK_FALSE(is_plain(response, Need::dns_payload));
 }
 
 TEST_CASE("fragments, IP options and headers that were not captured go the long way") {
   const craft::Bytes segment = ip4 / tcp(1, 2).ack(1);
-  CHECK_FALSE(is_plain(segment, RawBytes::none, {.snap_length = 14 + 20 + 19}));
-  CHECK_FALSE(is_plain(segment, RawBytes::none, {.link = LinkType::raw_ip}));
+  CHECK_FALSE(is_plain(segment, Need::none, {.snap_length = 14 + 20 + 19}));
+  CHECK_FALSE(is_plain(segment, Need::none, {.link = LinkType::raw_ip}));
   craft::Bytes fragment = segment, options = segment, unknown_length = segment;
   fragment[14 + 7] = 1;
   options[14] = 0x46;
@@ -73,7 +73,7 @@ TEST_CASE("whichever octets of a frame are altered, both ways give the same reco
     for (unsigned altered = random() % 4; altered != 0; --altered)
       bytes[12 + random() % (bytes.size() - 12)] = static_cast<std::uint8_t>(random() % 3 ? random() : 0);
     const Frame frame = frame_of(bytes, {.snap_length = random() % 3 ? bytes.size() : 14 + random() % 90});
-    const std::uint32_t wanted = random() & RawBytes::all;
+    const std::uint32_t wanted = random() & Need::all;
     if (const auto record = plain_record(frame, wanted); !record.empty()) {
       ++plain;
       same = same && record == drafted_record(frame, wanted);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Recorded streams: what a writer puts in a file, and what a reader makes of a file that is not whole.
-#include "common/stream/endpoint.hpp"
 #include "common/error.hpp"
+#include "common/stream/endpoint.hpp"
+#include "tests/unit/common/scratch.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/common/stream/ring_support.hpp"
-#include "tests/unit/common/scratch.hpp"
 
 #include <csignal>
 #include <doctest/doctest.h>

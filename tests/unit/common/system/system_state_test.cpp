@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Changes of the system, made in a network namespace of this program's own, and put back whoever is killed when.
 #include "common/error.hpp"
-#include "common/system/net_namespace.hpp"
 #include "common/process/session.hpp"
+#include "common/system/net_namespace.hpp"
 #include "common/system/system_state.hpp"
-#include "tests/unit/common/stream/ring_support.hpp"
 #include "tests/unit/common/scratch.hpp"
+#include "tests/unit/common/stream/ring_support.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
 #include "spider/connect/socket.hpp"
+#include "spider/event_loop.hpp"
 
 #include <arpa/inet.h>
 #include <atomic>

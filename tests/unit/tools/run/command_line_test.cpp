@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/process/chain_list.hpp"
 #include "common/error.hpp"
+#include "common/process/chain_list.hpp"
 #include "tools/run/cpu_list.hpp"
 #include "tools/run/observe_options.hpp"
 #include "tools/stats/stats_command.hpp"

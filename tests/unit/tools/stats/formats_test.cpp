@@ -2,8 +2,8 @@
 #include "tests/unit/tools/stats/snapshot_maker.hpp"
 #include "tools/json_writer.hpp"
 #include "tools/run/progress.hpp"
-#include "tools/stats/stats_formats.hpp"
 #include "tools/run/summary.hpp"
+#include "tools/stats/stats_formats.hpp"
 
 #include <algorithm>
 #include <doctest/doctest.h>
