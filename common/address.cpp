@@ -7,8 +7,8 @@
 
 namespace orbweaver {
 
-FlowAddress parse_address(std::string_view text) noexcept {
-  FlowAddress address{};
+Address parse_address(std::string_view text) noexcept {
+  Address address{};
   std::array<char, INET6_ADDRSTRLEN> terminated{};
   if (text.size() >= terminated.size() || text.find('\0') != text.npos)
     return address;
@@ -20,7 +20,7 @@ FlowAddress parse_address(std::string_view text) noexcept {
   return address;
 }
 
-std::string address_text(const FlowAddress& address) {
+std::string address_text(const Address& address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, text.data(), text.size());
   return text.data();

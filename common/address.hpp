@@ -10,9 +10,9 @@
 namespace orbweaver {
 
 /// An address as text, IPv4 dotted or IPv6 (RFC 4291, 2.2), nothing around it; version 0 where it is none.
-[[nodiscard]] FlowAddress parse_address(std::string_view text) noexcept;
+[[nodiscard]] Address parse_address(std::string_view text) noexcept;
 
 /// The other way round, IPv6 by RFC 5952. `address` is IPv4 or IPv6.
-[[nodiscard]] std::string address_text(const FlowAddress& address);
+[[nodiscard]] std::string address_text(const Address& address);
 
 } // namespace orbweaver

@@ -35,7 +35,7 @@ std::string quoted(std::string_view text) {
   return string;
 }
 
-std::string quoted_address(const FlowAddress& address) {
+std::string quoted_address(const Address& address) {
   return address.version == 0 ? "null" : quoted(address_text(address));
 }
 

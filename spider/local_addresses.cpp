@@ -15,16 +15,16 @@ namespace orbweaver {
 
 namespace {
 
-bool same(const FlowAddress& a, const FlowAddress& b) noexcept {
+bool same(const Address& a, const Address& b) noexcept {
   return a.version == b.version && std::memcmp(a.octets, b.octets, a.version == 4 ? 4 : 16) == 0;
 }
 
-bool on_link(const FlowAddress& address) noexcept {
+bool on_link(const Address& address) noexcept {
   return address.version == 6 && address.octets[0] == 0xFE && (address.octets[1] & 0xC0) == 0x80; // RFC 4291, 2.4
 }
 
-FlowAddress address_of(const sockaddr& socket_address) noexcept {
-  FlowAddress address{};
+Address address_of(const sockaddr& socket_address) noexcept {
+  Address address{};
   if (socket_address.sa_family == AF_INET) {
     std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in&>(socket_address).sin_addr, 4);
     address.version = 4;
@@ -48,8 +48,8 @@ LocalAddresses LocalAddresses::of(const std::string& interface) {
   for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
     if (!entry->ifa_addr || entry->ifa_name != interface)
       continue;
-    const FlowAddress address = address_of(*entry->ifa_addr);
-    FlowAddress& place = address.version == 4 ? local.ip4 : on_link(address) ? local.ip6_link : local.ip6;
+    const Address address = address_of(*entry->ifa_addr);
+    Address& place = address.version == 4 ? local.ip4 : on_link(address) ? local.ip6_link : local.ip6;
     if (address.version != 0 && place.version == 0)
       place = address;
   }
@@ -61,29 +61,29 @@ LocalAddresses LocalAddresses::of(const std::string& interface) {
 
 void LocalAddresses::set_public(const std::vector<std::string>& addresses) {
   for (const auto& text : addresses) {
-    const FlowAddress address = parse_address(text);
+    const Address address = parse_address(text);
     if (address.version == 0)
       throw UsageError("--public-address " + text + ": that is no address");
     (address.version == 4 ? public_ip4 : public_ip6) = address;
   }
 }
 
-FlowAddress LocalAddresses::source_for(const FlowAddress& target) const noexcept {
+Address LocalAddresses::source_for(const Address& target) const noexcept {
   if (target.version == 6)
     return on_link(target) ? ip6_link : ip6;
-  return target.version == 4 ? ip4 : FlowAddress{};
+  return target.version == 4 ? ip4 : Address{};
 }
 
 void LocalAddresses::describe(const Job& job, std::string& members) const {
-  const FlowAddress source = source_for(job.destination);
-  const FlowAddress& seen = job.destination.version == 4 ? public_ip4 : public_ip6;
+  const Address source = source_for(job.destination);
+  const Address& seen = job.destination.version == 4 ? public_ip4 : public_ip6;
   std::string path;
   const auto add = [&path](const std::string& text) {
     if (!path.empty())
       path += ',';
     append_json_string(path, text);
   };
-  const auto append_address = [&members](const char* key, const FlowAddress& address) {
+  const auto append_address = [&members](const char* key, const Address& address) {
     append_json_string(members.append(key), address_text(address));
   };
   const auto as_name = [](std::uint32_t number) { return "AS" + std::to_string(number); };

@@ -15,11 +15,11 @@ namespace orbweaver {
 
 struct LocalAddresses {
   std::string interface;
-  FlowAddress ip4{};        ///< version 0: it has none
-  FlowAddress ip6{};        ///< a global one
-  FlowAddress ip6_link{};   ///< for targets on the link
-  FlowAddress public_ip4{}; ///< as others see it; version 0: not said
-  FlowAddress public_ip6{};
+  Address ip4{};        ///< version 0: it has none
+  Address ip6{};        ///< a global one
+  Address ip6_link{};   ///< for targets on the link
+  Address public_ip4{}; ///< as others see it; version 0: not said
+  Address public_ip6{};
   std::optional<std::uint32_t> asn;
 
   /// Asks the system; of several addresses of a family the first. Throws Error where there is no such interface, and
@@ -30,7 +30,7 @@ struct LocalAddresses {
   void set_public(const std::vector<std::string>& addresses);
 
   /// The address from which to reach a target; version 0 where there is none.
-  [[nodiscard]] FlowAddress source_for(const FlowAddress& target) const noexcept;
+  [[nodiscard]] Address source_for(const Address& target) const noexcept;
 
   /// Appends what the spider knows of a job's path to its members: sip, path, sip_public, sip_asn. The path is what is
   /// known of [sip, public address if it is another, source AS, destination AS, dip].

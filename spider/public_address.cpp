@@ -48,7 +48,7 @@ std::optional<std::uint32_t> as_number(simdjson::dom::element value) {
 /// One GET from an address.
 class LookUp {
 public:
-  LookUp(const FlowAddress& source, const std::string& interface, const std::atomic<bool>& stop) : stop_(stop) {
+  LookUp(const Address& source, const std::string& interface, const std::atomic<bool>& stop) : stop_(stop) {
     request_.source = source;
     request_.interface = interface;
   }
@@ -147,7 +147,7 @@ void check_look_up_url(const std::string& url) {
 void look_up_public(const std::string& url, LocalAddresses& local, const std::atomic<bool>& stop,
                     std::chrono::milliseconds patience) {
   const bool asn_told = local.asn.has_value();
-  const auto look_up = [&](const FlowAddress& source, FlowAddress& seen) {
+  const auto look_up = [&](const Address& source, Address& seen) {
     const bool address_told = seen.version != 0;
     if (source.version == 0 || (address_told && asn_told))
       return;

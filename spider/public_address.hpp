@@ -14,7 +14,7 @@
 namespace orbweaver {
 
 struct PublicAddress {
-  FlowAddress address{};
+  Address address{};
   std::optional<std::uint32_t> asn;
 };
 

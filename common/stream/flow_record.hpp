@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A flow as it crosses from an observer to the merger: this core, then the state of each chosen chain as it lay in the
-// flow table. The stream's field table says where each field is; readers go by that alone.
+// flow table, then a tail with what is of variable length; and an event that a chain emitted while the flow went on.
+// The stream's description says where each field is; readers go by that alone.
 #pragma once
 
+#include "common/stream/field_types.hpp"
 #include "common/stream/record.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -19,29 +22,10 @@ enum class EndReason : std::uint8_t {
   lack_of_resources = 5,
 };
 
-/// The name of the IPFIX registry; empty for a value that does not exist.
-[[nodiscard]] constexpr std::string_view to_string(EndReason reason) noexcept {
-  switch (reason) {
-  case EndReason::idle_timeout:
-    return "idle timeout";
-  case EndReason::active_timeout:
-    return "active timeout";
-  case EndReason::end_of_flow:
-    return "end of Flow detected";
-  case EndReason::forced_end:
-    return "forced end";
-  case EndReason::lack_of_resources:
-    return "lack of resources";
-  }
-  return {};
+/// Their names in the IPFIX registry.
+constexpr std::array<std::string_view, 6> enumerator_names(EndReason) noexcept {
+  return {"", "idle timeout", "active timeout", "end of Flow detected", "forced end", "lack of resources"};
 }
-
-/// An address as FieldType::address has it.
-struct FlowAddress {
-  std::uint8_t octets[16]; ///< network order; IPv4 in the first 4
-  std::uint8_t version;    ///< 4 or 6
-};
-static_assert(sizeof(FlowAddress) == 17);
 
 /// What every flow has. The chains' states follow, each at the offset that the observer gave it.
 struct FlowRecord {
@@ -51,12 +35,25 @@ struct FlowRecord {
   std::uint64_t ring_drops; ///< packets lost on the way to its observer while the flow was open (LossRecord)
   std::int32_t source_port; ///< -1: none
   std::int32_t destination_port;
-  FlowAddress source; ///< of the forward direction
-  FlowAddress destination;
+  Address source; ///< of the forward direction
+  Address destination;
   std::uint8_t protocol;
   EndReason end_reason;
   std::uint8_t reserved[4];
 };
 static_assert(sizeof(FlowRecord) == 80);
+
+/// What every event has; the event's own fields follow it.
+struct EventRecord {
+  RecordHeader header;
+  std::uint64_t time_ns;    ///< of the packet that made it, since the epoch
+  std::int32_t source_port; ///< of the flow that it is of, as in FlowRecord
+  std::int32_t destination_port;
+  Address source;
+  Address destination;
+  std::uint8_t protocol;
+  std::uint8_t reserved[5];
+};
+static_assert(sizeof(EventRecord) == 64);
 
 } // namespace orbweaver

@@ -50,8 +50,8 @@ struct ConnectionRecord {
   std::uint16_t config; ///< which configuration or connection of the plugin: 0 to JobRecord::connections - 1, each once
   std::uint8_t protocol;
   ConnectionState state;
-  FlowAddress source; ///< version 0: it never got one
-  FlowAddress destination;
+  Address source; ///< version 0: it never got one
+  Address destination;
   std::uint8_t reserved[6];
 
   [[nodiscard]] std::string_view members() const noexcept {

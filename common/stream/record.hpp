@@ -14,7 +14,7 @@ enum class RecordKind : std::uint16_t {
   packet = 1,     ///< PacketRecord
   tick = 2,       ///< TickRecord
   loss = 3,       ///< LossRecord
-  flow = 4,       ///< FlowRecord
+  row = 4,        ///< a row of a table of the stream's description: a FlowRecord, or an EventRecord
   job = 5,        ///< JobRecord
   end = 6,        ///< EndRecord: nothing comes after it
   block = 7,      ///< BlockRecord: files only, and readers keep it to themselves
@@ -25,7 +25,7 @@ enum class RecordKind : std::uint16_t {
 struct RecordHeader {
   std::uint32_t length; ///< of the whole record with this header, in octets, without the padding to 8
   RecordKind kind;
-  std::uint16_t reserved; ///< 0
+  std::uint16_t table; ///< of a row: its table's place in the description; else 0
 };
 static_assert(sizeof(RecordHeader) == 8);
 

@@ -59,14 +59,22 @@ bip::mapped_region map_file(const std::string& path) {
   }
 }
 
-/// A copy of a stream's header that passed `check`; the error begins with `name`.
-std::unique_ptr<StreamHeader> copy_stream_header(const void* from, StreamKind kind, const std::string& name,
-                                                 std::string (*check)(const StreamHeader&, StreamKind)) {
-  auto header = std::make_unique<StreamHeader>();
-  std::memcpy(header.get(), from, sizeof(StreamHeader));
-  if (const auto why = check(*header, kind); !why.empty())
+/// The description of a stream that begins with `header`, of which `text` octets are there; the error begins with
+/// `name`. A ring's has no checksum.
+StreamDescription read_description(const StreamHeader& header, std::string_view text, StreamKind kind,
+                                   const std::string& name, bool has_checksum) {
+  if (const auto why = check_stream_header(header, kind); !why.empty())
     throw Error(name + ": " + why);
-  return header;
+  if (header.description_octets > text.size())
+    throw Error(name + ": cut off at offset " + std::to_string(sizeof header + text.size()) + ", in its description");
+  const std::string copy(text.substr(0, header.description_octets));
+  if (has_checksum && header.checksum != stream_checksum(header, copy))
+    throw Error(name + ": damaged at offset 0: its header or description was altered, the checksum is another");
+  try {
+    return decode_stream(header, copy);
+  } catch (const Error& error) {
+    throw Error(name + ": " + error.what());
+  }
 }
 
 /// How many octets of a block that was cut off are whole records; nothing where a record stands among them that such a
@@ -96,10 +104,14 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
     reader.name_ = endpoint.text();
     reader.file_ = map_file(endpoint.name);
     const auto* data = static_cast<const std::byte*>(reader.file_.get_address());
-    reader.stream_ = copy_stream_header(data, kind, endpoint.name, check_file_header);
+    StreamHeader header;
+    std::memcpy(&header, data, sizeof header);
+    const std::string_view rest(reinterpret_cast<const char*>(data) + sizeof header,
+                                reader.file_.get_size() - sizeof header);
+    reader.stream_ = std::make_unique<StreamDescription>(read_description(header, rest, kind, endpoint.name, true));
     reader.area_ = data;
     reader.mask_ = std::numeric_limits<std::uint64_t>::max();
-    reader.cursor_ = reader.released_ = reader.seen_ = sizeof(StreamHeader);
+    reader.cursor_ = reader.released_ = reader.seen_ = sizeof header + header.description_octets;
     reader.release_batch_ = std::numeric_limits<std::uint64_t>::max();
     return reader;
   }
@@ -123,7 +135,9 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
     throw UsageError("ring:" + name + " already has a consumer, process " + std::to_string(header.consumer.pid.load()));
   RecordReader reader;
   reader.name_ = "ring:" + name;
-  reader.stream_ = copy_stream_header(&header.stream, kind, name, check_stream_header);
+  const StreamHeader stream = header.stream;
+  reader.stream_ = std::make_unique<StreamDescription>(
+      read_description(stream, {header.description.data(), header.description.size()}, kind, name, false));
   reader.ring_ = ring; // from here on the reader leaves the ring when it goes
   reader.busy_poll_ = options.busy_poll;
   reader.area_ = ring.area();
@@ -178,7 +192,7 @@ bool RecordReader::look_at_block() noexcept {
     return false;
   }
   std::memcpy(&block, rest.data(), sizeof block);
-  if (block.header.length != sizeof block || block.header.kind != RecordKind::block || block.header.reserved != 0 ||
+  if (block.header.length != sizeof block || block.header.kind != RecordKind::block || block.header.table != 0 ||
       block.octets == 0 || block.octets % record_alignment != 0) {
     mark_damaged("there is no header of a block");
     return false;

@@ -8,6 +8,7 @@
 // stream, and damage() says where and why.
 #pragma once
 
+#include "common/stream/description.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/stream/record.hpp"
 #include "common/stream/ring.hpp"
@@ -48,7 +49,7 @@ public:
   RecordReader& operator=(RecordReader&&) = delete;
   ~RecordReader();
 
-  [[nodiscard]] const StreamHeader& stream() const noexcept { return *stream_; }
+  [[nodiscard]] const StreamDescription& stream() const noexcept { return *stream_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// The next records, oldest first, at most as many as `out` holds; 0 when there is none now. They stay valid until
@@ -149,7 +150,7 @@ private:
   bool busy_poll_ = false;
   Ring ring_;
   boost::interprocess::mapped_region file_;
-  std::unique_ptr<StreamHeader> stream_;
+  std::unique_ptr<StreamDescription> stream_;
   std::string name_;
   std::string damage_;
 };

@@ -59,8 +59,10 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
 
 } // namespace
 
-RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& stream, const EndpointOptions& options) {
+RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescription& stream,
+                                const EndpointOptions& options) {
   RecordWriter writer;
+  auto [stream_header, description] = encode_stream(stream);
   writer.name_ = endpoint.text();
   writer.busy_poll_ = options.busy_poll;
   if (endpoint.kind == Endpoint::Kind::file) {
@@ -73,9 +75,9 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& st
     writer.position_ = writer.published_ = sizeof(BlockRecord);
     writer.limit_ = file_buffer_bytes;
     writer.max_record_bytes_ = file_buffer_bytes / 4;
-    StreamHeader header = stream;
-    header.checksum = header_checksum(stream);
-    if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&header), sizeof header)) {
+    stream_header.checksum = stream_checksum(stream_header, description);
+    if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&stream_header), sizeof stream_header) ||
+        !write_all(writer.fd_, reinterpret_cast<const std::byte*>(description.data()), description.size())) {
       writer.error_ = errno; // so that its destructor writes nothing more
       throw Error(writer.failure());
     }
@@ -83,7 +85,8 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamHeader& st
   }
   writer.ring_ = attach_or_create(endpoint, options, writer.owns_ring_);
   auto& header = writer.ring_.header();
-  header.stream = stream;
+  header.stream = stream_header;
+  description.copy(header.description.data(), header.description.size());
   writer.area_ = writer.ring_.area();
   writer.mask_ = header.capacity_bytes - 1;
   writer.position_ = writer.published_ = header.producer.index.load(std::memory_order_relaxed);

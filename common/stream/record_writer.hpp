@@ -8,6 +8,7 @@
 // take the writer's core at every wake-up, and both would advance by one batch in a time slice.
 #pragma once
 
+#include "common/stream/description.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/stream/record.hpp"
 #include "common/stream/ring.hpp"
@@ -39,7 +40,8 @@ class RecordWriter {
 public:
   /// Opens an endpoint for writing. A ring that does not exist, or that a dead process left, is made, and then this
   /// writer removes it when it is closed; a file is replaced. Throws Error.
-  static RecordWriter open(const Endpoint& endpoint, const StreamHeader& stream, const EndpointOptions& options = {});
+  static RecordWriter open(const Endpoint& endpoint, const StreamDescription& stream,
+                           const EndpointOptions& options = {});
 
   RecordWriter(RecordWriter&&) noexcept;
   RecordWriter& operator=(RecordWriter&&) = delete;
@@ -56,9 +58,10 @@ public:
     return claim_slowly(stride);
   }
 
-  /// Ends the record claimed last: writes its header and counts it. `length` may be less than what was claimed.
-  void commit(std::uint32_t length, RecordKind kind) noexcept {
-    const RecordHeader header{length, kind, 0};
+  /// Ends the record claimed last: writes its header and counts it. `length` may be less than what was claimed; `table`
+  /// is that of a row.
+  void commit(std::uint32_t length, RecordKind kind, std::uint16_t table = 0) noexcept {
+    const RecordHeader header{length, kind, table};
     __builtin_memcpy(area_ + (position_ & mask_), &header, sizeof header);
     position_ += record_stride(length);
     ++records_;

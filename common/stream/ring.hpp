@@ -52,12 +52,13 @@ struct RingHeader {
   std::atomic<pid_t> creator_pid;
   RingEnd producer;
   RingEnd consumer;
-  StreamHeader stream; ///< filled by the producer before its state is `attached` (release)
+  StreamHeader stream; ///< this and the description are filled by the producer before it is `attached` (release)
+  std::array<char, max_description_octets> description;
 };
 
 inline constexpr std::uint64_t ring_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'R', 'I', 'N', 'G', '\n'});
-inline constexpr std::uint32_t ring_version = 1;
+inline constexpr std::uint32_t ring_version = 2;
 inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
 

@@ -28,7 +28,7 @@ struct JoinKey {
 };
 static_assert(sizeof(JoinKey) == 32, "has no padding, so that all its octets can be hashed and compared");
 
-[[nodiscard]] inline JoinKey join_key(std::uint8_t protocol, const FlowAddress& peer, std::int32_t peer_port,
+[[nodiscard]] inline JoinKey join_key(std::uint8_t protocol, const Address& peer, std::int32_t peer_port,
                                       std::int32_t local_port) noexcept {
   JoinKey key;
   std::memcpy(key.peer, peer.octets, peer.version == 4 ? 4 : 16);

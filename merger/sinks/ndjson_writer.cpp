@@ -58,7 +58,7 @@ char* print_boolean_or_null(const std::byte* at, char* out) noexcept {
 
 char* print_address(const std::byte* at, char* out) noexcept {
   const auto* octets = reinterpret_cast<const std::uint8_t*>(at);
-  const auto version = octets[offsetof(FlowAddress, version)];
+  const auto version = octets[offsetof(Address, version)];
   if (version != 4 && version != 6)
     return json::print_null(out);
   *out++ = '"';

@@ -69,8 +69,8 @@ enum class ConnectKind {
 
 struct ConnectRequest {
   ConnectKind kind = ConnectKind::tcp;
-  FlowAddress source{}; ///< of the interface asked for
-  FlowAddress destination{};
+  Address source{}; ///< of the interface asked for
+  Address destination{};
   std::uint16_t destination_port = 0;
   std::string interface; ///< name, for SO_BINDTODEVICE
   std::string domain;    ///< Host, server name, or the name that is asked for; empty: the address stands in for it

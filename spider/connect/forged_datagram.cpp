@@ -45,7 +45,7 @@ std::unique_ptr<Tins::PDU> make_transport(const ConnectRequest& request, std::ui
   return datagram;
 }
 
-Tins::IPv4Address ip4_address(const FlowAddress& address) {
+Tins::IPv4Address ip4_address(const Address& address) {
   std::uint32_t network_order;
   std::memcpy(&network_order, address.octets, sizeof network_order);
   return Tins::IPv4Address(network_order);

@@ -15,7 +15,7 @@ namespace orbweaver {
 namespace {
 
 /// An address as it stands in a URL.
-std::string url_host(const FlowAddress& address) {
+std::string url_host(const Address& address) {
   return address.version == 4 ? address_text(address) : std::string("[").append(address_text(address)).append("]");
 }
 

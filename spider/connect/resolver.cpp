@@ -47,10 +47,10 @@ ChannelHandle make_channel(ares_options options, int mask, const std::vector<std
 }
 
 /// IPv4 first, each address once.
-std::vector<FlowAddress> addresses_of(const ares_addrinfo* found) {
-  std::vector<FlowAddress> addresses;
+std::vector<Address> addresses_of(const ares_addrinfo* found) {
+  std::vector<Address> addresses;
   for (const auto* node = found ? found->nodes : nullptr; node; node = node->ai_next) {
-    FlowAddress address{};
+    Address address{};
     if (node->ai_family == AF_INET) {
       address.version = 4;
       std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr, 4);
@@ -62,10 +62,10 @@ std::vector<FlowAddress> addresses_of(const ares_addrinfo* found) {
     }
     addresses.push_back(address);
   }
-  const auto order = [](const FlowAddress& a, const FlowAddress& b) {
+  const auto order = [](const Address& a, const Address& b) {
     return a.version != b.version ? a.version < b.version : std::memcmp(a.octets, b.octets, sizeof a.octets) < 0;
   };
-  const auto equal = [](const FlowAddress& a, const FlowAddress& b) { return std::memcmp(&a, &b, sizeof a) == 0; };
+  const auto equal = [](const Address& a, const Address& b) { return std::memcmp(&a, &b, sizeof a) == 0; };
   std::sort(addresses.begin(), addresses.end(), order);
   addresses.erase(std::unique(addresses.begin(), addresses.end(), equal), addresses.end());
   return addresses;

@@ -42,7 +42,7 @@ constexpr std::uint32_t most_tries = 1024;
 
 } // namespace
 
-SocketAddress socket_address(const FlowAddress& address, std::uint16_t port) noexcept {
+SocketAddress socket_address(const Address& address, std::uint16_t port) noexcept {
   SocketAddress result;
   if (address.version == 4) {
     sockaddr_in in{};

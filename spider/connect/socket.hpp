@@ -19,7 +19,7 @@ struct SocketAddress {
   socklen_t length = 0;
   [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
 };
-[[nodiscard]] SocketAddress socket_address(const FlowAddress& address, std::uint16_t port) noexcept;
+[[nodiscard]] SocketAddress socket_address(const Address& address, std::uint16_t port) noexcept;
 
 /// A socket that is bound to its local port.
 struct BoundSocket {

@@ -58,7 +58,7 @@ private:
   private:
     void found(Resolver::Answer&& answer) {
       Outcome outcome{{}, answer.state, std::move(answer.problem)};
-      for (const FlowAddress& address : answer.addresses) {
+      for (const Address& address : answer.addresses) {
         auto& members = outcome.results.emplace_back(R"("dip":)");
         append_json_string(members, address_text(address));
         members += members_;

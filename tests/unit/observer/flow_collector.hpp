@@ -72,7 +72,7 @@ private:
     case FieldType::address:
       break;
     }
-    const auto address = load<FlowAddress>(at);
+    const auto address = load<Address>(at);
     char buffer[INET6_ADDRSTRLEN] = "";
     inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, buffer, sizeof buffer);
     return buffer;

@@ -46,7 +46,7 @@ struct Teller {
 LocalAddresses on_loopback(const char* address = "127.0.0.1") {
   LocalAddresses local;
   local.interface = "lo";
-  const FlowAddress own = parse_address(address);
+  const Address own = parse_address(address);
   (own.version == 4 ? local.ip4 : local.ip6) = own;
   return local;
 }

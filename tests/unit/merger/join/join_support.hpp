@@ -22,8 +22,8 @@ inline constexpr std::uint64_t epoch_s = 1'600'000'000;
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(epoch_s * 1'000'000'000) + std::llround(second * 1e9));
 }
 
-[[nodiscard]] inline FlowAddress address(const std::string& text) {
-  FlowAddress address{};
+[[nodiscard]] inline Address address(const std::string& text) {
+  Address address{};
   const bool is_ipv6 = text.find(':') != std::string::npos;
   inet_pton(is_ipv6 ? AF_INET6 : AF_INET, text.c_str(), address.octets);
   address.version = is_ipv6 ? 6 : 4;

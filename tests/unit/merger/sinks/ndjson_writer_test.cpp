@@ -45,8 +45,8 @@ std::string print_field(FieldType type, const T& value) {
   return line.substr(5, line.size() - 6);
 }
 
-FlowAddress address(std::uint8_t version, std::initializer_list<std::uint8_t> octets) {
-  FlowAddress result{};
+Address address(std::uint8_t version, std::initializer_list<std::uint8_t> octets) {
+  Address result{};
   std::copy(octets.begin(), octets.end(), result.octets);
   result.version = version;
   return result;
@@ -151,7 +151,7 @@ TEST_CASE("the longest line of the largest table stays within its bounds") {
   for (std::size_t i = 0; i < max_fields; ++i)
     table.add(std::string(39, '"'), FieldType::address);
   auto record = table.record();
-  FlowAddress longest{};
+  Address longest{};
   std::fill(std::begin(longest.octets), std::end(longest.octets), std::uint8_t{0xFF});
   longest.version = 6;
   for (std::size_t i = 0; i < max_fields; ++i)

@@ -23,8 +23,8 @@
 
 namespace orbweaver::loopback {
 
-inline FlowAddress address(const char* text) {
-  FlowAddress result{};
+inline Address address(const char* text) {
+  Address result{};
   result.version = std::string_view(text).find(':') == std::string_view::npos ? 4 : 6;
   REQUIRE(inet_pton(result.version == 4 ? AF_INET : AF_INET6, text, result.octets) == 1);
   return result;
@@ -84,7 +84,7 @@ public:
     thread_.join();
   }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  [[nodiscard]] FlowAddress where() const noexcept { return where_; }
+  [[nodiscard]] Address where() const noexcept { return where_; }
   [[nodiscard]] int connections() const noexcept { return connections_; }
 
 protected:
@@ -96,7 +96,7 @@ protected:
     port_ = ntohs(reinterpret_cast<const sockaddr_in*>(&local.storage)->sin_port); // at the same place in sockaddr_in6
   }
 
-  FlowAddress where_;
+  Address where_;
   std::uint16_t port_ = 0;
   FileDescriptor socket_;
   std::atomic<bool> stopped_ = false;

@@ -15,7 +15,7 @@ namespace orbweaver::loopback {
 class SilentServer {
 public:
   SilentServer() {
-    FlowAddress where{};
+    Address where{};
     where.version = 4; // 0.0.0.0: every address of loopback
     SocketAddress local = socket_address(where, 0);
     listener_.reset(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
