@@ -106,8 +106,7 @@ std::vector<Endpoint> choose_outputs(const Options& options) {
 
 std::vector<RecordWriter> open_outputs(const Options& options, const std::vector<Endpoint>& outputs,
                                        std::uint32_t needs) {
-  StreamHeader stream = make_stream_header(StreamKind::packets);
-  stream.needs = needs;
+  const StreamDescription stream{.kind = StreamKind::packets, .needs = needs, .tables = {}, .plugin = {}};
   std::vector<RecordWriter> writers;
   writers.reserve(outputs.size());
   for (const auto& output : outputs)
