@@ -106,7 +106,7 @@ std::vector<Endpoint> choose_outputs(const Options& options) {
 
 std::vector<RecordWriter> open_outputs(const Options& options, const std::vector<Endpoint>& outputs,
                                        std::uint32_t needs) {
-  const StreamDescription stream{.kind = StreamKind::packets, .needs = needs, .tables = {}, .plugin = {}};
+  const StreamDescription stream = stream_of(StreamKind::packets, needs);
   std::vector<RecordWriter> writers;
   writers.reserve(outputs.size());
   for (const auto& output : outputs)

@@ -49,8 +49,10 @@ FlowMemory::Place FlowMemory::take(unsigned order) noexcept {
   }
   const Place place = free_[from];
   unlink_free(place);
-  while (from > order) // its upper half stays free
-    link_free(place + (Place{1} << --from), from);
+  while (from > order) { // its upper half stays free
+    --from;
+    link_free(place + (Place{1} << from), from);
+  }
   auto& taken = block(place);
   taken.order = static_cast<std::uint8_t>(order);
   taken.is_free = 0;

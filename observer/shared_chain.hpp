@@ -36,9 +36,9 @@ struct ChainInfo {
   std::uint32_t state_alignment = 1;
   std::uint32_t options_bytes = 0;
   void (*make_options)(std::byte* at) = nullptr; ///< with their defaults; nullptr: it has none
-  std::vector<ChainField> fields;
-  std::vector<ChainTable> tables;
-  std::vector<ChainOption> options;
+  std::vector<ChainField> fields{};
+  std::vector<ChainTable> tables{};
+  std::vector<ChainOption> options{};
 };
 
 template <typename Chain>

@@ -42,8 +42,8 @@ ChainDescription chain_of(const Element& object) {
   chain.needs = static_cast<std::uint32_t>(object["needs"].get_uint64().value());
   chain.completes = object["completes"].get_bool().value();
   for (const Element option : object["options"].get_array())
-    chain.options.push_back({text_of(option, "name"), text_of(option, "help"), text_of(option, "default"),
-                             text_of(option, "values")});
+    chain.options.push_back(
+        {text_of(option, "name"), text_of(option, "help"), text_of(option, "default"), text_of(option, "values")});
   chain.stream = StreamDescription::decode(simdjson::minify(object["stream"].value()));
   return chain;
 }

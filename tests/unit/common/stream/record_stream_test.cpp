@@ -18,7 +18,8 @@ using namespace orbweaver::test;
 
 namespace {
 
-constexpr std::size_t header_bytes = sizeof(StreamHeader);
+const std::size_t header_bytes = header_octets(job_stream());
+const std::size_t first_record = test::first_record(job_stream());
 
 Endpoint file_endpoint(const std::string& path) {
   return {Endpoint::Kind::file, path};
@@ -256,7 +257,7 @@ TEST_CASE("a file of another magic, version or kind, and what is no file, are re
                                                std::to_string(stream_version + 1) + " (at offset 8)");
   spoil(offsetof(StreamHeader, kind));
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": damaged at offset 0: the header was altered");
-  write_file(scratch.path("flows"), file_of(make_stream_header(StreamKind::flows), {}));
+  write_file(scratch.path("flows"), file_of(stream_of(StreamKind::flows), {}));
   check_open_fails(scratch.path("flows"), scratch.path("flows") + ": holds flows, wanted jobs");
   check_open_fails(scratch.path("missing"), scratch.path("missing") + ": No such file or directory");
   check_open_fails(scratch.path(), "not a regular file");
