@@ -88,7 +88,7 @@ public:
 
   /// Sets a text, octets or a list of the flow's state. False where there was no memory: it is null then.
   bool set(Text& to, std::string_view text) noexcept { return services_.store(to, std::as_bytes(std::span(text))); }
-  bool set(Octets& to, std::span<const std::uint8_t> octets) noexcept {
+  bool set(OctetString& to, std::span<const std::uint8_t> octets) noexcept {
     return services_.store(to, std::as_bytes(octets));
   }
   template <typename Element>
@@ -98,7 +98,7 @@ public:
   }
   /// Adds to it at its end; a null one begins with it. False where there was no memory: it stays as it is.
   bool append(Text& to, std::string_view text) noexcept { return services_.append(to, std::as_bytes(std::span(text))); }
-  bool append(Octets& to, std::span<const std::uint8_t> octets) noexcept {
+  bool append(OctetString& to, std::span<const std::uint8_t> octets) noexcept {
     return services_.append(to, std::as_bytes(octets));
   }
   template <typename Element>
@@ -121,7 +121,7 @@ public:
     const auto octets = services_.octets(text);
     return {reinterpret_cast<const char*>(octets.data()), octets.size()};
   }
-  [[nodiscard]] std::span<const std::uint8_t> get(const Octets& from) const noexcept {
+  [[nodiscard]] std::span<const std::uint8_t> get(const OctetString& from) const noexcept {
     const auto octets = services_.octets(from);
     return {reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size()};
   }
