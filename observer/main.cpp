@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
@@ -15,18 +16,20 @@ namespace {
 
 using namespace orbweaver;
 
-/// A JSON array of all chains, for programs. Names and summaries need no escaping.
+/// A JSON array of all chains, for programs.
 void describe(ChainSet::SharedChains shared) {
-  std::string text = "[";
-  for (const ChainInfo& chain : ChainSet::library(shared)) {
-    text += text.size() > 1 ? ",\n" : "\n";
-    text += R"({"name":")" + std::string(chain.name) + R"(","summary":")" + std::string(chain.summary) +
-            R"(","needs":)" + std::to_string(chain.needs) + R"(,"fields":[)";
-    for (const ChainField& field : chain.fields)
-      text += (&field == chain.fields.data() ? "\"" : ",\"") + std::string(field.name) + "\"";
-    text += "]}";
+  std::string text;
+  {
+    json::Array chains(text);
+    for (const ChainInfo& info : ChainSet::library(shared)) {
+      json::Object chain = chains.object();
+      chain.add("name", info.name).add("summary", info.summary).add("needs", info.needs);
+      json::Array fields = chain.array("fields");
+      for (const ChainField& field : info.fields)
+        fields.add(field.name);
+    }
   }
-  print(text + "\n]\n");
+  print(text + "\n");
 }
 
 struct Options {
