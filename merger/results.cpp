@@ -2,26 +2,26 @@
 #include "merger/results.hpp"
 
 #include "common/address.hpp"
+#include "common/json/escape.hpp"
+#include "common/stream/connection_keys.hpp"
 #include "merger/job_flow.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace orbweaver {
 
 namespace {
 
-/// Keys of a connection's record that the merger writes; what else the connection brings does not change them.
-constexpr std::string_view connection_keys[] = {"sp",  "spdr_state", "spdr_start", "spdr_stop",   "config",
-                                                "dip", "jobId",      "observed",   "missed_cause"};
+/// Keys of a job's result that the merger writes.
 constexpr std::string_view result_keys[] = {"time", "conditions", "flow_results", "missed_flows"};
 
 /// Different keys that are warned of; a hostile stream must not fill the log.
 constexpr std::size_t max_warnings = 100;
 
-template <std::size_t n>
-bool is_among(std::string_view key, const std::string_view (&keys)[n]) {
+bool is_among(std::string_view key, std::span<const std::string_view> keys) {
   return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
 }
 
@@ -31,7 +31,7 @@ bool stays_inside(std::string_view key) {
 
 std::string quoted(std::string_view text) {
   std::string string;
-  append_string(string, text);
+  json::append_string(string, text);
   return string;
 }
 
@@ -39,7 +39,7 @@ std::string quoted_address(const Address& address) {
   return address.version == 0 ? "null" : quoted(address_text(address));
 }
 
-const JsonMember* find(const std::vector<JsonMember>& members, std::string_view key) {
+const json::Member* find(const std::vector<json::Member>& members, std::string_view key) {
   const auto found =
       std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.key == key; });
   return found == members.end() ? nullptr : &*found;
@@ -68,11 +68,11 @@ std::string time_text(std::uint64_t ns) {
   return text;
 }
 
-std::string carried_members(const std::vector<JsonMember>& members, bool has_connections) {
+std::string carried_members(const std::vector<json::Member>& members, bool has_connections) {
   std::string object = "{";
   for (const auto& member : members)
     if (!stays_inside(member.key) && !(has_connections && is_among(member.key, result_keys)))
-      append_member(object, member.key, member.value);
+      json::append_member(object, member.key, member.value);
   return object.substr(1);
 }
 
@@ -95,9 +95,9 @@ std::string_view ResultWriter::line(Job& job) {
       from = std::min(from, connection.record.start_ns);
       to = std::max(to, connection.record.stop_ns);
     }
-    append_member(line_, "time", "{");
-    append_member(line_, "from", quoted(time_text(from)));
-    append_member(line_, "to", quoted(time_text(to)));
+    json::append_member(line_, "time", "{");
+    json::append_member(line_, "from", quoted(time_text(from)));
+    json::append_member(line_, "to", quoted(time_text(to)));
     line_ += '}';
   }
   if (job.expected > 0) {
@@ -105,16 +105,16 @@ std::string_view ResultWriter::line(Job& job) {
         static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(), [](const auto& connection) {
           return connection.fate != JobConnection::Fate::joined;
         }));
-    append_member(line_, "conditions", "[");
+    json::append_member(line_, "conditions", "[");
     const auto conditions = conditions_of(job, missed);
     for (const char* comma = ""; const auto& condition : conditions.list()) {
       line_ += std::exchange(comma, ",");
-      append_string(line_, condition);
+      json::append_string(line_, condition);
     }
     line_ += ']';
     if (options_.output_flows) {
-      append_member(line_, "missed_flows", std::to_string(missed));
-      append_member(line_, "flow_results", "[");
+      json::append_member(line_, "missed_flows", std::to_string(missed));
+      json::append_member(line_, "flow_results", "[");
       for (const char* comma = ""; const auto& connection : connections) {
         line_ += std::exchange(comma, ",");
         append_flow_result(job, connection);
@@ -156,12 +156,12 @@ Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows)
 
 void ResultWriter::append_flow_result(const Job& job, const JobConnection& connection) {
   const auto own = connection_members(job, connection);
-  static_cast<void>(split_members(own, own_));
+  static_cast<void>(json::split_members(own, own_));
   line_ += '{';
   if (connection.fate == JobConnection::Fate::joined)
     append_flow_members(job, connection);
   for (const auto& member : own_)
-    append_member(line_, member.key, member.value);
+    json::append_member(line_, member.key, member.value);
   line_ += '}';
 }
 
@@ -169,25 +169,24 @@ void ResultWriter::append_flow_result(const Job& job, const JobConnection& conne
 std::string ResultWriter::connection_members(const Job& job, const JobConnection& connection) {
   const auto& record = connection.record;
   std::string object = "{";
-  append_member(object, "sp", record.source_port < 0 ? "null" : std::to_string(record.source_port));
-  append_member(object, "spdr_state", std::to_string(static_cast<unsigned>(record.state)));
-  append_member(object, "spdr_start", quoted(time_text(record.start_ns)));
-  append_member(object, "spdr_stop", quoted(time_text(record.stop_ns)));
-  append_member(object, "config", std::to_string(record.config));
+  json::append_member(object, "sp", record.source_port < 0 ? "null" : std::to_string(record.source_port));
+  json::append_member(object, "spdr_state", std::to_string(static_cast<unsigned>(record.state)));
+  json::append_member(object, "spdr_start", quoted(time_text(record.start_ns)));
+  json::append_member(object, "spdr_stop", quoted(time_text(record.stop_ns)));
+  json::append_member(object, "config", std::to_string(record.config));
   if (options_.server_mode)
-    append_member(object, "sip", quoted_address(record.source));
+    json::append_member(object, "sip", quoted_address(record.source));
   else
-    append_member(object, "dip", quoted_address(record.destination));
-  append_member(object, "jobId", std::to_string(job.id));
+    json::append_member(object, "dip", quoted_address(record.destination));
+  json::append_member(object, "jobId", std::to_string(job.id));
   const bool is_joined = connection.fate == JobConnection::Fate::joined;
-  append_member(object, "observed", is_joined ? "true" : "false");
+  json::append_member(object, "observed", is_joined ? "true" : "false");
   if (!is_joined)
-    append_member(object, "missed_cause", quoted(to_string(connection.cause)));
-  static_cast<void>(split_members(job.members(connection), own_));
+    json::append_member(object, "missed_cause", quoted(to_string(connection.cause)));
+  static_cast<void>(json::split_members(job.members(connection), own_));
   for (const auto& member : own_)
-    if (!stays_inside(member.key) && !is_among(member.key, connection_keys) &&
-        !(options_.server_mode && member.key == "sip"))
-      append_member(object, member.key, member.value);
+    if (!stays_inside(member.key) && !is_among(member.key, connection_keys))
+      json::append_member(object, member.key, member.value);
   return object.substr(1);
 }
 
@@ -198,7 +197,7 @@ void ResultWriter::append_flow_members(const Job& job, const JobConnection& conn
   const char* const end = writer.print(job.flow(connection), flow_text_.data());
   const auto length = static_cast<std::size_t>(end - flow_text_.data());
   static_cast<void>(
-      split_members(std::string_view(flow_text_).substr(1, length - 3), flow_)); // without braces, newline
+      json::split_members(std::string_view(flow_text_).substr(1, length - 3), flow_)); // without braces, newline
   const auto drops = std::to_string(MergedFlow(job, connection, nullptr).ring_drops());
   for (const auto& member : flow_) {
     // As the combiner sees it: forward is from us to the target, and drops are what may have kept something unseen.
@@ -207,7 +206,7 @@ void ResultWriter::append_flow_members(const Job& job, const JobConnection& conn
     if (const auto* own = find(own_, key))
       warn_of(key, value, own->value);
     else if (!stays_inside(key))
-      append_member(line_, key, value);
+      json::append_member(line_, key, value);
   }
 }
 

@@ -3,11 +3,11 @@
 // `missed_flows` and `flow_results`. Owned by the merger's measurement; one thread.
 #pragma once
 
+#include "common/json/members.hpp"
 #include "merger/conditions.hpp"
 #include "merger/flow_fields.hpp"
 #include "merger/job_flow.hpp"
 #include "merger/job_table.hpp"
-#include "merger/json_members.hpp"
 #include "merger/sinks/ndjson_writer.hpp"
 
 #include <functional>
@@ -23,7 +23,7 @@ namespace orbweaver {
 
 /// The members that a job takes along to its result: all but those that begin with `_`, and, for one that has
 /// connections, those that the result has itself. `members` is from split_members.
-[[nodiscard]] std::string carried_members(const std::vector<JsonMember>& members, bool has_connections);
+[[nodiscard]] std::string carried_members(const std::vector<json::Member>& members, bool has_connections);
 
 struct ResultOptions {
   bool output_flows = false;
@@ -66,8 +66,8 @@ private:
   std::set<std::string, std::less<>> warned_;
   std::string line_;
   std::string flow_text_;
-  std::vector<JsonMember> own_;  ///< members of a connection's record
-  std::vector<JsonMember> flow_; ///< members of a flow
+  std::vector<json::Member> own_;  ///< members of a connection's record
+  std::vector<json::Member> flow_; ///< members of a flow
 };
 
 } // namespace orbweaver

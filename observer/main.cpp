@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "config.hpp"

@@ -56,7 +56,7 @@ int run_command(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success); // --help, --version
+    return print_asked(app, success);
   } catch (const CLI::ParseError& error) {
     spdlog::error("{}", usage_error(app, error));
     return exit_usage;

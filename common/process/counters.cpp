@@ -69,6 +69,7 @@ constexpr std::array<CounterInfo, SpiderCounter::count> spider_counters{{
     {"connections_skipped", "connections that were not tried"},
     {"connections_discarded", "connections that say nothing about the path"},
     {"connections_open", "connections under way", true},
+    {"members_bad", "members that were left out of a connection or a result"},
     {"position_octets", "octets of the job file read", true},
     {"size_octets", "octets of the job file, 0 where unknown", true},
 }};
@@ -92,6 +93,7 @@ constexpr std::array<CounterInfo, MergerCounter::count> merger_counters{{
     {"jobs_dropped", "jobs that could not be written"},
     {"jobs_unfinished", "jobs written that the spider did not finish"},
     {"jobs_waiting", "jobs that wait for connections or flows", true},
+    {"members_bad", "jobs and connections whose members were no JSON"},
     {"octets_written", "octets written to the output"},
     {"digest_low", "low half of the digest of the flows written, 0 where not asked for", true},
     {"digest_high", "high half of the digest of the flows written, 0 where not asked for", true},

@@ -2,7 +2,7 @@
 #include "common/process/plugin_list.hpp"
 
 #include "common/error.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 
@@ -16,67 +16,31 @@ namespace {
 
 constexpr std::array models{Model::synchronized, Model::desynchronized, Model::single, Model::forge};
 
-/// Writes the members of an object, or the elements of an array, one after another.
-class JsonList {
-public:
-  JsonList(std::string& out, char open, char close) : out_(out), close_(close) { out_ += open; }
-  JsonList(const JsonList&) = delete;
-  JsonList& operator=(const JsonList&) = delete;
-  ~JsonList() { out_ += close_; }
-
-  /// Room for the next value.
-  std::string& next() {
-    if (out_.back() != '{' && out_.back() != '[')
-      out_ += ',';
-    return out_;
-  }
-  std::string& member(std::string_view key) {
-    append_json_string(next(), key);
-    return out_ += ':';
-  }
-  void member(std::string_view key, std::string_view text) { append_json_string(member(key), text); }
-  void member(std::string_view key, bool truth) { member(key) += truth ? "true" : "false"; }
-  void member(std::string_view key, const std::optional<std::int64_t>& number) {
-    member(key) += number ? std::to_string(*number) : "null";
-  }
-  void member(std::string_view key, const std::vector<std::string>& texts) {
-    JsonList list(member(key), '[', ']');
-    for (const auto& text : texts)
-      append_json_string(list.next(), text);
-  }
-
-private:
-  std::string& out_;
-  char close_;
-};
-
-void append_option(std::string& out, const PluginOption& option) {
-  JsonList object(out, '{', '}');
-  object.member("name", std::string_view(option.name));
-  object.member("help", std::string_view(option.help));
-  object.member("type_name", std::string_view(option.type_name));
-  object.member("default_value", std::string_view(option.default_value));
-  object.member("several", option.several);
-  object.member("minimum", option.minimum);
-  object.member("maximum", option.maximum);
+void describe(json::Object object, const PluginOption& option) {
+  object.add("name", option.name)
+      .add("help", option.help)
+      .add("type_name", option.type_name)
+      .add("default_value", option.default_value)
+      .add("several", option.several)
+      .add("minimum", option.minimum)
+      .add("maximum", option.maximum);
 }
 
-void append_plugin(std::string& out, const PluginDescription& plugin) {
-  JsonList object(out, '{', '}');
-  object.member("name", std::string_view(plugin.name));
-  object.member("summary", std::string_view(plugin.summary));
-  object.member("version", std::string_view(plugin.version));
-  object.member("model", to_string(plugin.model));
-  object.member("chains", plugin.chains);
-  object.member("connect_kinds", plugin.connect_kinds);
+void describe(json::Object object, const PluginDescription& plugin) {
+  object.add("name", plugin.name)
+      .add("summary", plugin.summary)
+      .add("version", plugin.version)
+      .add("model", to_string(plugin.model));
+  object.array("chains").add_all(plugin.chains);
+  object.array("connect_kinds").add_all(plugin.connect_kinds);
   {
-    JsonList options(object.member("options"), '[', ']');
+    json::Array options = object.array("options");
     for (const auto& option : plugin.options)
-      append_option(options.next(), option);
+      describe(options.object(), option);
   }
-  object.member("changes_system", plugin.changes_system);
-  object.member("server_mode", plugin.server_mode);
-  object.member("origin", std::string_view(plugin.origin));
+  object.add("changes_system", plugin.changes_system)
+      .add("server_mode", plugin.server_mode)
+      .add("origin", plugin.origin);
 }
 
 using Element = simdjson::dom::element;
@@ -176,12 +140,11 @@ std::vector<PluginDescription> describe_plugins() {
 std::string plugins_json(const std::vector<PluginDescription>& plugins) {
   std::string text;
   {
-    JsonList list(text, '[', ']');
+    json::Array list(text);
     for (const auto& plugin : plugins)
-      append_plugin(list.next() += '\n', plugin);
-    text += '\n';
+      describe(list.object(), plugin);
   }
-  return text;
+  return text += '\n';
 }
 
 CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments) {

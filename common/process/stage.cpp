@@ -18,6 +18,7 @@
 #include <spawn.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,12 +155,19 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {
-    return app.exit(success); // --help, --version
+    return report_errors([&] { return print_asked(app, success); });
   } catch (const CLI::ParseError& error) {
     spdlog::error("{} (see {} --help)", error.what(), app.get_name());
     return exit_usage;
   }
   return report_errors(run);
+}
+
+int print_asked(const CLI::App& app, const CLI::Success& asked) {
+  std::ostringstream text;
+  const int status = app.exit(asked, text, text);
+  print(text.str());
+  return status;
 }
 
 void pin_to_cpu(int cpu) {

@@ -15,7 +15,8 @@
 
 namespace CLI {
 class App;
-}
+class Success;
+} // namespace CLI
 
 namespace orbweaver {
 
@@ -89,6 +90,9 @@ int report_errors(const std::function<int()>& run);
 /// Parses the command line and runs a program: `run` returns the exit status. Errors become one line on stderr,
 /// `program: error: what`, and an exit status.
 int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);
+
+/// Prints what --help or --version asked for and returns exit_done. Throws Error where it cannot be written.
+int print_asked(const CLI::App& app, const CLI::Success& asked);
 
 /// Sets up logging on stderr as `program: level: text`; done by run_program, and before it by who has to warn earlier.
 void set_up_log(const std::string& program);

@@ -13,7 +13,6 @@ void combine_dnsresolv(JobFlows flows, Conditions& conditions);
 void combine_dscp(JobFlows flows, Conditions& conditions);
 void combine_ecn(JobFlows flows, Conditions& conditions);
 void combine_evilbit(JobFlows flows, Conditions& conditions);
-void combine_example(JobFlows flows, Conditions& conditions);
 void combine_h2(JobFlows flows, Conditions& conditions);
 void combine_mss(JobFlows flows, Conditions& conditions);
 void combine_tcpopt(JobFlows flows, Conditions& conditions);
@@ -22,16 +21,9 @@ void combine_udpzero(JobFlows flows, Conditions& conditions);
 
 /// By name. The last number: connections that each job has, at least.
 inline constexpr CombinerEntry library_combiners[] = {
-    {"dnsresolv", combine_dnsresolv, 0},
-    {"dscp", combine_dscp, 2},
-    {"ecn", combine_ecn, 2},
-    {"evilbit", combine_evilbit, 2},
-    {"example", combine_example, 2},
-    {"h2", combine_h2, 2},
-    {"mss", combine_mss, 1},
-    {"tcpopt", combine_tcpopt, 4},
-    {"tfo", combine_tfo, 3},
-    {"udpzero", combine_udpzero, 2},
+    {"dnsresolv", combine_dnsresolv, 0}, {"dscp", combine_dscp, 2}, {"ecn", combine_ecn, 2},
+    {"evilbit", combine_evilbit, 2},     {"h2", combine_h2, 2},     {"mss", combine_mss, 1},
+    {"tcpopt", combine_tcpopt, 4},       {"tfo", combine_tfo, 3},   {"udpzero", combine_udpzero, 2},
 };
 
 /// The combiner of that plugin: a library one, or one of a shared object. A name that no combiner has is a UsageError

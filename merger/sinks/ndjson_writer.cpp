@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/sinks/ndjson_writer.hpp"
 
+#include "common/json/escape.hpp"
+#include "common/json/text.hpp"
 #include "common/stream/flow_record.hpp"
-#include "merger/json_text.hpp"
 
 #include <array>
 #include <cstring>
@@ -16,23 +17,6 @@ constexpr std::size_t label_copy = 32;
 /// The longest text of a value: an address and its quotes.
 constexpr std::size_t max_value_bytes = 41;
 static_assert(label_copy >= json::text_slack);
-
-void append_escaped(std::string& text, std::string_view name) {
-  constexpr char digits[] = "0123456789abcdef";
-  for (const char c : name) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      text += '\\';
-      text += c;
-    } else if (octet < 0x20 || octet > 0x7E) {
-      text += "\\u00";
-      text += digits[octet >> 4];
-      text += digits[octet & 15];
-    } else {
-      text += c;
-    }
-  }
-}
 
 template <typename T>
 T load(const std::byte* at) noexcept {
@@ -101,9 +85,9 @@ NdjsonWriter::NdjsonWriter(const StreamHeader& stream)
     : max_line_bytes_(sizeof "{}\n" + label_copy), record_bytes_(stream.record_bytes) {
   for (const auto& field : stream.field_table()) {
     const auto at = labels_.size();
-    labels_ += steps_.empty() ? "{\"" : ",\"";
-    append_escaped(labels_, field.name_view());
-    labels_ += "\":";
+    labels_ += steps_.empty() ? '{' : ',';
+    json::append_string(labels_, field.name_view());
+    labels_ += ':';
     steps_.push_back(
         {static_cast<std::uint32_t>(at), static_cast<std::uint16_t>(labels_.size() - at), field.type, field.offset});
   }

@@ -21,7 +21,7 @@ namespace orbweaver {
 ///   time_ns                    seconds since the epoch with all their digits, at least one decimal
 ///   end_reason                 the IPFIX name; null for a value that has none
 ///
-/// One object a line, fields in the table's order. Names are escaped; octets that are not ASCII as \u00XX.
+/// One object a line, fields in the table's order. Names are escaped.
 class NdjsonWriter {
 public:
   /// `stream` must have passed check_stream_header for StreamKind::flows.

@@ -2,6 +2,8 @@
 // What is asked of a connection and what came of it. Plain values: what a plugin sees of the engine.
 #pragma once
 
+#include "common/json/checked_members.hpp"
+#include "common/stream/connection_keys.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
 
@@ -86,7 +88,8 @@ struct ConnectResult {
   std::int32_t source_port = -1; ///< known before the first packet left; -1 where that failed
   std::uint64_t start_ns = 0;    ///< CLOCK_REALTIME before the first packet and after the end
   std::uint64_t stop_ns = 0;
-  std::string members; ///< more members of the connection record, JSON text without braces: `"http_response_code":200`
+  /// More members of the connection's record: `members.add("http_response_code", 200)`.
+  json::CheckedMembers members{connection_keys};
 };
 
 } // namespace orbweaver

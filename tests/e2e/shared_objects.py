@@ -22,6 +22,32 @@ const orbweaver::SharedTable orbweaver_chains{orbweaver::plugin_interface_versio
 }
 """
 
+CARELESS = """
+#include <merger/conditions.hpp>
+#include <spider/plugin.hpp>
+namespace {
+struct Careless final : orbweaver::Plugin {
+  unsigned connections() const override { return 1; }
+  void post_connect(orbweaver::ConnectResult& result, const orbweaver::Job& job, const orbweaver::PreConnect*, unsigned) override {
+    result.members.add_members("\\"a\\":\\"un\\"escaped\\"");
+    result.members.add("number", job.id);
+  }
+};
+orbweaver::PluginEntry entry() {
+  orbweaver::PluginDescription description;
+  description.name = "careless";
+  description.connect_kinds = {"tcp"};
+  return {description, []() -> std::unique_ptr<orbweaver::Plugin> { return std::make_unique<Careless>(); }};
+}
+const orbweaver::PluginEntry entries[] = {entry()};
+void combine(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
+  conditions.add("careless.number:" + *flows[0]->member("/number"));
+}
+}
+ORBWEAVER_EXPORT_PLUGINS(entries)
+ORBWEAVER_EXPORT_CONDITIONS({"careless", combine, 1})
+"""
+
 
 class SharedObjects(support.TestCase):
     @classmethod
@@ -59,6 +85,37 @@ class SharedObjects(support.TestCase):
     def test_its_plugin_is_listed_and_has_a_help(self):
         self.assertRegex(run(ORBWEAVER, "measure", "--help", check=0).stdout, r"(?m)^ +ttl +TTL of the answers.* \(/.*\.so\)$")
         self.assertIn("--connect", run(ORBWEAVER, "measure", "ttl", "--help", check=0).stdout)
+
+    def test_its_plugin_has_options_and_adds_members_to_its_connections(self):
+        jobs, stream = self.path("jobs"), self.path("stream")
+        with open(jobs, "w") as file:
+            file.write('{"dip":"127.0.0.1","dp":1}\n{"dip":"127.0.0.2","dp":1,"domain":"a.example"}\n')
+        spider = [support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "ttl"]
+        run(*spider, "--label=042", check=0)
+        results = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "ttl", "--output-flows",
+                      check=0).stdout
+        flows = [json.loads(line)["flow_results"][0] for line in results.splitlines()]
+        self.assertEqual([(flow["ttl_label"], flow["ttl_domain"]) for flow in sorted(flows, key=lambda flow: flow["dip"])],
+                         [(42, False), (42, True)])
+        self.assertIn("--label", run(*spider, "--label=1000", check=2).stderr)
+
+    def test_a_plugin_that_forgets_to_escape_loses_that_text_and_no_result(self):
+        source, jobs, stream = self.path("careless.cpp"), self.path("jobs"), self.path("stream")
+        with open(source, "w") as file:
+            file.write(CARELESS)
+        run("c++", "-std=c++20", "-shared", "-fPIC", f"-I{self.include}", "-o", self.path("careless.so"), source, check=0)
+        with open(jobs, "w") as file:
+            file.writelines('{"dip":"127.0.0.%d","dp":1}\n' % number for number in range(1, 7))
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "careless",
+                     check=0, env=environment)
+        self.assertRegex(spider.stderr, r"\A\S+: warning: plugin careless, job \d: members are left out of connection 0: "
+                         r"a comma is expected at octet 8; .*\n\Z")
+        merger = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "careless", check=0,
+                     env=environment)
+        self.assertEqual(merger.stderr, "")
+        numbers = [json.loads(line)["conditions"][0] for line in merger.stdout.splitlines()]
+        self.assertEqual(sorted(numbers), [f"careless.number:{number}" for number in range(1, 7)])
 
     def test_an_object_of_another_interface_version_is_named_and_left_out(self):
         source = self.path("old.cpp")

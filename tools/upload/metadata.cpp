@@ -2,8 +2,8 @@
 #include "tools/upload/metadata.hpp"
 
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
-#include "tools/json_writer.hpp"
 #include "tools/upload/bzip2_file.hpp"
 
 #include <CLI/CLI.hpp>
@@ -98,12 +98,13 @@ Tags metadata_of(const std::string& path, const Tags& extras) {
 }
 
 std::string metadata_json(const Tags& metadata) {
-  JsonWriter json;
-  json.begin_object();
-  for (const auto& [tag, value] : metadata)
-    json.key(tag).value(value);
-  json.end_object();
-  return json.text();
+  std::string text;
+  {
+    json::Object object(text, json::Layout::indented);
+    for (const auto& [tag, value] : metadata)
+      object.add(tag, value);
+  }
+  return text += '\n';
 }
 
 CLI::App& add_metadata_command(CLI::App& front, MetadataOptions& options) {

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/run.hpp"
+
+#include "common/error.hpp"
+#include "common/input_file.hpp"
+#include "common/printable.hpp"
+#include "common/system/network_interface.hpp"
+#include "common/system/system_state.hpp"
+#include "spider/connect/forge_sender.hpp"
+#include "spider/jobs/job_filter.hpp"
+#include "spider/public_address.hpp"
+
+#include <cstdio>
+#include <optional>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+namespace orbweaver {
+
+namespace {
+
+/// So many bad lines, or jobs without a result, are named; more are only counted.
+constexpr std::uint64_t max_named = 100;
+
+void describe(const SpiderArguments& arguments) {
+  std::vector<PluginDescription> plugins;
+  for (const auto& plugin : arguments.plugins)
+    plugins.push_back(plugin.entry.description);
+  print(plugins_json(plugins));
+}
+
+/// Names the first bad lines.
+JobReader::BadLine bad_line_namer(const SpiderArguments& arguments) {
+  return
+      [input = arguments.input_name(), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
+        if (named++ < max_named)
+          spdlog::warn("{}, line {}: {}", input, line, printable(why));
+      };
+}
+
+/// Names the first jobs without a result, and counts all.
+auto no_result_namer(std::uint64_t& count) {
+  return [&count](const Job& job, const std::string& why) {
+    if (count++ < max_named)
+      spdlog::warn("{}: {}", printable(job.domain), why);
+  };
+}
+
+/// Throws Error for an input that has lines, but not one job.
+void require_jobs(const JobReaderCounters& counters, const SpiderArguments& arguments) {
+  if (counters.lines_bad > 0 && counters.lines_bad == counters.lines_read)
+    throw Error(fmt::format("{}: no line is a job, {} {} bad{}", arguments.input_name(), counters.lines_bad,
+                            counters.lines_bad == 1 ? "is" : "are",
+                            arguments.csv ? "" : "; give --csv-input where the lines are CSV"));
+}
+
+/// Says what the records do not tell.
+void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result) {
+  if (counters.lines_bad > max_named)
+    spdlog::warn("{} bad lines in all", counters.lines_bad);
+  if (no_result > max_named)
+    spdlog::warn("{} more domains have no result", no_result - max_named);
+}
+
+int filter(const SpiderArguments& arguments) {
+  JobReader jobs(arguments.input, {.csv = arguments.csv, .by_domain = false, .by_either = true},
+                 bad_line_namer(arguments));
+  filter_jobs(jobs, arguments.filter_port, stdout);
+  const auto& counters = jobs.counters();
+  spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
+               counters.lines_duplicate);
+  require_jobs(counters, arguments);
+  return exit_done;
+}
+
+/// Which rights a plugin's configurations need: asked before any packet is sent.
+void check_rights(const std::vector<SystemConfiguration>& configurations) {
+  std::vector<std::string> sysctls;
+  bool nftables = false;
+  for (const auto& configuration : configurations) {
+    for (const auto& setting : configuration.sysctls)
+      sysctls.push_back(setting.name);
+    nftables = nftables || !configuration.nftables.empty();
+  }
+  SystemState::check_rights(sysctls, nftables);
+}
+
+void set_up_addresses(SpiderArguments& arguments, const PluginDescription& plugin) {
+  if (plugin.connect_kinds.empty())
+    return;
+  if (arguments.interface.empty())
+    throw UsageError("give -i, the interface to measure from (there are " + interface_names() + ")");
+  arguments.spider.local = LocalAddresses::of(arguments.interface);
+  arguments.spider.local.set_public(arguments.public_addresses);
+  arguments.spider.local.asn = arguments.asn;
+  if (!arguments.look_up_url.empty())
+    check_look_up_url(arguments.look_up_url);
+}
+
+int measure(SpiderArguments& arguments, const PluginCommand& chosen) {
+  const PluginDescription& description = chosen.entry.description;
+  if (arguments.out.empty())
+    throw UsageError("give --out (see orbweaver-spider --help)");
+  const Endpoint out = Endpoint::parse(arguments.out);
+  if (out.kind == Endpoint::Kind::file)
+    refuse_same_file(input_file(arguments.input), out.name);
+  const auto plugin = chosen.entry.make();
+  plugin->configure(chosen.arguments);
+  if (const auto kind = connect_kind(chosen.arguments.connect))
+    arguments.spider.kind = *kind;
+  arguments.spider.timeout_ns = static_cast<std::uint64_t>(arguments.timeout_s * 1e9);
+  set_up_addresses(arguments, description);
+  allow_descriptors(arguments.spider.workers);
+
+  JobReader jobs(arguments.input,
+                 {.csv = arguments.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
+                 bad_line_namer(arguments));
+  const auto configurations = plugin->configurations();
+  std::optional<ForgeSender> sender;
+  std::optional<SystemState> state;
+  if (description.model == Model::synchronized)
+    check_rights(configurations);
+  if (description.model == Model::forge) {
+    sender.emplace(arguments.interface);
+    arguments.spider.port_for_forged = [&](const auto& request) { return sender->port_for(request); };
+    arguments.spider.send_forged = [&](const auto& request, auto port, auto datagram) {
+      return sender->send(request, port, datagram);
+    };
+  }
+
+  Stage stage(StageKind::spider, arguments.stage);
+  RecordWriter writer = RecordWriter::open(out, make_stream_header(StreamKind::jobs),
+                                           endpoint_options(arguments.stage, arguments.ring_mib));
+  if (!arguments.look_up_url.empty())
+    look_up_public(arguments.look_up_url, arguments.spider.local, stage.stop());
+  if (description.model == Model::synchronized) {
+    state.emplace(stage.session_name());
+    arguments.spider.configure_system = [&](unsigned config) {
+      for (const auto& setting : configurations.at(config).sysctls)
+        state->set_sysctl(setting.name, setting.value);
+      state->set_nftables(configurations.at(config).nftables);
+    };
+  }
+  std::uint64_t no_result = 0;
+  arguments.spider.no_result = no_result_namer(no_result);
+  arguments.spider.member_left_out = MemberWarnings(description.name);
+  SpiderResult result = spider(jobs, writer, description, *plugin, arguments.spider, stage.stop(), stage);
+  if (state)
+    for (const std::string& left : state->restore())
+      result = {false, left};
+  warn_of_losses(jobs.counters(), no_result);
+  if (!result.complete) {
+    spdlog::error("{}", result.problem);
+    return exit_failed;
+  }
+  if (!stage.stop())
+    require_jobs(jobs.counters(), arguments);
+  stage.finish(stage.stop() ? StageState::stopped : StageState::finished);
+  return exit_done;
+}
+
+} // namespace
+
+void MemberWarnings::operator()(const Job& job, const std::string& of, const json::CheckedMembers::LeftOut& member) {
+  if (named_.size() >= max_named || !named_.insert(member.key).second)
+    return;
+  const auto what = member.key.empty() ? "members are" : "\"" + printable(member.key.substr(0, 60)) + "\" is";
+  spdlog::warn("plugin {}, job {}: {} left out of {}: {}; more of the kind are counted (members_bad)", plugin_, job.id,
+               what, of, member.why);
+}
+
+int run_spider(SpiderArguments& arguments) {
+  if (arguments.describe) {
+    describe(arguments);
+    return exit_done;
+  }
+  if (arguments.filter)
+    return filter(arguments);
+  if (const PluginCommand* const chosen = arguments.chosen())
+    return measure(arguments, *chosen);
+  throw UsageError("name a plugin (see orbweaver-spider --help)");
+}
+
+} // namespace orbweaver
