@@ -43,9 +43,11 @@ CLI::App& add_observe_command(CLI::App& front, ObserveOptions& options) {
              "\n"
              "Flows go to standard output, everything else to standard error. Ctrl-C ends in order, with every flow\n"
              "written; a second one ends at once. Exit status: 0 done, 1 failed, 2 bad usage.");
-  app.add_option("CHAIN", options.chains, "Flow analysis chains, at least one; --list-chains tells them")
+  app.add_option("CHAIN", options.chains,
+                 "Flow analysis chains, at least one; with options as in NAME:OPTION=VALUE,OPTION=VALUE")
       ->type_name("");
-  app.add_flag("--list-chains", options.list_chains, "Print the chains with their fields, one a line, and exit");
+  app.add_flag("--list-chains", options.list_chains, "Print the chains with their fields and options, and exit");
+  app.add_flag("--json", options.json, "With --list-chains: as JSON");
   add_group(app, "Packets", [&] { add_source_options(app, options); });
   add_group(app, "Flows", [&] { add_flow_options(app, options); });
   add_group(app, "Output", [&] {

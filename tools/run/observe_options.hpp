@@ -18,6 +18,7 @@ struct ObserveOptions : RunOptions {
   std::vector<std::string> chains;
   bool digest = false;
   bool list_chains = false;
+  bool json = false; ///< the list as JSON
 };
 
 /// Adds `observe` with its options to the front command; `options` must outlive it.

@@ -37,6 +37,12 @@ void add_flow_options(CLI::App& app, RunOptions& options) {
       ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--max-flows", "N", "Flows in one observer's table; the longest idle one makes room")
       ->transform(whole_number(1, max_flows));
+  hand_on(app, arguments, "--flow-memory-mib", "MIB",
+          "Memory in each observer for names, lists and the like (64); full, they are null")
+      ->transform(whole_number(0, max_ring_mib));
+  hand_on(app, arguments, "--complete", "any|all|never",
+          "A flow is complete when any chain says so, when all that can have, or never (any)")
+      ->check(CLI::IsMember({"any", "all", "never"}).description(""));
 }
 
 void add_output_options(CLI::App& app, RunOptions& options, const std::string& what) {
