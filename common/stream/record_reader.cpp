@@ -63,13 +63,16 @@ bip::mapped_region map_file(const std::string& path) {
 /// `name`. A ring's has no checksum.
 StreamDescription read_description(const StreamHeader& header, std::string_view text, StreamKind kind,
                                    const std::string& name, bool has_checksum) {
-  if (const auto why = check_stream_header(header, kind); !why.empty())
+  // Of an altered file that is said, not what its kind seems to be.
+  if (const auto why = check_stream_header(header, has_checksum ? header.kind : kind); !why.empty())
     throw Error(name + ": " + why);
   if (header.description_octets > text.size())
     throw Error(name + ": cut off at offset " + std::to_string(sizeof header + text.size()) + ", in its description");
   const std::string copy(text.substr(0, header.description_octets));
   if (has_checksum && header.checksum != stream_checksum(header, copy))
-    throw Error(name + ": damaged at offset 0: its header or description was altered, the checksum is another");
+    throw Error(name + ": damaged at offset 0: the header or description was altered, the checksum is another");
+  if (const auto why = check_stream_header(header, kind); !why.empty())
+    throw Error(name + ": " + why);
   try {
     return decode_stream(header, copy);
   } catch (const Error& error) {
