@@ -85,19 +85,47 @@ void check_rights(const std::vector<SystemConfiguration>& configurations) {
   SystemState::check_rights(sysctls, nftables);
 }
 
-void set_up_addresses(SpiderArguments& arguments, const PluginDescription& plugin) {
-  if (plugin.connect_kinds.empty())
-    return;
+LocalAddresses local_addresses(const SpiderArguments& arguments) {
   if (arguments.interface.empty())
     throw UsageError("give -i, the interface to measure from (there are " + interface_names() + ")");
-  arguments.spider.local = LocalAddresses::of(arguments.interface);
-  arguments.spider.local.set_public(arguments.public_addresses);
-  arguments.spider.local.asn = arguments.asn;
+  LocalAddresses local = LocalAddresses::of(arguments.interface);
+  local.set_public(arguments.public_addresses);
+  local.asn = arguments.asn;
   if (!arguments.look_up_url.empty())
     check_look_up_url(arguments.look_up_url);
+  return local;
 }
 
-int measure(SpiderArguments& arguments, const PluginCommand& chosen) {
+/// What the engine has to know, as far as the command line says it.
+SpiderOptions engine_options(const SpiderArguments& arguments, const PluginCommand& chosen) {
+  SpiderOptions options = arguments.spider;
+  if (const auto kind = connect_kind(chosen.arguments.connect))
+    options.kind = *kind;
+  options.timeout_ns = static_cast<std::uint64_t>(arguments.timeout_s * 1e9);
+  if (!chosen.entry.description.connect_kinds.empty())
+    options.local = local_addresses(arguments);
+  options.member_left_out = MemberWarnings(chosen.entry.description.name);
+  return options;
+}
+
+/// The plugin's own configurations, set one after another.
+auto configurator(SystemState& state, const std::vector<SystemConfiguration>& configurations) {
+  return [&](unsigned config) {
+    for (const auto& setting : configurations.at(config).sysctls)
+      state.set_sysctl(setting.name, setting.value);
+    state.set_nftables(configurations.at(config).nftables);
+  };
+}
+
+/// Where packets can be forged.
+void send_by(ForgeSender& sender, SpiderOptions& options) {
+  options.port_for_forged = [&](const auto& request) { return sender.port_for(request); };
+  options.send_forged = [&](const auto& request, auto port, auto datagram) {
+    return sender.send(request, port, datagram);
+  };
+}
+
+int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   const PluginDescription& description = chosen.entry.description;
   if (arguments.out.empty())
     throw UsageError("give --out (see orbweaver-spider --help)");
@@ -106,45 +134,29 @@ int measure(SpiderArguments& arguments, const PluginCommand& chosen) {
     refuse_same_file(input_file(arguments.input), out.name);
   const auto plugin = chosen.entry.make();
   plugin->configure(chosen.arguments);
-  if (const auto kind = connect_kind(chosen.arguments.connect))
-    arguments.spider.kind = *kind;
-  arguments.spider.timeout_ns = static_cast<std::uint64_t>(arguments.timeout_s * 1e9);
-  set_up_addresses(arguments, description);
-  allow_descriptors(arguments.spider.workers);
-
+  SpiderOptions options = engine_options(arguments, chosen);
+  allow_descriptors(options.workers);
   JobReader jobs(arguments.input,
                  {.csv = arguments.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
                  bad_line_namer(arguments));
   const auto configurations = plugin->configurations();
-  std::optional<ForgeSender> sender;
-  std::optional<SystemState> state;
   if (description.model == Model::synchronized)
     check_rights(configurations);
-  if (description.model == Model::forge) {
-    sender.emplace(arguments.interface);
-    arguments.spider.port_for_forged = [&](const auto& request) { return sender->port_for(request); };
-    arguments.spider.send_forged = [&](const auto& request, auto port, auto datagram) {
-      return sender->send(request, port, datagram);
-    };
-  }
+  std::optional<ForgeSender> sender;
+  if (description.model == Model::forge)
+    send_by(sender.emplace(arguments.interface), options);
 
   Stage stage(StageKind::spider, arguments.stage);
   RecordWriter writer = RecordWriter::open(out, make_stream_header(StreamKind::jobs),
                                            endpoint_options(arguments.stage, arguments.ring_mib));
   if (!arguments.look_up_url.empty())
-    look_up_public(arguments.look_up_url, arguments.spider.local, stage.stop());
-  if (description.model == Model::synchronized) {
-    state.emplace(stage.session_name());
-    arguments.spider.configure_system = [&](unsigned config) {
-      for (const auto& setting : configurations.at(config).sysctls)
-        state->set_sysctl(setting.name, setting.value);
-      state->set_nftables(configurations.at(config).nftables);
-    };
-  }
+    look_up_public(arguments.look_up_url, options.local, stage.stop());
+  std::optional<SystemState> state;
+  if (description.model == Model::synchronized)
+    options.configure_system = configurator(state.emplace(stage.session_name()), configurations);
   std::uint64_t no_result = 0;
-  arguments.spider.no_result = no_result_namer(no_result);
-  arguments.spider.member_left_out = MemberWarnings(description.name);
-  SpiderResult result = spider(jobs, writer, description, *plugin, arguments.spider, stage.stop(), stage);
+  options.no_result = no_result_namer(no_result);
+  SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
   if (state)
     for (const std::string& left : state->restore())
       result = {false, left};
@@ -169,7 +181,7 @@ void MemberWarnings::operator()(const Job& job, const std::string& of, const jso
                what, of, member.why);
 }
 
-int run_spider(SpiderArguments& arguments) {
+int run_spider(const SpiderArguments& arguments) {
   if (arguments.describe) {
     describe(arguments);
     return exit_done;

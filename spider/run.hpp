@@ -13,7 +13,7 @@ namespace orbweaver {
 
 /// Does what the arguments ask for; returns the exit status. Throws Error, and UsageError for arguments that do not fit
 /// together.
-int run_spider(SpiderArguments& arguments);
+int run_spider(const SpiderArguments& arguments);
 
 /// Warns of members that were left out: of the first ones, each key once. The others are counted by the engine.
 class MemberWarnings {

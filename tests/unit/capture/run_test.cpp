@@ -2,6 +2,7 @@
 #include "capture/run.hpp"
 
 #include "common/error.hpp"
+#include "common/stream/packet_record.hpp"
 #include "common/stream/record_reader.hpp"
 #include "tests/support/capture_writer.hpp"
 #include "tests/support/packet_builder.hpp"

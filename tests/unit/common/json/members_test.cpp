@@ -69,7 +69,7 @@ TEST_CASE("a verdict says what was expected, and where") {
     return json::to_string(json::split_members(text, members));
   };
   CHECK(verdict(R"("a":"un"escaped")") == "a comma is expected at octet 8");
-  CHECK(verdict(R"("a":1,)") == "a key is expected at octet 7");
+  CHECK(verdict(R"("a":1,)") == "a key is expected at octet 6");
   CHECK(verdict(R"("a" 1)") == "a colon is expected at octet 4");
   CHECK(verdict(R"("a":)") == "a value is expected at octet 4");
   CHECK(verdict(R"("a":nul)") == "a value is expected at octet 4");
