@@ -67,13 +67,13 @@ public:
   Session() = default;
 
   /// Makes a session after clearing what dead ones left. An empty name: one of the process id. Throws where the name
-  /// is taken or not fit (letters, digits, dash, underscore; at most 48).
+  /// is taken or not fit (session_name.hpp).
   static Session create(const std::string& name, const std::string& prefix = "session");
 
-  /// Attaches one by its name. Read-only for those who only watch.
+  /// Attaches one of this user by its name. Read-only for those who only watch.
   static Session attach(const std::string& name, bool writable = true);
 
-  /// The names of all sessions there are, dead ones too.
+  /// The names of all sessions of this user, dead ones too.
   [[nodiscard]] static std::vector<std::string> names();
 
   /// Removes the segments of sessions and of rings that no living process has to do with; not what says how to put the

@@ -28,7 +28,9 @@ struct FoundTable {
 /// The tables of that symbol in every `*.so` of the folders of ORBWEAVER_PLUGIN_PATH (separated by colons) and of the
 /// installed plugin folder, folders in that order, objects by name. The objects stay loaded. One that cannot be loaded,
 /// or that was built for another interface version, is left out with a warning that names it; one without the symbol
-/// is for another stage.
+/// is for another stage. Folders and objects are `code_folder` and `code_file` (trusted_file.hpp), so that nobody but
+/// root and the effective user says what runs here; others are left out with a warning too. A program with more rights
+/// than its caller (set-user-ID, file capabilities) does not look at ORBWEAVER_PLUGIN_PATH.
 [[nodiscard]] std::vector<FoundTable> find_shared_tables(const char* symbol);
 
 } // namespace orbweaver

@@ -38,7 +38,7 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
   }
   for (const auto& ring : rings) {
     const auto& header = ring.header();
-    snapshot.rings.push_back({ring.name().substr(segment_prefix.size()), header.capacity_bytes, ring.fill_bytes(),
+    snapshot.rings.push_back({ring.name().substr(segment_prefix.size()), ring.capacity_bytes(), ring.fill_bytes(),
                               header.producer.records.load(std::memory_order_relaxed),
                               header.producer.dropped.load(std::memory_order_relaxed)});
   }
