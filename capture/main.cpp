@@ -28,7 +28,7 @@ struct Options {
   SourceOptions source;
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
-  std::optional<std::uint32_t> needs; ///< Need; from the front command, which has asked what the chains need
+  std::string needs; ///< as needs_text() writes them; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";
   std::uint64_t count = 0;
@@ -62,9 +62,9 @@ void add_options(CLI::App& app, Options& options) {
       ->transform(whole_number(min_ring_mib, max_ring_mib))
       ->capture_default_str();
   app.add_option("chains", options.chains,
-                 "The chains that will observe: only the octets that they need go along; none named: all octets")
+                 "The chains that will observe: only what they need goes along; none named: all that any may need")
       ->type_name("CHAIN");
-  app.add_option("--needs", options.needs)->transform(whole_number(0, UINT32_MAX))->group("");
+  app.add_option("--needs", options.needs)->group("");
   add_stage_options(app, options.stage);
 }
 
@@ -133,8 +133,8 @@ void go_first() noexcept {
 int run(const Options& options) {
   end_on_sigterm();
   CaptureOptions capture_options;
-  if (options.needs)
-    capture_options.needs = *options.needs;
+  if (!options.needs.empty())
+    capture_options.needs = parse_needs(options.needs);
   else if (!options.chains.empty())
     capture_options.needs = needs_of(options.chains, describe_chains());
   if (options.count > 0)

@@ -52,7 +52,7 @@ static_assert(sizeof(FieldDescriptor) == 64);
 inline constexpr std::size_t max_fields = 240;
 
 /// Opens a recorded file and describes a ring. Read by programs of other builds: `version` changes with any layout in
-/// record.hpp, packet_record.hpp, flow_record.hpp or here.
+/// record.hpp, packet_record.hpp, packet_blocks.hpp, flow_record.hpp or here.
 struct StreamHeader {
   std::array<char, 8> magic{};
   std::uint32_t version{};
@@ -69,7 +69,7 @@ struct StreamHeader {
 static_assert(sizeof(StreamHeader) == 64 + 64 * max_fields);
 
 inline constexpr std::array<char, 8> stream_magic{'O', 'R', 'B', 'S', 'T', 'R', 'M', '\n'};
-inline constexpr std::uint32_t stream_version = 3;
+inline constexpr std::uint32_t stream_version = 4;
 
 /// A header of that kind with magic and version set.
 [[nodiscard]] StreamHeader make_stream_header(StreamKind kind) noexcept;

@@ -41,7 +41,7 @@ TEST_CASE("a flow with basic and tcp takes at most 200 octets of memory") {
   auto* const record = reinterpret_cast<PacketRecord*>(words.data());
   for (std::uint64_t i = 0; i < flows; ++i) {
     std::memcpy(record + 1, &i, sizeof i); // the addresses
-    record->flow_hash = i * 11'400'714'819'323'198'485u >> 32;
+    record->flow_hash = static_cast<std::uint32_t>(i * 11'400'714'819'323'198'485u >> 32);
     record->time_ns = 100 * ns_per_s + i * 25 * ns_per_s / flows;
     const PacketRecord* const packet = record;
     meter.packets({&packet, 1});
