@@ -172,9 +172,9 @@ void Capture::handle_marked(PacketDraft& draft) noexcept {
 }
 
 void Capture::deliver(PacketDraft& draft) noexcept {
-  PacketRecord& record = draft.record;
-  record.flow_hash = flow_hash(record.key, draft.addresses, options_.seed);
-  output_for(record.flow_hash).deliver(draft);
+  const std::uint64_t hash = flow_hash(draft.record.key, draft.addresses, options_.seed);
+  draft.record.flow_hash = static_cast<std::uint32_t>(hash);
+  output_for(hash).deliver(draft);
 }
 
 void Capture::deliver_released() noexcept {

@@ -39,9 +39,9 @@ void add_arguments(CLI::App& app, CaptureArguments& arguments) {
       ->transform(whole_number(min_ring_mib, max_ring_mib))
       ->capture_default_str();
   app.add_option("chains", arguments.chains,
-                 "The chains that will observe: only the octets that they need go along; none named: all octets")
+                 "The chains that will observe: only what they need goes along; none named: all that any may need")
       ->type_name("CHAIN");
-  app.add_option("--needs", arguments.needs)->transform(whole_number(0, UINT32_MAX))->group("");
+  app.add_option("--needs", arguments.needs)->group("");
   add_stage_options(app, arguments.stage);
 }
 
@@ -79,8 +79,8 @@ std::vector<Endpoint> choose_outputs(const CaptureArguments& arguments) {
 }
 
 std::uint32_t needs_of(const CaptureArguments& arguments) {
-  if (arguments.needs)
-    return *arguments.needs;
+  if (!arguments.needs.empty())
+    return parse_needs(arguments.needs);
   return arguments.chains.empty() ? CaptureOptions().needs : needs_of(arguments.chains, describe_chains());
 }
 

@@ -7,7 +7,6 @@
 #include "common/stream/endpoint.hpp"
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,7 +18,7 @@ struct CaptureArguments {
   SourceOptions source; ///< its reader: source_options()
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
-  std::optional<std::uint32_t> needs; ///< Need; from the front command, which has asked what the chains need
+  std::string needs; ///< as needs_text() writes them; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";
   std::uint64_t count = 0;

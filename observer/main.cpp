@@ -28,17 +28,6 @@ struct Options {
   bool describe = false;
 };
 
-/// Need in words.
-std::string names_of(std::uint32_t needs) {
-  std::string names;
-  for (const auto& [bit, name] :
-       {std::pair(Need::tcp_options, "TCP options"), std::pair(Need::icmp_quotation, "ICMP quotations"),
-        std::pair(Need::dns_payload, "DNS payloads")})
-    if (needs & bit)
-      names.append(names.empty() ? "" : ", ").append(name);
-  return names;
-}
-
 CompleteRule complete_rule(const std::string& name) {
   return name == "all" ? CompleteRule::all : name == "never" ? CompleteRule::never : CompleteRule::any;
 }
@@ -76,7 +65,7 @@ int run(Options& options) {
   if (!input)
     open_input();
   RecordReader& reader = *input;
-  if (const std::string missing = names_of(chains.needs() & ~reader.stream().needs); !missing.empty())
+  if (const std::string missing = needs_in_words(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);

@@ -34,14 +34,14 @@ CaptureArguments with_outputs(std::vector<std::string> outputs) {
 
 TEST_CASE("capture's command line has the source, an output for each observer, and their chains") {
   const auto arguments = parsed({"-i", "x.pcap", "--out", "ring:a", "--out", "ring:b", "--count=010", "--snaplen", "96",
-                                 "--reader=mapped", "--needs=3", "basic", "tcp"});
+                                 "--reader=mapped", "--needs=tcp-options,icmp-quotation", "basic", "tcp"});
   CHECK(arguments.source.name == "x.pcap");
   CHECK(arguments.source.snap_length == 96);
   CHECK(arguments.count == 10);
   CHECK(arguments.outputs == std::vector<std::string>{"ring:a", "ring:b"});
   CHECK(arguments.chains == std::vector<std::string>{"basic", "tcp"});
   CHECK(source_options(arguments).reader == SourceOptions::Reader::mapped);
-  CHECK(needs_of(arguments) == 3);
+  CHECK(needs_of(arguments) == (Need::tcp_options | Need::icmp_quotation));
 }
 
 TEST_CASE("capture refuses a command line without source or output, and values out of range") {

@@ -64,10 +64,10 @@ TEST_CASE("a capture goes to its end, or to the count") {
 
 TEST_CASE("the stream says what its packets were taken for") {
   Program program(1);
-  program.arguments.needs = Need::dns_payload;
+  program.arguments.needs = "dns";
   CHECK(program.run() == exit_done);
   const auto reader = RecordReader::open({Endpoint::Kind::file, program.scratch.path("out")}, StreamKind::packets);
-  CHECK(reader.stream().needs == Need::dns_payload);
+  CHECK(reader.stream().needs == Need::payload("dns"));
 }
 
 TEST_CASE("a capture that is cut off fails, with the packets that came before") {

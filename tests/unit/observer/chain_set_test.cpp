@@ -206,7 +206,7 @@ TEST_CASE("a chain named twice counts once") {
 TEST_CASE("chains say what they need of packets, together") {
   CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).needs() == Need::none);
   CHECK(ChainSet::choose(Names{"mss"}).needs() == Need::tcp_options);
-  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::dns_payload));
+  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::payload("dns")));
 }
 
 TEST_CASE("an unknown chain is a usage error that names the nearest, or all of them") {

@@ -39,7 +39,7 @@ public:
   void operator()(std::uint64_t flow, std::uint64_t time_ns, std::uint8_t tcp_flags = TCP_SYN) {
     auto* const record = reinterpret_cast<PacketRecord*>(words_.data());
     std::memcpy(record + 1, &flow, sizeof flow); // the addresses
-    record->flow_hash = flow * 11'400'714'819'323'198'485u >> 32;
+    record->flow_hash = static_cast<std::uint32_t>(flow * 11'400'714'819'323'198'485u >> 32);
     record->time_ns = time_ns;
     record->tcp_flags = tcp_flags;
     const PacketRecord* const packet = record;

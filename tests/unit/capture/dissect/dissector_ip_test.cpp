@@ -202,15 +202,15 @@ TEST_CASE("fragments of a protocol without ports need no other fragment") {
 }
 
 TEST_CASE("a record is copied as it will lie in the ring") {
-  const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2") / tcp(1, 2).syn().mss(1460));
+  const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2") / tcp(1, 2).syn().mss(1460), {}, Need::tcp_options);
   alignas(8) std::array<std::uint8_t, 128> place;
   place.fill(0xee);
   packet.draft.copy_to(place.data());
   const PacketView view(reinterpret_cast<const PacketRecord*>(place.data()));
   REQUIRE(packet_record_valid(&view->header));
-  CHECK(view->header.length == 56 + 32 + 4);
+  CHECK(view->header.length == 56 + 32 + 2 + 4);
   CHECK(craft::Bytes(view.addresses(), view.addresses() + 16) == v6(1));
   CHECK(view.tcp_options().size() == 4);
   CHECK(view.tcp_options()[0] == TO_MSS);
-  CHECK(place[92] == 0xee);
+  CHECK(place[94] == 0xee);
 }
