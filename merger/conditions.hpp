@@ -18,6 +18,9 @@
 
 namespace orbweaver {
 
+/// Changes with anything that combiners of a shared object are built against.
+inline constexpr std::uint32_t conditions_interface_version = 3;
+
 /// One connection of a job with the flow that belongs to it, if there was one.
 class JobFlow {
 public:
@@ -133,6 +136,6 @@ inline void combine_answers(const JobFlow& baseline, bool baseline_answered, con
   }                                                                                                                    \
   extern "C" {                                                                                                         \
   [[gnu::visibility("default")]] extern const orbweaver::SharedTable orbweaver_conditions;                             \
-  const orbweaver::SharedTable orbweaver_conditions{orbweaver::plugin_interface_version,                               \
+  const orbweaver::SharedTable orbweaver_conditions{orbweaver::conditions_interface_version,                           \
                                                     std::size(orbweaver_combiners), orbweaver_combiners};              \
   }

@@ -22,6 +22,9 @@
 
 namespace orbweaver {
 
+/// Changes with anything that plugins of a shared object are built against.
+inline constexpr std::uint32_t plugin_interface_version = 3;
+
 /// One sysctl and the value that it has in a configuration: {"net.ipv4.tcp_ecn", "2"}.
 struct SysctlSetting {
   std::string name;

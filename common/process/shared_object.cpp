@@ -87,17 +87,18 @@ void* load(const Folder& folder, const std::string& name) {
 
 /// The table of that symbol in a loaded object; nullptr where there is none, or none that can be used: then a warning
 /// says why.
-const SharedTable* table_in(void* handle, const std::string& path, const char* symbol) {
+const SharedTable* table_in(void* handle, const std::string& path, const char* symbol, std::uint32_t version) {
   const auto* const table = static_cast<const SharedTable*>(dlsym(handle, symbol));
   if (!table) {
     if (std::none_of(table_symbols.begin(), table_symbols.end(), [&](auto name) { return dlsym(handle, name); }))
       spdlog::warn("left out: {} exports neither chains nor plugins nor conditions", path);
     return nullptr;
   }
-  if (table->interface_version != plugin_interface_version) {
-    spdlog::warn("left out: {} was built for plugin interface {}, this is {}; build it again with the headers of this "
-                 "version",
-                 path, table->interface_version, plugin_interface_version);
+  if (table->interface_version != version) {
+    spdlog::warn(
+        "left out: {} of {} was built for interface version {}, this is {}; build it again with the headers of "
+        "this version",
+        symbol, path, table->interface_version, version);
     return nullptr;
   }
   return table;
@@ -105,7 +106,7 @@ const SharedTable* table_in(void* handle, const std::string& path, const char* s
 
 } // namespace
 
-std::vector<FoundTable> find_shared_tables(const char* symbol) {
+std::vector<FoundTable> find_shared_tables(const char* symbol, std::uint32_t version) {
   std::vector<FoundTable> found;
   for (const std::string& path : plugin_folders()) {
     Folder folder{fs::absolute(path).lexically_normal(), open_folder(path)};
@@ -114,7 +115,7 @@ std::vector<FoundTable> find_shared_tables(const char* symbol) {
       void* const handle = load(folder, name);
       loaded = loaded || handle;
       const std::string origin = folder.path / name;
-      if (const auto* table = handle ? table_in(handle, origin, symbol) : nullptr)
+      if (const auto* table = handle ? table_in(handle, origin, symbol, version) : nullptr)
         found.push_back({table, origin});
     }
     // The loader knows its objects by their paths, which this descriptor's number is a part of: it is not given again.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One connection to each target, watched by the ttl chain. It shows what a plugin can say and do besides; leave out
 // what yours does not need.
-#include <spider/plugin.hpp>
+#include <orbweaver/plugin.hpp>
 
 #include <string>
 

@@ -21,6 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Of an interface; no object is to be loaded at all.
+constexpr std::uint32_t version = 1;
+
 /// What is said where objects are looked for in that folder; there are none that load.
 std::string said_of(const std::string& folder) {
   std::ostringstream said;
@@ -28,7 +31,7 @@ std::string said_of(const std::string& folder) {
   spdlog::set_default_logger(
       std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_st>(said)));
   setenv("ORBWEAVER_PLUGIN_PATH", folder.c_str(), 1);
-  for (const FoundTable& table : find_shared_tables("orbweaver_chains"))
+  for (const FoundTable& table : find_shared_tables("orbweaver_chains", version))
     CHECK_FALSE(table.origin.starts_with(folder));
   unsetenv("ORBWEAVER_PLUGIN_PATH");
   spdlog::set_default_logger(before);
