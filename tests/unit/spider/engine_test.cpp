@@ -100,7 +100,7 @@ TEST_CASE("without a model of batches a job's connections come one after another
   run.plugin.look = [](ConnectResult& result, unsigned config) {
     if (config == 1)
       result.state = ConnectionState::discard;
-    result.members = R"("seen":)" + std::to_string(config);
+    result.members.add("seen", config);
   };
   const auto records = run.run(SpiderRun::jobs_to(server.port(), 20));
   CHECK(records.jobs.size() == 20);
