@@ -101,7 +101,6 @@ private:
   void cancel_active(std::uint32_t slot) noexcept;
   void make_room() noexcept;
   void find_victims() noexcept;
-  void offer_victim(std::uint32_t slot) noexcept;
   template <typename Visit>
   void take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept;
 

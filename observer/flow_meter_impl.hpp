@@ -334,18 +334,19 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
   }
 }
 
-/// Looks for the flows that were idle for the longest, among those whose idle second is the first there is. That of an
+/// Looks for the flows that were idle for the longest: all those whose idle second is the first there is. That of an
 /// expiring flow is what its last packet makes it; of those in the past the order of last packets is enough.
 template <typename Chains>
 void BasicFlowMeter<Chains>::find_victims() noexcept {
   std::uint64_t first_second = clock_ + idle_.horizon();
+  victims_.reserve(table_.size());
   const auto offer = [&](std::uint32_t slot, std::uint64_t idle_from) {
     if (idle_from < first_second) {
       first_second = idle_from;
       victims_.clear();
     }
     if (idle_from == first_second)
-      offer_victim(slot);
+      victims_.push_back({table_.flow(slot).last_ns, slot});
   };
   for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
     take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
@@ -361,27 +362,9 @@ void BasicFlowMeter<Chains>::find_victims() noexcept {
   // Flows that no timer waits for: their packets are older than the clock.
   if (victims_.empty())
     for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot)
-      if (table_.flow(slot).state != FlowState::free)
-        offer_victim(slot);
+      if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
+        victims_.push_back({flow.last_ns, slot});
   std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
-}
-
-/// Keeps the longest idle of those offered: once there are as many as may be, in a heap with the one to be dropped on
-/// top.
-template <typename Chains>
-void BasicFlowMeter<Chains>::offer_victim(std::uint32_t slot) noexcept {
-  const Victim victim{table_.flow(slot).last_ns, slot};
-  const auto most = static_cast<std::size_t>(table_.max_flows() / 8 + 1);
-  if (victims_.size() < most) {
-    victims_.reserve(most);
-    victims_.push_back(victim);
-    if (victims_.size() == most)
-      std::ranges::make_heap(victims_, {}, &Victim::last_ns);
-  } else if (victim.last_ns < victims_.front().last_ns) {
-    std::ranges::pop_heap(victims_, {}, &Victim::last_ns);
-    victims_.back() = victim;
-    std::ranges::push_heap(victims_, {}, &Victim::last_ns);
-  }
 }
 
 template <typename Chains>
