@@ -31,13 +31,18 @@ inline constexpr std::array payload_kinds{
     PayloadKind{"dns", "DNS responses", 0x04, 65'535, fits_dns_response},
 };
 
+/// Not defined: what the compiler names where a chain asks for a kind that is not in the table.
+void no_payload_kind_has_that_name();
+
 /// The number of a kind in records, from 1, by its name. A name that is not in the table does not compile.
 class PayloadName {
 public:
   // NOLINTNEXTLINE(google-explicit-constructor): packet.payload("dns")
   consteval PayloadName(const char* name) : number_(1) {
-    while (payload_kinds.at(number_ - 1u).name != name) // past the last one: no payload kind has that name
+    while (number_ <= payload_kinds.size() && payload_kinds[number_ - 1u].name != name)
       ++number_;
+    if (number_ > payload_kinds.size())
+      no_payload_kind_has_that_name();
   }
 
   [[nodiscard]] constexpr std::uint8_t number() const noexcept { return number_; }

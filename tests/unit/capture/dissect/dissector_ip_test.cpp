@@ -9,7 +9,7 @@ using craft::ethernet, craft::ipv4, craft::ipv6, craft::tcp, craft::udp;
 
 TEST_CASE("IPv4 fields reach the record") {
   const Dissected packet(ethernet() / ipv4("10.0.0.2", "10.0.0.1").traffic_class(0xb9).ttl(17).evil() / tcp(80, 1234),
-                         {.time_ns = 1'700'000'000'123'456'789});
+                         {.time_ns = 1'700'000'000'123'456'789}, Need::none);
   REQUIRE(packet.outcome == Outcome::packet);
   CHECK(packet->header.kind == RecordKind::packet);
   CHECK(packet->header.length == 64);
@@ -26,7 +26,8 @@ TEST_CASE("IPv4 fields reach the record") {
 
 TEST_CASE("IPv6 fields reach the record") {
   const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2").traffic_class(0xb9).flow_label(0xfffff).hop_limit(3) /
-                         udp(5, 6) / craft::zeros(100));
+                             udp(5, 6) / craft::zeros(100),
+                         {}, Need::none);
   REQUIRE(packet.outcome == Outcome::packet);
   CHECK(packet->header.length == 88);
   CHECK(packet->traffic_class == 0xb9);
