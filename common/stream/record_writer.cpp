@@ -30,8 +30,8 @@ bool write_all(int fd, const std::byte* data, std::size_t size) noexcept {
 }
 
 std::string damaged_indices(std::uint64_t published, std::uint64_t given_back) {
-  return "the consumer's index " + std::to_string(given_back) + " is out of range, the producer's is " +
-         std::to_string(published);
+  return "the producer's index " + std::to_string(published) + " and the consumer's " + std::to_string(given_back) +
+         " are out of range";
 }
 
 /// Attaches the ring of that name, or makes it where there is none that anybody lives in and that is allowed.

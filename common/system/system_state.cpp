@@ -253,13 +253,14 @@ std::vector<std::string> restore_system_state(const std::string& session) {
 
 std::vector<std::string> restore_dead_system_states() {
   std::vector<std::string> said;
-  const StateJournal::List journals = StateJournal::list();
-  if (!journals.refused.empty())
-    spdlog::warn("nothing is put back from {}", journals.refused);
-  for (const std::string& session : journals.sessions)
+  for (const std::string& session : StateJournal::list().sessions)
     if (const StateJournal journal = StateJournal::take(session, 0))
       append(said, restore_by(journal));
   return said;
+}
+
+std::string refused_system_states() {
+  return StateJournal::list().refused;
 }
 
 } // namespace orbweaver

@@ -47,7 +47,11 @@ private:
 std::vector<std::string> restore_system_state(const std::string& session);
 
 /// The same for the journals of all sessions that have no living process. Those of other network namespaces stay while
-/// the namespace exists, and are named. Warns of files that look like journals and are not believed.
+/// the namespace exists, and are named.
 std::vector<std::string> restore_dead_system_states();
+
+/// Of files that look like journals and from which nothing is put back, as they are not ours: the first, why, and how
+/// many more there are. Empty where there is none. For the front command, to warn of once.
+[[nodiscard]] std::string refused_system_states();
 
 } // namespace orbweaver

@@ -146,6 +146,8 @@ int measure(const MeasureOptions& given) {
     spdlog::info("reading jobs from the terminal, one a line; Ctrl-D ends them");
   for (const auto& sentence : restore_dead_system_states())
     spdlog::warn("an earlier session was killed: {}", sentence);
+  if (const auto refused = refused_system_states(); !refused.empty())
+    spdlog::warn("nothing is put back from {}", refused);
   RunDescription description;
   description.source = watches ? options.interface : std::string();
   description.chains = plugin.chains;
