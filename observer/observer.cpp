@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/observer.hpp"
 
+#include "common/process/duty_cycle.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -174,6 +176,7 @@ private:
 
   void housekeep() noexcept {
     const std::uint64_t now = monotonic_ns();
+    duty_.look(now);
     reader_.housekeep(now);
     writer_.housekeep(now);
     namespace C = ObserverCounter;
@@ -197,6 +200,8 @@ private:
     counters[C::ended_resources] = ended(EndReason::lack_of_resources);
     counters[C::table_octets] = meter_.memory_bytes();
     counters[C::clock_second] = meter_.clock();
+    counters[C::stall_max_ns] = duty_.stall_max_ns();
+    counters[C::stall_max_second] = duty_.stall_max_second();
     stage_.publish(counters, now);
   }
 
@@ -205,6 +210,7 @@ private:
   Stage& stage_;
   RecordSink sink_;
   FlowMeter meter_;
+  DutyCycle duty_;
   std::uint64_t received_ = 0;
   std::uint64_t last_ns_ = 0; ///< time of the latest packet
   std::uint64_t batches_ = 0;
