@@ -74,7 +74,9 @@ CaptureResult Capture::read_all(const Publish& publish) {
     if (source_.live() || read.status == Source::Status::idle)
       for (auto& output : outputs_)
         output.publish();
-    if (const std::uint64_t now_ns = monotonic_ns(); now_ns >= next_housekeeping_ns_) [[unlikely]]
+    const std::uint64_t now_ns = monotonic_ns();
+    duty_.look(now_ns);
+    if (now_ns >= next_housekeeping_ns_) [[unlikely]]
       housekeep(now_ns, publish);
     if (all_closed()) [[unlikely]]
       return {EndCause::failed, {}};
@@ -239,6 +241,8 @@ void Capture::gather_counters() noexcept {
   counters_[C::clock_second] = clock_.second();
   counters_[C::position_octets] = source_.position_octets();
   counters_[C::size_octets] = source_.size_octets();
+  counters_[C::stall_max_ns] = duty_.stall_max_ns();
+  counters_[C::stall_max_second] = duty_.stall_max_second();
 }
 
 bool Capture::all_closed() const noexcept {

@@ -308,6 +308,8 @@ void Measurement::housekeep(std::uint64_t now_ns) {
   counters_[M::octets_written] = output_.octets_written();
   counters_[M::digest_low] = digest_.low;
   counters_[M::digest_high] = digest_.high;
+  counters_[M::stall_max_ns] = loop_.duty().stall_max_ns();
+  counters_[M::stall_max_second] = loop_.duty().stall_max_second();
   publish_(counters_, now_ns);
 }
 

@@ -9,6 +9,7 @@
 // second.
 #pragma once
 
+#include "common/process/defaults.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/packet_record.hpp"
 #include "observer/chain_set.hpp"
@@ -29,8 +30,8 @@
 namespace orbweaver {
 
 struct FlowMeterOptions {
-  std::uint64_t idle_timeout_s = 30;
-  std::uint64_t complete_timeout_s = 5;
+  std::uint64_t idle_timeout_s = default_idle_timeout_s;
+  std::uint64_t complete_timeout_s = default_complete_timeout_s;
   std::uint64_t active_timeout_s = 0; ///< 0: none
   std::uint64_t max_flows = 1 << 20;
   std::uint64_t flow_memory_octets = std::uint64_t{64} << 20; ///< for what flows hold of variable length

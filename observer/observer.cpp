@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/observer.hpp"
 
+#include "common/process/duty_cycle.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -191,6 +193,7 @@ private:
 
   void housekeep() noexcept {
     const std::uint64_t now = monotonic_ns();
+    duty_.look(now);
     reader_.housekeep(now);
     writer_.housekeep(now);
     namespace C = ObserverCounter;
@@ -220,6 +223,8 @@ private:
     counters[C::values_without_memory] = memory.full;
     counters[C::values_too_long] = memory.too_long + sink_.tails_dropped();
     counters[C::clock_second] = meter_.clock();
+    counters[C::stall_max_ns] = duty_.stall_max_ns();
+    counters[C::stall_max_second] = duty_.stall_max_second();
     stage_.publish(counters, now);
   }
 
@@ -228,6 +233,7 @@ private:
   Stage& stage_;
   RecordSink sink_;
   FlowMeter meter_;
+  DutyCycle duty_;
   std::uint64_t received_ = 0;
   std::uint64_t last_ns_ = 0; ///< time of the latest packet
   std::uint64_t batches_ = 0;

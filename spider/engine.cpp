@@ -2,6 +2,7 @@
 #include "spider/engine.hpp"
 
 #include "common/error.hpp"
+#include "common/process/duty_cycle.hpp"
 #include "common/stream/wait.hpp"
 #include "spider/batch.hpp"
 #include "spider/clock.hpp"
@@ -81,6 +82,7 @@ private:
   void round() {
     loop_.run_once(pause());
     now_ns_ = monotonic_ns();
+    duty_.look(now_ns_);
     eager_ = output_.waiting();
     if (!output_.waiting()) {
       synchronized() ? step_batch() : take_jobs();
@@ -379,6 +381,8 @@ private:
     counters[C::members_bad] = members_bad_;
     counters[C::position_octets] = jobs_.position_octets();
     counters[C::size_octets] = jobs_.size_octets();
+    counters[C::stall_max_ns] = duty_.stall_max_ns();
+    counters[C::stall_max_second] = duty_.stall_max_second();
     stage_.publish(counters, housekept_ns_);
   }
 
@@ -404,6 +408,7 @@ private:
   std::uint64_t interval_ns_;    ///< between two connections; 0: none
   std::uint64_t allowed_ns_ = 0; ///< when the next may start
   std::uint64_t now_ns_ = 0;
+  DutyCycle duty_;
   std::uint64_t housekept_ns_ = 0;
   std::uint64_t jobs_finished_ = 0;
   std::uint64_t connections_open_ = 0;

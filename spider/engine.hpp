@@ -28,7 +28,7 @@ struct SpiderOptions {
   LocalAddresses local;
   unsigned workers = 100; ///< connections under way at once
   double rate = 0;        ///< connections a second, 0: as fast as they end
-  std::uint64_t timeout_ns = 5'000'000'000;
+  std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
   /// Sets the system to a configuration of a synchronized plugin. Throws Error.
   std::function<void(unsigned config)> configure_system;
   /// From which port a forge plugin's next datagram goes: ForgeSender::port_for().

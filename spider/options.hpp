@@ -3,6 +3,7 @@
 // start-up.
 #pragma once
 
+#include "common/process/defaults.hpp"
 #include "common/process/stage.hpp"
 #include "spider/engine.hpp"
 #include "spider/plugin.hpp"
@@ -30,7 +31,7 @@ struct SpiderArguments {
   std::string look_up_url; ///< empty: nothing is looked up
   std::vector<std::string> public_addresses;
   std::optional<std::uint32_t> asn;
-  double timeout_s = 5;
+  double timeout_s = default_connection_timeout_s;
   bool csv = false;
   unsigned ring_mib = default_job_ring_mib;
   bool describe = false;

@@ -19,7 +19,7 @@ namespace orbweaver {
 
 namespace {
 
-/// So many bad lines, or jobs without a result, are named; more are only counted.
+/// So many bad lines of a filter's input are named, so many keys of members that were left out; more are only counted.
 constexpr std::uint64_t max_named = 100;
 
 void describe(const SpiderArguments& arguments) {
@@ -29,21 +29,24 @@ void describe(const SpiderArguments& arguments) {
   print(plugins_json(plugins));
 }
 
-/// Names the first bad lines.
+/// Names bad lines.
 JobReader::BadLine bad_line_namer(const SpiderArguments& arguments) {
+  return [input = arguments.input_name()](std::uint64_t line, const std::string& why) {
+    spdlog::warn("{}, line {}: {}", input, line, printable(why));
+  };
+}
+
+/// The same for a filter, which keeps no list of messages: the first ones.
+JobReader::BadLine first_bad_lines_namer(const SpiderArguments& arguments) {
   return
-      [input = arguments.input_name(), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
+      [name = bad_line_namer(arguments), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
         if (named++ < max_named)
-          spdlog::warn("{}, line {}: {}", input, line, printable(why));
+          name(line, why);
       };
 }
 
-/// Names the first jobs without a result, and counts all.
-auto no_result_namer(std::uint64_t& count) {
-  return [&count](const Job& job, const std::string& why) {
-    if (count++ < max_named)
-      spdlog::warn("{}: {}", printable(job.domain), why);
-  };
+void name_job_without_result(const Job& job, const std::string& why) {
+  spdlog::warn("'{}' has no result: {}", printable(job.domain), why);
 }
 
 /// Throws Error for an input that has lines, but not one job.
@@ -54,17 +57,9 @@ void require_jobs(const JobReaderCounters& counters, const SpiderArguments& argu
                             arguments.csv ? "" : "; give --csv-input where the lines are CSV"));
 }
 
-/// Says what the records do not tell.
-void warn_of_losses(const JobReaderCounters& counters, std::uint64_t no_result) {
-  if (counters.lines_bad > max_named)
-    spdlog::warn("{} bad lines in all", counters.lines_bad);
-  if (no_result > max_named)
-    spdlog::warn("{} more domains have no result", no_result - max_named);
-}
-
 int filter(const SpiderArguments& arguments) {
   JobReader jobs(arguments.input, {.csv = arguments.csv, .by_domain = false, .by_either = true},
-                 bad_line_namer(arguments));
+                 first_bad_lines_namer(arguments));
   filter_jobs(jobs, arguments.filter_port, stdout);
   const auto& counters = jobs.counters();
   spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
@@ -154,13 +149,11 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   std::optional<SystemState> state;
   if (description.model == Model::synchronized)
     options.configure_system = configurator(state.emplace(stage.session_name()), configurations);
-  std::uint64_t no_result = 0;
-  options.no_result = no_result_namer(no_result);
+  options.no_result = name_job_without_result;
   SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
   if (state)
     for (const std::string& left : state->restore())
       result = {false, left};
-  warn_of_losses(jobs.counters(), no_result);
   if (!result.complete) {
     spdlog::error("{}", result.problem);
     return exit_failed;

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
-constexpr std::uint32_t control_version = 1;
+constexpr std::uint32_t control_version = 2;
 constexpr std::string_view control_suffix = ".control";
 /// What system_state.hpp keeps: it must outlive the session whose changes it tells of.
 constexpr std::string_view state_suffix = ".state";

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/process/counters.hpp"
+#include "common/process/message_log.hpp"
 #include "common/stream/shared_memory.hpp"
 
 #include <array>
@@ -36,6 +37,7 @@ struct alignas(64) StageBlock {
   std::atomic<pid_t> pid;
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC of its last housekeeping
   std::array<std::atomic<std::uint64_t>, max_counters> counters;
+  MessageLog messages; ///< the stage's warnings and errors
 
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
     return counters[place].load(std::memory_order_relaxed);

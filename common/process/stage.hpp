@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,7 +54,8 @@ inline constexpr unsigned default_flow_memory_mib = 64;
 class Stage {
 public:
   /// Pins the process, sets its signals (SIGTERM asks to stop; where the stage runs alone SIGINT too, and the second
-  /// one ends the process at once; SIGPIPE is ignored), and takes its block of counters. Throws Error.
+  /// one ends the process at once; SIGPIPE is ignored), and takes its block of counters. What it warns of from then on,
+  /// and what it was warned of before, is kept there too (MessageSink). Throws Error.
   Stage(StageKind kind, const StageOptions& options);
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
@@ -72,13 +74,13 @@ public:
   }
 
   /// The session's name; one of the process id where the stage runs alone.
-  [[nodiscard]] const std::string& session_name() const noexcept { return session_.name(); }
+  [[nodiscard]] const std::string& session_name() const noexcept { return session_->name(); }
 
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 
 private:
-  Session session_;
+  std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
   bool alone_;
   StageState end_ = StageState::failed;
@@ -94,7 +96,8 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>
 /// Prints what --help or --version asked for and returns exit_done. Throws Error where it cannot be written.
 int print_asked(const CLI::App& app, const CLI::Success& asked);
 
-/// Sets up logging on stderr as `program: level: text`; done by run_program, and before it by who has to warn earlier.
+/// Sets up logging on stderr as `program: level: text` (MessageSink); done by run_program, and before it by who has to
+/// warn earlier.
 void set_up_log(const std::string& program);
 
 /// Pins the process to a core; the error says which cores there are.

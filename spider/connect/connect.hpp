@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/json/checked_members.hpp"
+#include "common/process/defaults.hpp"
 #include "common/stream/connection_keys.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
@@ -76,7 +77,7 @@ struct ConnectRequest {
   std::uint16_t destination_port = 0;
   std::string interface; ///< name, for SO_BINDTODEVICE
   std::string domain;    ///< Host, server name, or the name that is asked for; empty: the address stands in for it
-  std::uint64_t timeout_ns = 5'000'000'000;
+  std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
   bool fast_open = false; ///< what is sent first goes with the SYN where a cookie is known (RFC 7413); not for udp
   bool http2 = false;     ///< http, https: try HTTP/2 (an upgrade without TLS, ALPN with it)
   /// Local ports of the job's connections before this one. On the same ports, its packets would be taken for theirs.

@@ -86,7 +86,8 @@ void add_watch_options(CLI::App& app, MeasureOptions& options) {
       ->type_name("S")
       ->check(number(0, max_timeout_s));
   hand_on(app, options.merger_arguments, "--missed-after", "S",
-          "A connection whose flow has not come after so long counts as not observed (60)")
+          fmt::format("A connection whose flow has not come after so long counts as not observed ({})",
+                      default_missed_after_s))
       ->transform(whole_number(1, 86'400));
 }
 

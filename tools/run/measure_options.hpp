@@ -2,6 +2,7 @@
 // The command line of `orbweaver measure`.
 #pragma once
 
+#include "common/process/defaults.hpp"
 #include "common/process/plugin_list.hpp"
 #include "common/process/stage.hpp"
 #include "tools/run/run_options.hpp"
@@ -20,7 +21,7 @@ namespace orbweaver {
 struct MeasureOptions : RunOptions {
   std::string interface;
   std::string input = "-"; ///< jobs; "-": standard input
-  double timeout_s = 5;    ///< of a connection
+  double timeout_s = default_connection_timeout_s;
   std::optional<double> settle_s;
   unsigned job_ring_mib = default_job_ring_mib;
   /// Options that a stage understands better than we do, as they go on its command line.

@@ -2,9 +2,12 @@
 #include "tools/run/option_groups.hpp"
 
 #include "common/error.hpp"
+#include "common/process/defaults.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
 #include "tools/run/cpu_list.hpp"
+
+#include <spdlog/fmt/fmt.h>
 
 namespace orbweaver {
 
@@ -29,9 +32,11 @@ void add_filter_option(CLI::App& app, RunOptions& options) {
 
 void add_flow_options(CLI::App& app, RunOptions& options) {
   auto& arguments = options.observer_arguments;
-  hand_on(app, arguments, "--idle-timeout", "S", "A flow ends after so long without a packet (30)")
+  hand_on(app, arguments, "--idle-timeout", "S",
+          fmt::format("A flow ends after so long without a packet ({})", default_idle_timeout_s))
       ->transform(whole_number(1, max_timeout_s));
-  hand_on(app, arguments, "--complete-timeout", "S", "A flow that a chain saw complete stays for so long (5)")
+  hand_on(app, arguments, "--complete-timeout", "S",
+          fmt::format("A flow that a chain saw complete stays for so long ({})", default_complete_timeout_s))
       ->transform(whole_number(0, max_timeout_s));
   hand_on(app, arguments, "--active-timeout", "S", "A flow ends after so long, packets or not (never)")
       ->transform(whole_number(1, max_timeout_s));

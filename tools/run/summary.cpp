@@ -58,16 +58,46 @@ std::optional<std::string_view> text_or_null(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
 }
 
+/// The counters that a stage has once, then, where it has such, those that it has for each observer.
+void write_counters(json::Object& object, const StageSnapshot& stage, std::size_t observers) {
+  const auto infos = counters_of(stage.kind);
+  {
+    json::Object counters = object.object("counters");
+    for (const auto& info : infos)
+      if (!info.of_observers)
+        counters.add(info.name, stage.counter(info.place));
+  }
+  if (!infos.back().of_observers)
+    return;
+  json::Object by_observer = object.object("by_observer");
+  for (const auto& info : infos) {
+    if (!info.of_observers)
+      continue;
+    json::Array values = by_observer.array(info.name);
+    for (std::size_t i = 0; i < observers; ++i)
+      values.add(stage.counter(info.place + i));
+  }
+}
+
+void write_messages(json::Array messages, const StageSnapshot& stage) {
+  const auto seconds = [](std::uint64_t ns) { return json::Decimal{static_cast<double>(ns) / 1e9, 3}; };
+  for (const auto& message : stage.messages)
+    messages.object()
+        .add("level", to_string(message.level))
+        .add("text", text_or_null(message.text))
+        .add("count", message.count)
+        .add("first_s", seconds(message.first_ns))
+        .add("last_s", seconds(message.last_ns));
+}
+
 } // namespace
 
 void write_stages(json::Array stages, const Snapshot& snapshot) {
   for (const auto& stage : snapshot.stages) {
     json::Object object = stages.object();
     object.add("stage", to_string(stage.kind)).add("index", stage.index).add("state", to_string(stage.state));
-    json::Object counters = object.object("counters");
-    const auto infos = counters_of(stage.kind);
-    for (std::size_t i = 0; i < infos.size(); ++i)
-      counters.add(infos[i].name, stage.counter(i));
+    write_counters(object, stage, snapshot.observers());
+    write_messages(object.array("messages"), stage);
   }
 }
 

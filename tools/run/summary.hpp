@@ -22,7 +22,8 @@ struct RunDescription {
   std::string jobs;    ///< where the jobs came from; "-": standard input
 };
 
-/// Writes the stages with their counters by name: an array of {"stage", "index", "state", "counters"}.
+/// Writes the stages, each with its counters by name and its messages: {"stage", "index", "state", "counters",
+/// "by_observer", "messages"}; docs/formats.md tells more.
 void write_stages(json::Array stages, const Snapshot& snapshot);
 
 /// The summary: one object, indented. What its members mean is told in orbweaver(1).

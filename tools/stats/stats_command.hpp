@@ -15,6 +15,7 @@ struct StatsOptions {
   bool json = false;
   bool prometheus = false;
   bool watch = false;
+  bool describe_counters = false; ///< print docs/counters.md instead
 };
 
 /// Add `stats`, and `top` (which is `stats --watch`), to the front command; `options` must outlive them.
