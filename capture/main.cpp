@@ -10,7 +10,6 @@
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <memory>
@@ -35,7 +34,7 @@ struct Options {
   unsigned ring_mib = default_packet_ring_mib;
 };
 
-void add_options(CLI::App& app, Options& options) {
+void add_options(CommandLine& app, Options& options) {
   app.add_option("-i,--input", options.source.name,
                  "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
                  "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
@@ -172,8 +171,8 @@ int run(const Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
-               "orbweaver-capture");
+  CommandLine app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
+                  "orbweaver-capture");
   app.set_version_flag("--version", "orbweaver-capture " ORBWEAVER_VERSION);
   Options options;
   add_options(app, options);

@@ -7,7 +7,6 @@
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <spdlog/spdlog.h>
 
@@ -99,8 +98,8 @@ int run(Options& options) {
 int main(int argc, char** argv) {
   Options options;
   options.meter.max_flows = 0;
-  CLI::App app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
-               "orbweaver-observer");
+  CommandLine app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
+                  "orbweaver-observer");
   app.set_version_flag("--version", "orbweaver-observer " ORBWEAVER_VERSION);
   app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");

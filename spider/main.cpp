@@ -14,7 +14,6 @@
 #include "spider/plugin_set.hpp"
 #include "spider/public_address.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <optional>
 #include <spdlog/fmt/fmt.h>
@@ -46,7 +45,7 @@ struct Options {
 struct Candidate {
   PluginEntry entry;
   PluginArguments arguments;
-  CLI::App* command = nullptr;
+  CommandLine* command = nullptr;
 };
 
 void describe(const std::vector<Candidate>& candidates) {
@@ -192,7 +191,7 @@ int run(Options& options, const Candidate& candidate) {
   return exit_done;
 }
 
-void add_options(CLI::App& app, Options& options) {
+void add_options(CommandLine& app, Options& options) {
   app.add_option("-i,--interface", options.interface, "Interface to measure from")->type_name("IFACE");
   app.add_option("--input", options.input, "Jobs: a file, or - for standard input")
       ->type_name("FILE")
@@ -204,10 +203,10 @@ void add_options(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option("--rate", options.spider.rate, "Connections a second (as fast as they end)")
       ->type_name("N")
-      ->check(CLI::Range(0.001, 1e6));
+      ->transform(number(0.001, 1e6));
   app.add_option("--timeout", options.timeout_s, "Seconds that a connection may take")
       ->type_name("S")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->transform(number(0.001, 3600))
       ->capture_default_str();
   app.add_option("--public-address", options.public_addresses,
                  "This machine's address as others see it; one of each family")
@@ -236,18 +235,17 @@ void add_options(CLI::App& app, Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
-               "orbweaver-spider");
+  CommandLine app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
+                  "orbweaver-spider");
   app.set_version_flag("--version", "orbweaver-spider " ORBWEAVER_VERSION);
-  app.get_formatter()->label("SUBCOMMAND", "PLUGIN");
   add_options(app, options);
-  set_up_log(app.get_name());
+  set_up_log(app.name());
   std::vector<Candidate> candidates;
   for (PluginEntry& entry : find_plugins())
     candidates.push_back({std::move(entry), {}, nullptr});
   for (Candidate& candidate : candidates)
     candidate.command = &add_plugin_command(app, candidate.entry.description, candidate.arguments);
-  app.require_subcommand(0, 1);
+  app.allow_one_subcommand("PLUGIN");
   return run_program(app, argc, argv, [&] {
     if (options.describe) {
       describe(candidates);
