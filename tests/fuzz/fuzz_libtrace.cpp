@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -52,6 +53,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::memcpy(record.get(), data + 2, size - 2);
   const std::size_t framing =
       std::min(format.least_framing + data[1] % (format.most_framing - format.least_framing + 1), octets);
+  if (format.type >= TRACE_RT_DATA_DLT) { // libpcap's own header, which says what libpcap has read
+    const auto captured = static_cast<bpf_u_int32>(octets - framing);
+    std::memcpy(record.get() + offsetof(pcap_pkthdr, caplen), &captured, sizeof captured);
+  }
   libtrace_packet_t packet{};
   packet.type = format.type;
   packet.header = record.get();
