@@ -4,12 +4,10 @@
 #include "capture/run.hpp"
 #include "config.hpp"
 
-#include <CLI/CLI.hpp>
-
 int main(int argc, char** argv) {
   using namespace orbweaver;
   CaptureArguments arguments;
-  CLI::App app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
+  CommandLine app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
                "orbweaver-capture");
   app.set_version_flag("--version", "orbweaver-capture " ORBWEAVER_VERSION);
   add_arguments(app, arguments);

@@ -7,12 +7,11 @@
 #include "common/process/chain_list.hpp"
 #include "common/process/whole_number.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 namespace orbweaver {
 
-void add_arguments(CLI::App& app, CaptureArguments& arguments) {
+void add_arguments(CommandLine& app, CaptureArguments& arguments) {
   app.add_option("-i,--input", arguments.source.name,
                  "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
                  "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")

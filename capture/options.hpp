@@ -3,6 +3,7 @@
 #pragma once
 
 #include "capture/sources/open_source.hpp"
+#include "common/process/command_line.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
 
@@ -26,7 +27,7 @@ struct CaptureArguments {
 };
 
 /// Adds all options. `arguments` must outlive the app.
-void add_arguments(CLI::App& app, CaptureArguments& arguments);
+void add_arguments(CommandLine& app, CaptureArguments& arguments);
 
 /// The source with its reader. Throws UsageError for a reader that there is not.
 [[nodiscard]] SourceOptions source_options(const CaptureArguments& arguments);

@@ -8,7 +8,6 @@
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <spdlog/spdlog.h>
 
@@ -84,8 +83,8 @@ int run(Options& options) {
 int main(int argc, char** argv) {
   Options options;
   options.meter.max_flows = 0;
-  CLI::App app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
-               "orbweaver-observer");
+  CommandLine app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
+                  "orbweaver-observer");
   app.set_version_flag("--version", "orbweaver-observer " ORBWEAVER_VERSION);
   app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");
@@ -115,7 +114,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--complete", options.complete, "Whose 'complete' ends a flow: that of any chain, of all, or nobody's")
       ->type_name("any|all|never")
-      ->check(CLI::IsMember({"any", "all", "never"}).description(""))
+      ->one_of({"any", "all", "never"}, false)
       ->capture_default_str();
   app.add_option("--observers", options.observers, "Observers that share this machine's memory")
       ->type_name("N")

@@ -5,15 +5,13 @@
 #include "spider/plugin_set.hpp"
 #include "spider/run.hpp"
 
-#include <CLI/CLI.hpp>
-
 int main(int argc, char** argv) {
   using namespace orbweaver;
   SpiderArguments arguments;
-  CLI::App app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
+  CommandLine app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
                "orbweaver-spider");
   app.set_version_flag("--version", "orbweaver-spider " ORBWEAVER_VERSION);
-  set_up_log(app.get_name());
+  set_up_log(app.name());
   add_arguments(app, arguments, find_plugins());
   return run_program(app, argc, argv, [&] { return run_spider(arguments); });
 }

@@ -3,7 +3,6 @@
 
 #include "common/process/whole_number.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 namespace orbweaver {
@@ -13,7 +12,7 @@ const PluginCommand* SpiderArguments::chosen() const noexcept {
   return found == plugins.end() ? nullptr : &*found;
 }
 
-void add_arguments(CLI::App& app, SpiderArguments& arguments, std::vector<PluginEntry> plugins) {
+void add_arguments(CommandLine& app, SpiderArguments& arguments, std::vector<PluginEntry> plugins) {
   app.add_option("-i,--interface", arguments.interface, "Interface to measure from")->type_name("IFACE");
   app.add_option("--input", arguments.input, "Jobs: a file, or - for standard input")
       ->type_name("FILE")
@@ -25,10 +24,10 @@ void add_arguments(CLI::App& app, SpiderArguments& arguments, std::vector<Plugin
       ->capture_default_str();
   app.add_option("--rate", arguments.spider.rate, "Connections a second (as fast as they end)")
       ->type_name("N")
-      ->check(CLI::Range(0.001, 1e6));
+      ->transform(number(0.001, 1e6));
   app.add_option("--timeout", arguments.timeout_s, "Seconds that a connection may take")
       ->type_name("S")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->transform(number(0.001, 3600.0))
       ->capture_default_str();
   app.add_option("--public-address", arguments.public_addresses,
                  "This machine's address as others see it; one of each family")
@@ -55,8 +54,7 @@ void add_arguments(CLI::App& app, SpiderArguments& arguments, std::vector<Plugin
     PluginCommand& plugin = arguments.plugins.emplace_back(PluginCommand{std::move(entry), {}, nullptr});
     plugin.command = &add_plugin_command(app, plugin.entry.description, plugin.arguments);
   }
-  app.get_formatter()->label("SUBCOMMAND", "PLUGIN");
-  app.require_subcommand(0, 1);
+  app.allow_one_subcommand("PLUGIN");
 }
 
 } // namespace orbweaver

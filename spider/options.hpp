@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/process/defaults.hpp"
+#include "common/process/command_line.hpp"
 #include "common/process/stage.hpp"
 #include "spider/engine.hpp"
 #include "spider/plugin.hpp"
@@ -20,7 +21,7 @@ namespace orbweaver {
 struct PluginCommand {
   PluginEntry entry;
   PluginArguments arguments; ///< its own options, where it was named
-  CLI::App* command = nullptr;
+  CommandLine* command = nullptr;
 };
 
 /// What the user gave.
@@ -46,6 +47,6 @@ struct SpiderArguments {
 };
 
 /// Adds all options, and a subcommand for each plugin. `arguments` must outlive the app.
-void add_arguments(CLI::App& app, SpiderArguments& arguments, std::vector<PluginEntry> plugins);
+void add_arguments(CommandLine& app, SpiderArguments& arguments, std::vector<PluginEntry> plugins);
 
 } // namespace orbweaver

@@ -6,7 +6,6 @@
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <simdjson.h>
 
@@ -87,7 +86,7 @@ PluginDescription description_of(const Element& plugin) {
   return description;
 }
 
-void add_option(CLI::App& command, const PluginOption& option, PluginArguments& arguments) {
+void add_option(CommandLine& command, const PluginOption& option, PluginArguments& arguments) {
   auto& values = arguments.values;
   if (option.type_name.empty()) {
     command.add_flag_callback(
@@ -96,9 +95,9 @@ void add_option(CLI::App& command, const PluginOption& option, PluginArguments& 
   }
   if (!option.default_value.empty())
     values[option.name] = {option.default_value};
-  CLI::Option* const added = command.add_option("--" + option.name, values[option.name], option.help)
-                                 ->type_name(option.type_name)
-                                 ->default_str(option.default_value);
+  CommandOption* const added = command.add_option("--" + option.name, values[option.name], option.help)
+                                   ->type_name(option.type_name)
+                                   ->default_str(option.default_value);
   if (option.several)
     added->allow_extra_args(false);
   else
@@ -147,15 +146,15 @@ std::string plugins_json(const std::vector<PluginDescription>& plugins) {
   return text += '\n';
 }
 
-CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments) {
+CommandLine& add_plugin_command(CommandLine& parent, const PluginDescription& plugin, PluginArguments& arguments) {
   const auto origin = plugin.origin.empty() ? "" : " (" + plugin.origin + ")";
-  CLI::App& command = *parent.add_subcommand(plugin.name, plugin.summary + origin);
+  CommandLine& command = parent.add_subcommand(plugin.name, plugin.summary + origin);
   command.fallthrough(); // options of the program may stand behind the plugin
   if (!plugin.connect_kinds.empty()) {
     arguments.connect = plugin.connect_kinds.front();
     command.add_option("--connect", arguments.connect, "Kind of connection")
         ->type_name("KIND")
-        ->check(CLI::IsMember(plugin.connect_kinds))
+        ->one_of(plugin.connect_kinds)
         ->capture_default_str();
   }
   for (const auto& option : plugin.options)

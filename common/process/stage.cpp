@@ -9,7 +9,6 @@
 #include "common/stream/wait.hpp"
 #include "config.hpp"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -65,7 +64,7 @@ void unblock(int signal) {
 
 } // namespace
 
-void add_stage_options(CLI::App& app, StageOptions& options) {
+void add_stage_options(CommandLine& app, StageOptions& options) {
   app.add_option("--cpu", options.cpu, "Run on this core only")
       ->type_name("N")
       ->transform(whole_number(0, CPU_SETSIZE - 1));
@@ -161,24 +160,17 @@ int report_errors(const std::function<int()>& run) {
   }
 }
 
-int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run) {
-  set_up_log(app.get_name());
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    return report_errors([&] { return print_asked(app, success); });
-  } catch (const CLI::ParseError& error) {
-    spdlog::error("{} (see {} --help)", error.what(), app.get_name());
-    return exit_usage;
-  }
-  return report_errors(run);
-}
-
-int print_asked(const CLI::App& app, const CLI::Success& asked) {
-  std::ostringstream text;
-  const int status = app.exit(asked, text, text);
-  print(text.str());
-  return status;
+int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run) {
+  set_up_log(app.name());
+  return report_errors([&] {
+    try {
+      if (const auto status = app.parse(argc, argv))
+        return *status; // --help, --version
+    } catch (const CommandLineError& error) {
+      throw UsageError(std::string(error.what()) + " (see " + app.name() + " --help)");
+    }
+    return run();
+  });
 }
 
 void pin_to_cpu(int cpu) {

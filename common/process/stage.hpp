@@ -3,6 +3,7 @@
 // and how errors become an exit status.
 #pragma once
 
+#include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
 
@@ -13,11 +14,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-namespace CLI {
-class App;
-class Success;
-} // namespace CLI
 
 namespace orbweaver {
 
@@ -37,7 +33,7 @@ struct StageOptions {
 };
 
 /// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
-void add_stage_options(CLI::App& app, StageOptions& options);
+void add_stage_options(CommandLine& app, StageOptions& options);
 
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
 [[nodiscard]] EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib);
@@ -91,10 +87,7 @@ int report_errors(const std::function<int()>& run);
 
 /// Parses the command line and runs a program: `run` returns the exit status. Errors become one line on stderr,
 /// `program: error: what`, and an exit status.
-int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);
-
-/// Prints what --help or --version asked for and returns exit_done. Throws Error where it cannot be written.
-int print_asked(const CLI::App& app, const CLI::Success& asked);
+int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run);
 
 /// Sets up logging on stderr as `program: level: text` (MessageSink); done by run_program, and before it by who has to
 /// warn earlier.

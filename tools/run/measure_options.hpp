@@ -2,6 +2,7 @@
 // The command line of `orbweaver measure`.
 #pragma once
 
+#include "common/process/command_line.hpp"
 #include "common/process/defaults.hpp"
 #include "common/process/plugin_list.hpp"
 #include "common/process/stage.hpp"
@@ -11,10 +12,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -39,6 +36,6 @@ struct MeasureOptions : RunOptions {
 
 /// Adds `measure` with its options, and options.plugins as its subcommands, to the front command; `options` must
 /// outlive it and keep its plugins.
-CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options);
+CommandLine& add_measure_command(CommandLine& front, MeasureOptions& options);
 
 } // namespace orbweaver

@@ -9,7 +9,6 @@
 #include "tools/run/signals.hpp"
 #include "tools/stats/stats_formats.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <optional>
@@ -111,7 +110,7 @@ int watch(const StatsOptions& options, const Session& session) {
   return exit_done;
 }
 
-void add_options(CLI::App& app, StatsOptions& options) {
+void add_options(CommandLine& app, StatsOptions& options) {
   app.add_option("session", options.session, "Which session; not needed where only one runs")->type_name("SESSION");
   auto* json = app.add_flag("--json", options.json, "As JSON; with --watch, an object a line");
   app.add_flag("--prometheus", options.prometheus, "In Prometheus' text format")->excludes(json);
@@ -119,16 +118,16 @@ void add_options(CLI::App& app, StatsOptions& options) {
 
 } // namespace
 
-CLI::App& add_stats_command(CLI::App& front, StatsOptions& options) {
-  auto& app = *front.add_subcommand("stats", "Show the counters of a running session");
+CommandLine& add_stats_command(CommandLine& front, StatsOptions& options) {
+  auto& app = front.add_subcommand("stats", "Show the counters of a running session");
   add_options(app, options);
   app.add_flag("--describe-counters", options.describe_counters)->group("");
   app.add_flag("--watch", options.watch, "Again each second, with rates, until the session ends");
   return app;
 }
 
-CLI::App& add_top_command(CLI::App& front, StatsOptions& options) {
-  auto& app = *front.add_subcommand("top", "The same each second, with rates: stats --watch");
+CommandLine& add_top_command(CommandLine& front, StatsOptions& options) {
+  auto& app = front.add_subcommand("top", "The same each second, with rates: stats --watch");
   add_options(app, options);
   app.callback([&options] { options.watch = true; });
   return app;

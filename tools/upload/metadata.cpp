@@ -6,7 +6,6 @@
 #include "common/process/stage.hpp"
 #include "tools/upload/bzip2_file.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
@@ -107,16 +106,16 @@ std::string metadata_json(const Tags& metadata) {
   return text += '\n';
 }
 
-CLI::App& add_metadata_command(CLI::App& front, MetadataOptions& options) {
+CommandLine& add_metadata_command(CommandLine& front, MetadataOptions& options) {
   auto& app =
-      *front.add_subcommand("metadata", "Write the metadata of result files, for a Path Transparency Observatory");
+      front.add_subcommand("metadata", "Write the metadata of result files, for a Path Transparency Observatory");
   app.add_option("FILE", options.files, "Results, as NDJSON or compressed with bzip2 (.bz2)")
       ->type_name("")
       ->required();
-  app.add_option_function<std::string>(
+  app.add_option_function(
          "-t,--filetype", [](const std::string&) {}, "What the files are (ps-ndjson)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"ps-ndjson"}).description(""));
+      ->one_of({"ps-ndjson"}, false);
   app.add_option("--extra", options.extras, "More metadata; may be given several times")
       ->type_name("TAG:VALUE")
       ->allow_extra_args(false);

@@ -5,8 +5,7 @@
 #include "common/stream/packet_record.hpp"
 #include "tests/unit/common/scratch.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
+#include <utility>
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -15,11 +14,10 @@ using namespace orbweaver;
 namespace {
 
 CaptureArguments parsed(std::vector<std::string> words) {
-  CLI::App app;
+  CommandLine app{"", "test"};
   CaptureArguments arguments;
   add_arguments(app, arguments);
-  std::reverse(words.begin(), words.end()); // as CLI11 wants them
-  app.parse(words);
+  app.parse(std::move(words));
   return arguments;
 }
 
@@ -51,7 +49,7 @@ TEST_CASE("capture refuses a command line without source or output, and values o
                              {"-i", "x", "--out", "ring:a", "--count=-1"},
                              {"-i", "x", "--out", "ring:a", "--snaplen=4294967296"},
                              {"-i", "x", "--out", "ring:a", "--packet-ring-mib=0"}})
-    CHECK_THROWS_AS(parsed(words), CLI::ParseError);
+    CHECK_THROWS_AS(parsed(words), CommandLineError);
 }
 
 TEST_CASE("a reader that there is not is named with those that there are") {

@@ -2,8 +2,7 @@
 #include "spider/options.hpp"
 #include "spider/plugins/library.hpp"
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
+#include <utility>
 #include <doctest/doctest.h>
 
 using namespace orbweaver;
@@ -14,12 +13,11 @@ namespace {
 struct Line {
   explicit Line(std::vector<std::string> words) {
     add_arguments(app, arguments, {plugins::dscp(), plugins::mss()});
-    std::reverse(words.begin(), words.end()); // as CLI11 wants them
-    app.parse(words);
+    app.parse(std::move(words));
   }
 
   SpiderArguments arguments;
-  CLI::App app;
+  CommandLine app{"", "test"};
 };
 
 } // namespace
@@ -59,5 +57,5 @@ TEST_CASE("the spider refuses two plugins, and values out of range") {
                                                 {"--job-ring-mib=0"},
                                                 {"dscp", "--codepoint=64"},
                                                 {"mss", "--connect=carrier-pigeon"}})
-    CHECK_THROWS_AS(Line{words}, CLI::ParseError);
+    CHECK_THROWS_AS(Line{words}, CommandLineError);
 }

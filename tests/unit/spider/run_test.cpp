@@ -5,7 +5,6 @@
 #include "spider/plugins/library.hpp"
 #include "tests/unit/spider/spider_run.hpp"
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
@@ -62,12 +61,11 @@ struct Program {
   explicit Program(const std::string& jobs) { write_file(scratch.path("jobs"), jobs); }
 
   int run(std::vector<std::string> words) {
-    CLI::App app;
+    CommandLine app{"", "test"};
     SpiderArguments arguments;
     add_arguments(app, arguments, {careless(), plugins::mss()});
     words.insert(words.begin(), {"--input", scratch.path("jobs")});
-    std::reverse(words.begin(), words.end()); // as CLI11 wants them
-    app.parse(words);
+    app.parse(std::move(words));
     return run_spider(arguments);
   }
 
