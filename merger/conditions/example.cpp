@@ -7,7 +7,13 @@
 
 namespace orbweaver {
 
-void combine_example(JobFlows flows, Conditions& conditions) {
+namespace {
+
+// What is read of flows, and which chain brings it: a run without that chain is refused, a misspelt name does not
+// compile.
+constexpr CombinerFields fields{FieldUse{"tcp", "tcp_connected"}};
+
+void combine_example(const JobFlows& flows, Conditions& conditions) {
   // One flow for each connection of the job, in order. What the spider found out itself needs no observer.
   combine_connectivity(flows[0]->ok(), flows[1]->ok(), "example", conditions);
 
@@ -19,10 +25,14 @@ void combine_example(JobFlows flows, Conditions& conditions) {
   }
 
   // What was seen was seen. What was not seen may have been lost on the way to us, in which case it is withheld.
-  if (flow.is("tcp_connected"))
+  if (flow.is(fields["tcp_connected"]))
     conditions.add("example.handshake.seen");
   else
     conditions.add_unseen(flow, "example.handshake.not_seen");
 }
+
+} // namespace
+
+constinit const CombinerEntry example_combiner{"example", combine_example, 2, fields};
 
 } // namespace orbweaver
