@@ -163,8 +163,8 @@ int run(Options& options, const Candidate& candidate) {
   }
 
   Stage stage(StageKind::spider, options.stage);
-  RecordWriter writer =
-      RecordWriter::open(out, make_stream_header(StreamKind::jobs), endpoint_options(options.stage, options.ring_mib));
+  RecordWriter writer = RecordWriter::open(out, job_stream_of(description, candidate.arguments, *plugin),
+                                           endpoint_options(options.stage, options.ring_mib));
   if (!options.look_up_url.empty())
     look_up_public(options.look_up_url, options.spider.local, stage.stop());
   if (description.model == Model::synchronized) {
