@@ -106,8 +106,7 @@ std::vector<Endpoint> choose_outputs(const Options& options) {
 
 std::vector<RecordWriter> open_outputs(const Options& options, const std::vector<Endpoint>& outputs,
                                        std::uint32_t needs) {
-  StreamHeader stream = make_stream_header(StreamKind::packets);
-  stream.needs = needs;
+  const StreamDescription stream = stream_of(StreamKind::packets, needs);
   std::vector<RecordWriter> writers;
   writers.reserve(outputs.size());
   for (const auto& output : outputs)

@@ -2,9 +2,12 @@
 // What a flow analysis chain is made of. A chain is a struct in chains/ with only static members:
 //
 //   name, summary   what users call it, and what it says of a flow in a few words
-//   needs       what it reads of packets beyond the fields that all have (Need)
+//   needs           what it reads of packets beyond the fields that all have (Need)
 //   State           what it remembers of one flow: trivially copyable; a new flow starts with State{}
-//   fields          its fields, made with field(); they print in this order
+//   fields          its fields, a std::array of field(); they print in this order
+//   completes       true where its hooks may say that a flow is complete; may be left out
+//   Options, options   what a user may set, a struct and a std::array of option(); may be left out
+//   events          tables of events, a std::tuple of event_table(); may be left out
 //   hooks           any of the functions below; those that are not there cost nothing
 //
 // Hooks, each `static bool hook(State&, PacketView, bool rev) noexcept`, `rev` telling the reverse direction; they
@@ -15,96 +18,17 @@
 //   icmp4, icmp6                  every ICMP message; an error that quotes the flow runs these alone
 //   tcp, udp                      a segment or datagram whose header was captured
 //   l4                            a datagram of any other protocol
+//   end(State&, const FlowEnd&)   once, before the flow's record leaves; returns nothing
+//
+// Each may have a ChainContext<Chain>& as its last parameter (chain_context.hpp). A function that has a hook's name but
+// not its form, or a name that is nearly one, does not compile (chain_hooks.hpp).
 #pragma once
 
 #include "common/stream/flow_record.hpp"
 #include "common/stream/packet_record.hpp"
-#include "common/stream/stream_header.hpp"
+#include "observer/chain_context.hpp"
+#include "observer/chain_fields.hpp"
+#include "observer/chain_options.hpp"
 
-#include <concepts>
-#include <cstddef>
-#include <cstdint>
+#include <array>
 #include <string_view>
-#include <type_traits>
-
-namespace orbweaver {
-
-/// A value that prints as null until it is set. Lies in a flow record as the next larger signed integer, -1 for null.
-template <typename Value>
-class Nullable {
-public:
-  using Storage =
-      std::conditional_t<sizeof(Value) == 1 && std::same_as<Value, bool>, std::int8_t,
-                         std::conditional_t<sizeof(Value) == 1, std::int16_t,
-                                            std::conditional_t<sizeof(Value) == 2, std::int32_t, std::int64_t>>>;
-  [[nodiscard]] bool is_null() const noexcept { return stored_ < 0; }
-  [[nodiscard]] Value value() const noexcept { return static_cast<Value>(stored_); }
-  void set(Value value) noexcept { stored_ = static_cast<Storage>(value); }
-  void clear() noexcept { stored_ = -1; }
-  /// Sets it the first time only.
-  void set_first(Value value) noexcept {
-    if (is_null())
-      set(value);
-  }
-
-private:
-  Storage stored_ = -1;
-};
-
-/// A field of a chain: its name and where it lies in the chain's State, or in the FlowRecord that every flow has.
-struct ChainField {
-  std::string_view name;
-  FieldType type;
-  std::uint32_t offset;
-  bool in_core = false;
-};
-
-template <typename Value>
-consteval FieldType field_type() {
-  if constexpr (std::same_as<Value, bool>)
-    return FieldType::boolean;
-  else if constexpr (std::same_as<Value, std::uint8_t>)
-    return FieldType::u8;
-  else if constexpr (std::same_as<Value, std::uint16_t>)
-    return FieldType::u16;
-  else if constexpr (std::same_as<Value, std::uint32_t>)
-    return FieldType::u32;
-  else if constexpr (std::same_as<Value, std::uint64_t>)
-    return FieldType::u64;
-  else if constexpr (std::same_as<Value, Nullable<bool>>)
-    return FieldType::boolean_or_null;
-  else if constexpr (std::same_as<Value, Nullable<std::uint8_t>>)
-    return FieldType::u8_or_null;
-  else if constexpr (std::same_as<Value, Nullable<std::uint16_t>>)
-    return FieldType::u16_or_null;
-  else
-    return FieldType::u32_or_null;
-}
-
-/// The field that a member of a State is: `field("pkt_fwd", &State::packets, 0)`; an array's element by its indices.
-template <typename State, typename Member, typename... Index>
-ChainField field(std::string_view name, Member State::*member, Index... index) {
-  static const State sample{};
-  const auto locate = [](const auto& self, const auto& object, auto first, auto... rest) {
-    if constexpr (sizeof...(rest) == 0)
-      return &object[first];
-    else
-      return self(self, object[first], rest...);
-  };
-  const auto* element = [&] {
-    if constexpr (sizeof...(index) == 0)
-      return &(sample.*member);
-    else
-      return locate(locate, sample.*member, index...);
-  }();
-  using Value = std::remove_cvref_t<decltype(*element)>;
-  const auto offset = reinterpret_cast<const std::byte*>(element) - reinterpret_cast<const std::byte*>(&sample);
-  return {name, field_type<Value>(), static_cast<std::uint32_t>(offset)};
-}
-
-/// A field that FlowRecord has for every flow.
-constexpr ChainField core_field(std::string_view name, FieldType type, std::size_t offset) {
-  return {name, type, static_cast<std::uint32_t>(offset), true};
-}
-
-} // namespace orbweaver

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Which hooks of a chain a packet calls for. Found out once for each class of packets, at compile time.
+// Which hooks of a chain a packet calls for, found out once for each class of packets, at compile time; and the refusal
+// of functions that look like a hook and would never be called.
 #pragma once
 
 #include "observer/chain.hpp"
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,50 +34,238 @@ template <int version>
   return protocol == 6 || protocol == 17 ? PacketClass::cut_off : PacketClass::other;
 }
 
+/// The forms that a hook may have, and whether it wants the context.
+enum class HookForm : std::uint8_t { none, plain, with_context, wrong };
+
+namespace hooks {
+
+template <typename Chain, typename Function>
+consteval HookForm packet_form(Function) {
+  using State = typename Chain::State;
+  if (std::same_as<Function, bool (*)(State&, PacketView, bool) noexcept>)
+    return HookForm::plain;
+  return std::same_as<Function, bool (*)(State&, PacketView, bool, ChainContext<Chain>&) noexcept>
+             ? HookForm::with_context
+             : HookForm::wrong;
+}
+
+template <typename Chain, typename Function>
+consteval HookForm new_flow_form(Function) {
+  using State = typename Chain::State;
+  if (std::same_as<Function, bool (*)(State&, PacketView) noexcept>)
+    return HookForm::plain;
+  return std::same_as<Function, bool (*)(State&, PacketView, ChainContext<Chain>&) noexcept> ? HookForm::with_context
+                                                                                             : HookForm::wrong;
+}
+
+template <typename Chain, typename Function>
+consteval HookForm end_form(Function) {
+  using State = typename Chain::State;
+  if (std::same_as<Function, void (*)(State&, const FlowEnd&) noexcept>)
+    return HookForm::plain;
+  return std::same_as<Function, void (*)(State&, const FlowEnd&, ChainContext<Chain>&) noexcept>
+             ? HookForm::with_context
+             : HookForm::wrong;
+}
+
+/// The form of the member NAME of a chain. That a struct has any member of a name, private or overloaded ones too,
+/// shows where the name is ambiguous once another base has it as well.
+#define ORBWEAVER_HOOK(NAME, FORM)                                                                                     \
+  struct NAME##_named {                                                                                                \
+    void NAME();                                                                                                       \
+  };                                                                                                                   \
+  template <typename Chain>                                                                                            \
+  struct NAME##_both : Chain, NAME##_named {};                                                                         \
+  template <typename Chain>                                                                                            \
+  consteval HookForm NAME##_form() {                                                                                   \
+    if constexpr (requires { &NAME##_both<Chain>::NAME; })                                                             \
+      return HookForm::none;                                                                                           \
+    else if constexpr (requires { FORM<Chain>(&Chain::NAME); })                                                        \
+      return FORM<Chain>(&Chain::NAME);                                                                                \
+    else                                                                                                               \
+      return HookForm::wrong;                                                                                          \
+  }
+
+ORBWEAVER_HOOK(new_flow, new_flow_form)
+ORBWEAVER_HOOK(ip, packet_form)
+ORBWEAVER_HOOK(ip4, packet_form)
+ORBWEAVER_HOOK(ip6, packet_form)
+ORBWEAVER_HOOK(icmp4, packet_form)
+ORBWEAVER_HOOK(icmp6, packet_form)
+ORBWEAVER_HOOK(tcp, packet_form)
+ORBWEAVER_HOOK(udp, packet_form)
+ORBWEAVER_HOOK(l4, packet_form)
+ORBWEAVER_HOOK(end, end_form)
+
+/// Names that are no hook, but that somebody who means one may write.
+template <typename>
+consteval HookForm no_form(...) {
+  return HookForm::wrong;
+}
+ORBWEAVER_HOOK(icmp, no_form)
+ORBWEAVER_HOOK(ipv4, no_form)
+ORBWEAVER_HOOK(ipv6, no_form)
+ORBWEAVER_HOOK(icmpv4, no_form)
+ORBWEAVER_HOOK(icmpv6, no_form)
+ORBWEAVER_HOOK(tcp4, no_form)
+ORBWEAVER_HOOK(tcp6, no_form)
+ORBWEAVER_HOOK(udp4, no_form)
+ORBWEAVER_HOOK(udp6, no_form)
+ORBWEAVER_HOOK(sctp, no_form)
+ORBWEAVER_HOOK(l3, no_form)
+ORBWEAVER_HOOK(packet, no_form)
+ORBWEAVER_HOOK(flow_new, no_form)
+ORBWEAVER_HOOK(flow_end, no_form)
+ORBWEAVER_HOOK(end_flow, no_form)
+ORBWEAVER_HOOK(finish, no_form)
+#undef ORBWEAVER_HOOK
+
+} // namespace hooks
+
+/// Refuses to compile a chain whose functions would not be called.
+template <typename Chain>
+consteval bool check_hooks() {
+#define ORBWEAVER_CHECK(NAME, FORM)                                                                                    \
+  static_assert(hooks::NAME##_form<Chain>() != HookForm::wrong,                                                        \
+                "the hook " #NAME " would never be called: it has to be public, static, noexcept, and of the form "    \
+                "bool/void " #NAME "(" FORM "), with ChainContext<Chain>& behind that or not")
+#define ORBWEAVER_REFUSE(NAME, HOOKS)                                                                                  \
+  static_assert(hooks::NAME##_form<Chain>() == HookForm::none, "there is no hook " #NAME ": " HOOKS)
+  ORBWEAVER_CHECK(new_flow, "State&, PacketView");
+  ORBWEAVER_CHECK(ip, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(ip4, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(ip6, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(icmp4, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(icmp6, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(tcp, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(udp, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(l4, "State&, PacketView, bool rev");
+  ORBWEAVER_CHECK(end, "State&, const FlowEnd&");
+  ORBWEAVER_REFUSE(icmp, "they are icmp4 and icmp6");
+  ORBWEAVER_REFUSE(ipv4, "it is ip4");
+  ORBWEAVER_REFUSE(ipv6, "it is ip6");
+  ORBWEAVER_REFUSE(icmpv4, "it is icmp4");
+  ORBWEAVER_REFUSE(icmpv6, "it is icmp6");
+  ORBWEAVER_REFUSE(tcp4, "it is tcp, for both IP versions");
+  ORBWEAVER_REFUSE(tcp6, "it is tcp, for both IP versions");
+  ORBWEAVER_REFUSE(udp4, "it is udp, for both IP versions");
+  ORBWEAVER_REFUSE(udp6, "it is udp, for both IP versions");
+  ORBWEAVER_REFUSE(sctp, "l4 gets every protocol that is neither TCP nor UDP");
+  ORBWEAVER_REFUSE(l3, "it is ip, ip4 or ip6");
+  ORBWEAVER_REFUSE(packet, "it is ip, ip4 or ip6");
+  ORBWEAVER_REFUSE(flow_new, "it is new_flow");
+  ORBWEAVER_REFUSE(flow_end, "it is end");
+  ORBWEAVER_REFUSE(end_flow, "it is end");
+  ORBWEAVER_REFUSE(finish, "it is end");
+#undef ORBWEAVER_CHECK
+#undef ORBWEAVER_REFUSE
+  return true;
+}
+
+/// Where a chosen chain has its place: what a hook's context is made of.
+struct ChainPlace {
+  std::uint32_t offset = 0;      ///< of its state among a flow's states
+  std::uint16_t first_table = 0; ///< of its events
+  const std::byte* options = nullptr;
+};
+
 /// The hooks that a chain has for a class of packets.
 template <typename Chain, int version, PacketClass kind>
 struct Hooks {
   using State = typename Chain::State;
+  static_assert(check_hooks<Chain>());
   static constexpr bool datagram = kind != PacketClass::icmp_error;
   static constexpr bool message = kind == PacketClass::icmp || kind == PacketClass::icmp_error;
-  static constexpr bool ip = datagram && requires(State & s, PacketView p) { Chain::ip(s, p, true); };
-  static constexpr bool ip4 = datagram && version == 4 && requires(State & s, PacketView p) { Chain::ip4(s, p, true); };
-  static constexpr bool ip6 = datagram && version == 6 && requires(State & s, PacketView p) { Chain::ip6(s, p, true); };
-  static constexpr bool tcp = kind == PacketClass::tcp && requires(State & s, PacketView p) { Chain::tcp(s, p, true); };
-  static constexpr bool udp = kind == PacketClass::udp && requires(State & s, PacketView p) { Chain::udp(s, p, true); };
-  static constexpr bool l4 =
-      (kind == PacketClass::other || kind == PacketClass::icmp) && requires(State & s, PacketView p) {
-    Chain::l4(s, p, true);
-  };
-  static constexpr bool icmp4 = message && version == 4 && requires(State & s, PacketView p) {
-    Chain::icmp4(s, p, true);
-  };
-  static constexpr bool icmp6 = message && version == 6 && requires(State & s, PacketView p) {
-    Chain::icmp6(s, p, true);
-  };
-  static constexpr bool any = ip || ip4 || ip6 || tcp || udp || l4 || icmp4 || icmp6;
+
+  static constexpr HookForm ip = datagram ? hooks::ip_form<Chain>() : HookForm::none;
+  static constexpr HookForm ip4 = datagram && version == 4 ? hooks::ip4_form<Chain>() : HookForm::none;
+  static constexpr HookForm ip6 = datagram && version == 6 ? hooks::ip6_form<Chain>() : HookForm::none;
+  static constexpr HookForm tcp = kind == PacketClass::tcp ? hooks::tcp_form<Chain>() : HookForm::none;
+  static constexpr HookForm udp = kind == PacketClass::udp ? hooks::udp_form<Chain>() : HookForm::none;
+  static constexpr HookForm l4 =
+      kind == PacketClass::other || kind == PacketClass::icmp ? hooks::l4_form<Chain>() : HookForm::none;
+  static constexpr HookForm icmp4 = message && version == 4 ? hooks::icmp4_form<Chain>() : HookForm::none;
+  static constexpr HookForm icmp6 = message && version == 6 ? hooks::icmp6_form<Chain>() : HookForm::none;
+
+  static constexpr bool has(HookForm form) noexcept {
+    return ip == form || ip4 == form || ip6 == form || tcp == form || udp == form || l4 == form || icmp4 == form ||
+           icmp6 == form;
+  }
+  static constexpr bool any = has(HookForm::plain) || has(HookForm::with_context);
 
   /// Runs them; false where one says that the flow is complete.
-  [[gnu::always_inline]] static bool call(State& state, PacketView packet, bool rev) noexcept {
+  [[gnu::always_inline]] static bool call(std::byte* states, PacketView packet, bool rev, FlowServices& services,
+                                          const ChainPlace& place) noexcept {
+    auto& state = *std::launder(reinterpret_cast<State*>(states + place.offset));
     bool going = true;
-    if constexpr (ip)
-      going &= Chain::ip(state, packet, rev);
-    if constexpr (ip4)
-      going &= Chain::ip4(state, packet, rev);
-    if constexpr (ip6)
-      going &= Chain::ip6(state, packet, rev);
-    if constexpr (tcp)
-      going &= Chain::tcp(state, packet, rev);
-    if constexpr (udp)
-      going &= Chain::udp(state, packet, rev);
-    if constexpr (l4)
-      going &= Chain::l4(state, packet, rev);
-    if constexpr (icmp4)
-      going &= Chain::icmp4(state, packet, rev);
-    if constexpr (icmp6)
-      going &= Chain::icmp6(state, packet, rev);
+    const auto run = [&]<HookForm form>(auto hook) {
+      if constexpr (form == HookForm::plain)
+        going &= hook(state, packet, rev);
+      else {
+        ChainContext<Chain> context(services, place.options, place.first_table);
+        going &= hook(state, packet, rev, context);
+      }
+    };
+    if constexpr (ip != HookForm::none)
+      run.template operator()<ip>([](auto&&... with) { return Chain::ip(with...); });
+    if constexpr (ip4 != HookForm::none)
+      run.template operator()<ip4>([](auto&&... with) { return Chain::ip4(with...); });
+    if constexpr (ip6 != HookForm::none)
+      run.template operator()<ip6>([](auto&&... with) { return Chain::ip6(with...); });
+    if constexpr (tcp != HookForm::none)
+      run.template operator()<tcp>([](auto&&... with) { return Chain::tcp(with...); });
+    if constexpr (udp != HookForm::none)
+      run.template operator()<udp>([](auto&&... with) { return Chain::udp(with...); });
+    if constexpr (l4 != HookForm::none)
+      run.template operator()<l4>([](auto&&... with) { return Chain::l4(with...); });
+    if constexpr (icmp4 != HookForm::none)
+      run.template operator()<icmp4>([](auto&&... with) { return Chain::icmp4(with...); });
+    if constexpr (icmp6 != HookForm::none)
+      run.template operator()<icmp6>([](auto&&... with) { return Chain::icmp6(with...); });
     return going;
   }
 };
+
+/// Makes the state of a new flow; false where the chain vetoes it.
+template <typename Chain>
+bool begin_state(std::byte* states, PacketView packet, FlowServices& services, const ChainPlace& place) noexcept {
+  auto& state = *new (states + place.offset) typename Chain::State{};
+  constexpr auto form = hooks::new_flow_form<Chain>();
+  if constexpr (form == HookForm::plain)
+    return Chain::new_flow(state, packet);
+  else if constexpr (form == HookForm::with_context) {
+    ChainContext<Chain> context(services, place.options, place.first_table);
+    return Chain::new_flow(state, packet, context);
+  } else
+    return static_cast<void>(state), true;
+}
+
+template <typename Chain>
+inline constexpr bool has_end = hooks::end_form<Chain>() != HookForm::none;
+
+/// Tells a chain that a flow leaves; it has a hook for it.
+template <typename Chain>
+void end_state(std::byte* states, const FlowEnd& end, FlowServices& services, const ChainPlace& place) noexcept {
+  auto& state = *std::launder(reinterpret_cast<typename Chain::State*>(states + place.offset));
+  if constexpr (hooks::end_form<Chain>() == HookForm::with_context) {
+    ChainContext<Chain> context(services, place.options, place.first_table);
+    Chain::end(state, end, context);
+  } else {
+    Chain::end(state, end);
+  }
+}
+
+/// Whether any hook of a chain wants its context: only then a flow has memory of its own.
+template <typename Chain>
+inline constexpr bool wants_context = [] {
+  constexpr HookForm forms[] = {hooks::new_flow_form<Chain>(), hooks::ip_form<Chain>(),    hooks::ip4_form<Chain>(),
+                                hooks::ip6_form<Chain>(),      hooks::icmp4_form<Chain>(), hooks::icmp6_form<Chain>(),
+                                hooks::tcp_form<Chain>(),      hooks::udp_form<Chain>(),   hooks::l4_form<Chain>(),
+                                hooks::end_form<Chain>()};
+  for (const auto form : forms)
+    if (form == HookForm::with_context)
+      return true;
+  return false;
+}();
 
 } // namespace orbweaver

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The chosen chains: where their states lie in a flow, their fields, and the calls of their hooks. No virtual calls:
-// every chain of the list is compiled in, and a bit says whether it was chosen. Chains of shared objects come after
-// them, by a pointer for each class of packets.
+// The chosen chains at work: the calls of their hooks. No virtual calls: every chain of the list is compiled in, and a
+// bit says whether it was chosen. Chains of shared objects come after them, by a pointer for each class of packets.
 #pragma once
 
-#include "common/error.hpp"
-#include "common/process/chain_list.hpp"
 #include "common/stream/packet_record.hpp"
-#include "common/stream/stream_header.hpp"
-#include "observer/chain.hpp"
+#include "observer/chain_choice.hpp"
 #include "observer/chain_hooks.hpp"
 #include "observer/library_chains.hpp"
 #include "observer/shared_chain.hpp"
@@ -17,10 +13,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <string>
-#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -28,12 +22,11 @@
 
 namespace orbweaver {
 
-/// What `--describe-chains` says of a chain.
-struct ChainInfo {
-  std::string_view name;
-  std::string_view summary;
-  std::uint32_t needs;
-  std::span<const ChainField> fields;
+/// Whose "complete" ends a flow.
+enum class CompleteRule : std::uint8_t {
+  any,   ///< that of any chosen chain
+  all,   ///< when all chosen chains that can have said so (those whose `completes` is true)
+  never, ///< nobody's
 };
 
 template <typename List>
@@ -43,201 +36,168 @@ template <typename... Chains>
 class BasicChainSet<ChainList<Chains...>> {
 public:
   static constexpr std::size_t chain_count = sizeof...(Chains);
+  static_assert(chain_count < 64);
   using SharedChains = std::span<const SharedChain* const>;
 
   /// All chains that there are: those of the list, then the shared ones.
   [[nodiscard]] static std::vector<ChainInfo> library(SharedChains shared = {}) {
-    std::vector<ChainInfo> chains{{Chains::name, Chains::summary, Chains::needs, Chains::fields}...};
+    std::vector<ChainInfo> chains{chain_info<Chains>()...};
     for (const auto* chain : shared)
-      chains.push_back({chain->name, chain->summary, chain->needs, chain->fields});
+      chains.push_back(chain->info);
     return chains;
   }
 
-  /// Chooses chains by name; repeated ones count once. A name that is not there is a UsageError. What `shared` points
-  /// to outlives the set.
-  static BasicChainSet choose(std::span<const std::string> names, SharedChains shared = {});
+  /// Chooses chains as ChainChoice does. What `shared` points to outlives the set.
+  static BasicChainSet choose(std::span<const std::string> requests, SharedChains shared = {});
 
-  /// Octets that the states of one flow take together, a multiple of 8.
-  [[nodiscard]] std::uint32_t state_bytes() const noexcept { return state_bytes_; }
+  [[nodiscard]] const ChainChoice& choice() const noexcept { return choice_; }
+  [[nodiscard]] std::uint32_t state_bytes() const noexcept { return choice_.state_bytes(); }
+  [[nodiscard]] std::uint32_t needs() const noexcept { return choice_.needs(); }
+  [[nodiscard]] const StreamDescription& describe() const noexcept { return choice_.stream(); }
+  [[nodiscard]] bool wants_memory() const noexcept { return choice_.wants_memory(); }
+  [[nodiscard]] bool has_ends() const noexcept { return has_ends_; }
 
-  /// What the chosen chains need of packets (Need).
-  [[nodiscard]] std::uint32_t needs() const noexcept { return needs_; }
-
-  /// The stream of flow records that these chains give: a FlowRecord, then the states. Throws UsageError where they
-  /// have more fields than a stream can have.
-  [[nodiscard]] StreamHeader describe() const;
-
-  /// Makes the states of a new flow; false where a chain vetoes it.
-  bool new_flow(std::byte* states, PacketView packet) const noexcept {
+  /// Makes the states of a new flow; false where a chain vetoes it. All states are made all the same.
+  bool new_flow(std::byte* states, PacketView packet, FlowServices& services) const noexcept {
     bool keep = true;
-    for_each([&]<typename Chain>(std::type_identity<Chain>, std::uint32_t offset) {
-      auto& state = *new (states + offset) typename Chain::State{};
-      if constexpr (requires { Chain::new_flow(state, packet); })
-        keep = keep && Chain::new_flow(state, packet);
+    for_each([&]<typename Chain>(std::type_identity<Chain>, const ChainPlace& place) {
+      keep &= begin_state<Chain>(states, packet, services, place);
     });
-    for (const auto& [chain, offset] : shared_)
-      keep &= chain->new_flow(states + offset, packet);
+    for (const auto& [chain, bit, place] : shared_)
+      keep &= chain->new_flow(states, packet, services, place);
     return keep;
   }
 
-  /// Runs the hooks that the packet calls for; false where a chain says that the flow is complete.
-  [[gnu::always_inline]] bool packet(std::byte* states, PacketView packet, bool rev) const noexcept {
+  /// Runs the hooks that the packet calls for. Returns the chains that say that the flow is complete, a bit each: by
+  /// their place among all that there are.
+  [[gnu::always_inline]] std::uint64_t packet(std::byte* states, PacketView packet, bool rev,
+                                              FlowServices& services) const noexcept {
     if (packet->key.version == 4)
-      return packet_of<4>(states, packet, rev);
-    return packet_of<6>(states, packet, rev);
+      return packet_of<4>(states, packet, rev, services);
+    return packet_of<6>(states, packet, rev, services);
   }
 
+  /// Tells the chains that a flow leaves.
+  void end(std::byte* states, const FlowEnd& end, FlowServices& services) const noexcept {
+    for_each([&]<typename Chain>(std::type_identity<Chain>, const ChainPlace& place) {
+      if constexpr (has_end<Chain>)
+        end_state<Chain>(states, end, services, place);
+    });
+    for (const auto& [chain, bit, place] : shared_)
+      if (chain->end)
+        chain->end(states, end, services, place);
+  }
+
+  /// The chosen chains that can say complete, as bits of packet().
+  [[nodiscard]] std::uint64_t completing() const noexcept { return completing_; }
+
 private:
+  explicit BasicChainSet(ChainChoice&& choice) : choice_(std::move(choice)) {}
+
   template <int version>
-  [[gnu::always_inline]] bool packet_of(std::byte* states, PacketView packet, bool rev) const noexcept {
+  [[gnu::always_inline]] std::uint64_t packet_of(std::byte* states, PacketView packet, bool rev,
+                                                 FlowServices& services) const noexcept {
     switch (class_of<version>(packet)) {
     case PacketClass::tcp:
-      return hooks<version, PacketClass::tcp>(states, packet, rev);
+      return hooks<version, PacketClass::tcp>(states, packet, rev, services);
     case PacketClass::udp:
-      return hooks<version, PacketClass::udp>(states, packet, rev);
+      return hooks<version, PacketClass::udp>(states, packet, rev, services);
     case PacketClass::cut_off:
-      return hooks<version, PacketClass::cut_off>(states, packet, rev);
+      return hooks<version, PacketClass::cut_off>(states, packet, rev, services);
     case PacketClass::other:
-      return hooks<version, PacketClass::other>(states, packet, rev);
+      return hooks<version, PacketClass::other>(states, packet, rev, services);
     case PacketClass::icmp:
-      return hooks<version, PacketClass::icmp>(states, packet, rev);
+      return hooks<version, PacketClass::icmp>(states, packet, rev, services);
     case PacketClass::icmp_error:
       break;
     }
-    return hooks<version, PacketClass::icmp_error>(states, packet, rev);
+    return hooks<version, PacketClass::icmp_error>(states, packet, rev, services);
   }
 
   /// Runs a class's hooks. Those of the first chains of the list, which are chosen most, are inline; the others are
   /// only looked at where there are any: `basic tcp` takes 40 instructions a packet and not 75.
   template <int version, PacketClass kind>
-  [[gnu::always_inline]] bool hooks(std::byte* states, PacketView packet, bool rev) const noexcept {
-    bool going = hooks_of<version, kind, 0>(std::make_index_sequence<inline_chains>{}, states, packet, rev);
+  [[gnu::always_inline]] std::uint64_t hooks(std::byte* states, PacketView packet, bool rev,
+                                             FlowServices& services) const noexcept {
+    std::uint64_t done =
+        hooks_of<version, kind, 0>(std::make_index_sequence<inline_chains>{}, states, packet, rev, services);
     if (has_more_)
-      going &= more_hooks<version, kind>(states, packet, rev);
-    return going;
+      done |= more_hooks<version, kind>(states, packet, rev, services);
+    return done;
   }
 
   template <int version, PacketClass kind>
-  [[gnu::noinline]] bool more_hooks(std::byte* states, PacketView packet, bool rev) const noexcept {
-    bool going = hooks_of<version, kind, inline_chains>(std::make_index_sequence<chain_count - inline_chains>{}, states,
-                                                        packet, rev);
-    for (const auto& [chain, offset] : shared_)
+  [[gnu::noinline]] std::uint64_t more_hooks(std::byte* states, PacketView packet, bool rev,
+                                             FlowServices& services) const noexcept {
+    std::uint64_t done = hooks_of<version, kind, inline_chains>(std::make_index_sequence<chain_count - inline_chains>{},
+                                                                states, packet, rev, services);
+    for (const auto& [chain, bit, place] : shared_)
       if (const auto hook = chain->hooks[version == 6][static_cast<std::size_t>(kind)])
-        going &= hook(states + offset, packet, rev);
-    return going;
+        done |= hook(states, packet, rev, services, place) ? 0 : bit;
+    return done;
   }
 
   /// Of the chains from place `first` on. One that has no hook for the class is not even asked whether it was chosen.
   template <int version, PacketClass kind, std::size_t first, std::size_t... place>
-  [[gnu::always_inline]] bool hooks_of(std::index_sequence<place...>, [[maybe_unused]] std::byte* states,
-                                       [[maybe_unused]] PacketView packet, [[maybe_unused]] bool rev) const noexcept {
-    bool going = true;
+  [[gnu::always_inline]] std::uint64_t hooks_of(std::index_sequence<place...>, [[maybe_unused]] std::byte* states,
+                                                [[maybe_unused]] PacketView packet, [[maybe_unused]] bool rev,
+                                                [[maybe_unused]] FlowServices& services) const noexcept {
+    std::uint64_t done = 0;
     [[maybe_unused]] const auto run = [&]<std::size_t at>(std::integral_constant<std::size_t, at>) {
       using Chain = std::tuple_element_t<at, std::tuple<Chains...>>;
       using ChainHooks = Hooks<Chain, version, kind>;
       if constexpr (ChainHooks::any)
         if (chosen_ >> at & 1)
-          going &= ChainHooks::call(*std::launder(reinterpret_cast<typename Chain::State*>(states + offsets_[at])),
-                                    packet, rev);
+          done |= std::uint64_t{!ChainHooks::call(states, packet, rev, services, places_[at])} << at;
     };
     (run(std::integral_constant<std::size_t, first + place>{}), ...);
-    return going;
+    return done;
   }
 
-  /// Calls `visit` for each chosen chain with the offset of its state.
+  /// Calls `visit` for each chosen chain of the list.
   template <typename Visit>
   void for_each(Visit&& visit) const noexcept {
-    std::size_t place = 0;
-    ((chosen_ >> place & 1 ? visit(std::type_identity<Chains>{}, offsets_[place]) : void(), ++place), ...);
+    std::size_t at = 0;
+    ((chosen_ >> at & 1 ? visit(std::type_identity<Chains>{}, places_[at]) : void(), ++at), ...);
   }
 
   static constexpr std::size_t inline_chains = std::min<std::size_t>(chain_count, 2);
 
-  std::uint32_t chosen_ = 0; ///< a bit a chain of the list
+  std::uint64_t chosen_ = 0; ///< a bit a chain of the list
   bool has_more_ = false;    ///< others than the inline ones were chosen
-  std::uint32_t state_bytes_ = 0;
-  std::uint32_t needs_ = 0;
-  std::array<std::uint32_t, chain_count> offsets_{};
+  bool has_ends_ = false;    ///< one of them wants to know when a flow leaves
+  std::uint64_t completing_ = 0;
+  std::array<ChainPlace, chain_count> places_{};
 
-  struct SharedState {
+  struct SharedPlace {
     const SharedChain* chain;
-    std::uint32_t offset; ///< of its state
+    std::uint64_t bit;
+    ChainPlace place;
   };
-  std::vector<SharedState> shared_;
-
-  /// The chosen chains as the user named them, which is the order of the fields.
-  struct Chosen {
-    ChainInfo chain;
-    std::uint32_t offset;
-  };
-  std::vector<Chosen> order_;
+  std::vector<SharedPlace> shared_;
+  ChainChoice choice_;
 };
 
 template <typename... Chains>
-BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(std::span<const std::string> names,
+BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(std::span<const std::string> requests,
                                                                                 SharedChains shared) {
-  static_assert((std::is_trivially_copyable_v<typename Chains::State> && ...), "states are copied into flow records");
-  static_assert(chain_count <= 32);
-  constexpr std::array<std::uint32_t, chain_count> sizes{
-      (std::is_empty_v<typename Chains::State> ? 0 : std::uint32_t{sizeof(typename Chains::State)})...};
-  constexpr std::array<std::uint32_t, chain_count> alignments{std::uint32_t{alignof(typename Chains::State)}...};
-  const auto chains = library(shared);
-  BasicChainSet set;
-  const auto place_state = [&set](std::uint32_t size, std::uint32_t alignment) {
-    const std::uint32_t offset = (set.state_bytes_ + alignment - 1) / alignment * alignment;
-    set.state_bytes_ = offset + size;
-    return offset;
-  };
-  for (const auto& name : names) {
-    const auto chain = std::ranges::find(chains, name, &ChainInfo::name);
-    if (chain == chains.end()) {
-      std::vector<std::string> candidates;
-      for (const auto& candidate : chains)
-        candidates.emplace_back(candidate.name);
-      throw UsageError(unknown_chain(name, candidates));
-    }
-    if (std::ranges::find(set.order_, name, [](const Chosen& chosen) { return chosen.chain.name; }) != set.order_.end())
-      continue;
-    const auto place = static_cast<std::size_t>(chain - chains.begin());
-    std::uint32_t offset = 0;
-    if (place < chain_count) {
-      offset = set.offsets_[place] = place_state(sizes[place], alignments[place]);
-      set.chosen_ |= std::uint32_t{1} << place;
+  BasicChainSet set{ChainChoice(library(shared), requests)};
+  constexpr std::array<bool, chain_count> ends{has_end<Chains>...};
+  for (const auto& chosen : set.choice_.chosen()) {
+    const std::uint64_t bit = std::uint64_t{1} << std::min<std::size_t>(chosen.chain, 63);
+    set.completing_ |= set.choice_.info(chosen).completes ? bit : 0;
+    if (chosen.chain < chain_count) {
+      set.places_[chosen.chain] = chosen.place;
+      set.chosen_ |= bit;
+      set.has_ends_ |= ends[chosen.chain];
     } else {
-      const auto* const object = shared[place - chain_count];
-      offset = place_state(object->state_bytes, object->state_alignment);
-      set.shared_.push_back({object, offset});
+      const auto* const object = shared[chosen.chain - chain_count];
+      set.shared_.push_back({object, bit, chosen.place});
+      set.has_ends_ |= object->end != nullptr;
     }
-    set.order_.push_back({*chain, offset});
-    set.needs_ |= chain->needs;
   }
   set.has_more_ = (set.chosen_ >> inline_chains) != 0 || !set.shared_.empty();
-  set.state_bytes_ = (set.state_bytes_ + 7) / 8 * 8;
   return set;
-}
-
-template <typename... Chains>
-StreamHeader BasicChainSet<ChainList<Chains...>>::describe() const {
-  StreamHeader header = make_stream_header(StreamKind::flows);
-  header.needs = needs_;
-  header.record_bytes = static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes_;
-  const auto add = [&](std::string_view chain, const ChainField& field, std::uint32_t base) {
-    if (header.field_count == max_fields)
-      throw UsageError("these chains have more than " + std::to_string(max_fields) + " fields together: choose fewer");
-    auto& entry = header.fields.at(header.field_count++);
-    field.name.copy(entry.name.data(), entry.name.size() - 1);
-    chain.copy(entry.chain.data(), entry.chain.size() - 1);
-    entry.type = field.type;
-    entry.offset = (field.in_core ? 0 : base) + field.offset;
-  };
-  add("", core_field("pkt_first", FieldType::time_ns, offsetof(FlowRecord, first_ns)), 0);
-  add("", core_field("pkt_last", FieldType::time_ns, offsetof(FlowRecord, last_ns)), 0);
-  add("", core_field("flow_end_reason", FieldType::end_reason, offsetof(FlowRecord, end_reason)), 0);
-  add("", core_field("ring_drops", FieldType::u64, offsetof(FlowRecord, ring_drops)), 0);
-  for (const auto& [chain, offset] : order_)
-    for (const auto& field : chain.fields)
-      add(chain.name, field, static_cast<std::uint32_t>(sizeof(FlowRecord)) + offset);
-  return header;
 }
 
 using ChainSet = BasicChainSet<LibraryChains>;

@@ -26,8 +26,8 @@ struct Flow {
   std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it
   std::uint32_t hash;
   FlowState state;
-  std::uint8_t bits; ///< FlowBits
-  std::uint16_t reserved;
+  std::uint8_t bits;       ///< FlowBits
+  std::uint16_t completed; ///< chains that said complete, where all of them have to
 
   std::uint64_t first_ns;
   std::uint32_t generation; ///< of the slot: tells its flows apart

@@ -12,7 +12,10 @@
 #include "common/stream/flow_record.hpp"
 #include "common/stream/packet_record.hpp"
 #include "observer/chain_set.hpp"
+#include "observer/flow_memory.hpp"
+#include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
+#include "observer/row.hpp"
 #include "observer/timer_wheel.hpp"
 
 #include <algorithm>
@@ -29,6 +32,8 @@ struct FlowMeterOptions {
   std::uint64_t complete_timeout_s = 5;
   std::uint64_t active_timeout_s = 0; ///< 0: none
   std::uint64_t max_flows = 1 << 20;
+  std::uint64_t flow_memory_octets = std::uint64_t{64} << 20; ///< for what flows hold of variable length
+  CompleteRule complete = CompleteRule::any;
 };
 
 /// The longest timeout that can be asked for: a day.
@@ -44,19 +49,12 @@ struct FlowMeterCounters {
   std::array<std::uint64_t, 6> ended{}; ///< by EndReason
 };
 
-/// Takes the flows that leave. `states` is what describe() of the chain set says follows a FlowRecord.
-class FlowSink {
-public:
-  virtual ~FlowSink() = default;
-  virtual void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept = 0;
-};
-
 /// `Chains` is a BasicChainSet. The members are in flow_meter_impl.hpp, instantiated for the library's chains alone.
 template <typename Chains>
 class BasicFlowMeter {
 public:
   /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
-  BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink);
+  BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, RowSink& sink);
 
   /// Handles packets in order. The more at once, the better they wait together for memory: about max_batch.
   void packets(std::span<const PacketRecord* const> batch) noexcept;
@@ -80,6 +78,8 @@ public:
   [[nodiscard]] std::uint64_t open_flows() const noexcept { return table_.size() - vetoed_; }
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
   [[nodiscard]] std::uint64_t clock() const noexcept { return clock_; }
+  [[nodiscard]] const FlowMemory& flow_memory() const noexcept { return memory_; }
+  [[nodiscard]] std::uint64_t events() const noexcept { return scope_.events(); }
 
 private:
   using Entry = TimerWheel::Entry;
@@ -87,6 +87,7 @@ private:
   [[gnu::always_inline]] inline void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
   std::uint32_t find_or_open(PacketView packet) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
+  [[nodiscard]] bool is_complete(Flow& flow, std::uint64_t done) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
   void emit(Flow& flow, EndReason reason) noexcept;
@@ -110,7 +111,8 @@ private:
   };
 
   const Chains& chains_;
-  FlowSink& sink_;
+  FlowMemory memory_;
+  FlowScope scope_;
   FlowTable table_;
   TimerWheel idle_;
   TimerWheel active_; ///< of flows that have an active timeout
@@ -120,6 +122,7 @@ private:
   std::uint64_t idle_timeout_ns_;
   std::uint64_t complete_timeout_s_;
   std::uint64_t active_timeout_s_;
+  CompleteRule complete_;
   std::uint64_t clock_ = 0;
   std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
   std::uint64_t vetoed_ = 0;

@@ -35,28 +35,29 @@ inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t lo
   record.ring_drops = static_cast<std::uint32_t>(losses) - flow.losses_before;
   record.protocol = flow.key.protocol;
   record.end_reason = reason;
-  record.source.version = record.destination.version = flow.key.version;
-  const std::size_t from = flow.bits & FlowBits::forward_from_high ? 1 : 0;
-  const std::size_t size = flow.key.version == 4 ? 4 : 16;
-  std::memcpy(record.source.octets, flow.addresses + from * size, size);
-  std::memcpy(record.destination.octets, flow.addresses + (1 - from) * size, size);
-  record.source_port = flow.key.has_ports ? flow.key.ports[from] : -1;
-  record.destination_port = flow.key.has_ports ? flow.key.ports[1 - from] : -1;
+  const FlowEnds ends = ends_of(flow);
+  record.source = ends.source;
+  record.destination = ends.destination;
+  record.source_port = ends.source_port;
+  record.destination_port = ends.destination_port;
   return record;
 }
 
 } // namespace metering
 
 template <typename Chains>
-BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, FlowSink& sink)
-    : chains_(chains), sink_(sink), table_(chains.state_bytes(), options.max_flows), idle_(options.idle_timeout_s + 1),
-      active_(options.active_timeout_s + 1), leaving_(options.complete_timeout_s + 1),
-      idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
-      active_timeout_s_(options.active_timeout_s) {}
+BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, RowSink& sink)
+    : chains_(chains), memory_(chains.wants_memory() ? options.flow_memory_octets : 0),
+      scope_(chains.choice(), memory_, sink), table_(chains.state_bytes(), options.max_flows),
+      idle_(options.idle_timeout_s + 1), active_(options.active_timeout_s + 1),
+      leaving_(options.complete_timeout_s + 1), idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s),
+      complete_timeout_s_(options.complete_timeout_s), active_timeout_s_(options.active_timeout_s),
+      complete_(options.complete) {}
 
 template <typename Chains>
 std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
-  return table_.memory_bytes() + (idle_.size() + active_.size() + leaving_.size()) * sizeof(Entry);
+  return table_.memory_bytes() + memory_.touched_octets() +
+         (idle_.size() + active_.size() + leaving_.size()) * sizeof(Entry);
 }
 
 template <typename Chains>
@@ -102,8 +103,28 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
   ++counters_.packets_counted;
   counters_.icmp_errors += packet.is_icmp_error();
   const bool rev = packet.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high);
-  if (!chains_.packet(flow.states(), packet, rev) && flow.state == FlowState::active)
+  scope_.enter(flow, packet->time_ns);
+  const std::uint64_t done = chains_.packet(flow.states(), packet, rev, scope_);
+  if (done != 0 && flow.state == FlowState::active && is_complete(flow, done))
     expire(flow, slot, EndReason::end_of_flow, clock_);
+}
+
+/// Whether a flow is complete when these chains say so.
+template <typename Chains>
+bool BasicFlowMeter<Chains>::is_complete(Flow& flow, std::uint64_t done) const noexcept {
+  if (complete_ == CompleteRule::any)
+    return true;
+  if (complete_ == CompleteRule::never)
+    return false;
+  // A bit a chain that can complete, in their order: as many as a flow has place for.
+  std::uint64_t rest = chains_.completing();
+  std::uint16_t all = 0;
+  for (std::uint16_t bit = 1; rest != 0 && bit != 0; bit = static_cast<std::uint16_t>(bit << 1), rest &= rest - 1) {
+    all |= bit;
+    if (done & rest & (0 - rest))
+      flow.completed |= bit;
+  }
+  return all != 0 && flow.completed == all;
 }
 
 template <typename Chains>
@@ -121,13 +142,17 @@ template <typename Chains>
       static_cast<std::uint32_t>(packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_);
   // An ICMP error comes in the reverse direction of what it quotes.
   flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
-  if (chains_.new_flow(flow.states(), packet)) {
+  flow.completed = 0;
+  scope_.enter(flow, packet->time_ns);
+  scope_.begin();
+  if (chains_.new_flow(flow.states(), packet, scope_)) {
     flow.state = FlowState::active;
     ++counters_.flows_opened;
     if (active_timeout_s_ != 0)
       schedule_active(flow, slot);
   } else {
     flow.state = FlowState::vetoed;
+    scope_.release();
     ++counters_.flows_vetoed;
     ++vetoed_;
   }
@@ -180,7 +205,11 @@ void BasicFlowMeter<Chains>::emit(Flow& flow, EndReason reason) noexcept {
     return;
   }
   ++counters_.ended[static_cast<std::size_t>(reason)];
-  sink_.flow(metering::record_of(flow, reason, counters_.packets_lost), {flow.states(), chains_.state_bytes()});
+  scope_.enter(flow, flow.last_ns);
+  if (chains_.has_ends())
+    chains_.end(flow.states(), {flow.first_ns, flow.last_ns, reason}, scope_);
+  scope_.give_out(metering::record_of(flow, reason, counters_.packets_lost));
+  scope_.release();
 }
 
 template <typename Chains>

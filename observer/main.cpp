@@ -15,20 +15,6 @@ namespace {
 
 using namespace orbweaver;
 
-/// A JSON array of all chains, for programs. Names and summaries need no escaping.
-void describe(ChainSet::SharedChains shared) {
-  std::string text = "[";
-  for (const ChainInfo& chain : ChainSet::library(shared)) {
-    text += text.size() > 1 ? ",\n" : "\n";
-    text += R"({"name":")" + std::string(chain.name) + R"(","summary":")" + std::string(chain.summary) +
-            R"(","needs":)" + std::to_string(chain.needs) + R"(,"fields":[)";
-    for (const ChainField& field : chain.fields)
-      text += (&field == chain.fields.data() ? "\"" : ",\"") + std::string(field.name) + "\"";
-    text += "]}";
-  }
-  print(text + "\n]\n");
-}
-
 struct Options {
   StageOptions stage;
   FlowMeterOptions meter;
@@ -36,6 +22,8 @@ struct Options {
   std::vector<std::string> chains;
   unsigned ring_mib = default_flow_ring_mib;
   unsigned observers = 1;
+  unsigned flow_memory_mib = default_flow_memory_mib;
+  std::string complete = "any";
   bool describe = false;
 };
 
@@ -50,10 +38,14 @@ std::string names_of(std::uint32_t needs) {
   return names;
 }
 
+CompleteRule complete_rule(const std::string& name) {
+  return name == "all" ? CompleteRule::all : name == "never" ? CompleteRule::never : CompleteRule::any;
+}
+
 int run(Options& options) {
   const std::vector<const SharedChain*> shared = find_shared_chains();
   if (options.describe) {
-    describe(shared);
+    print(chains_json(described(ChainSet::library(shared))));
     return exit_done;
   }
   if (options.in.empty() || options.out.empty())
@@ -65,6 +57,9 @@ int run(Options& options) {
   refuse_same_file(in, out);
   if (options.meter.max_flows == 0)
     options.meter.max_flows = flows_that_fit(chains.state_bytes(), options.observers);
+
+  options.meter.flow_memory_octets = std::uint64_t{options.flow_memory_mib} << 20;
+  options.meter.complete = complete_rule(options.complete);
 
   Stage stage(StageKind::observer, options.stage);
   const EndpointOptions endpoints = endpoint_options(options.stage, options.ring_mib);
@@ -104,7 +99,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "orbweaver-observer " ORBWEAVER_VERSION);
   app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");
-  app.add_option("CHAIN", options.chains, "Flow analysis chains (see orbweaver observe --list-chains)");
+  app.add_option("CHAIN", options.chains,
+                 "Flow analysis chains, with options as NAME:OPTION=VALUE,... (see orbweaver observe --list-chains)");
   const auto timeout = whole_number(1, max_timeout_s);
   app.add_option("--idle-timeout", options.meter.idle_timeout_s, "Seconds without a packet after which a flow ends")
       ->type_name("S")
@@ -122,6 +118,15 @@ int main(int argc, char** argv) {
                  "Most flows at once; the longest idle makes room (half of the free memory)")
       ->type_name("N")
       ->transform(whole_number(1, 0xFFFFFFF0));
+  app.add_option("--flow-memory-mib", options.flow_memory_mib,
+                 "Memory for what flows hold of variable length (names, lists); full, such values are null")
+      ->type_name("MIB")
+      ->transform(whole_number(0, max_ring_mib))
+      ->capture_default_str();
+  app.add_option("--complete", options.complete, "Whose 'complete' ends a flow: that of any chain, of all, or nobody's")
+      ->type_name("any|all|never")
+      ->check(CLI::IsMember({"any", "all", "never"}).description(""))
+      ->capture_default_str();
   app.add_option("--observers", options.observers, "Observers that share this machine's memory")
       ->type_name("N")
       ->transform(whole_number(1, max_observers));

@@ -11,23 +11,24 @@ namespace orbweaver {
 
 namespace {
 
-/// Writes flows as records; waits while the ring is full, and counts what nobody is there to take.
-class RecordSink final : public FlowSink {
+/// Writes rows as records; waits while the ring is full, and counts what nobody is there to take.
+class RecordSink final : public RowSink {
 public:
-  RecordSink(RecordWriter& writer, std::uint32_t state_bytes) noexcept
-      : writer_(writer), length_(static_cast<std::uint32_t>(sizeof(FlowRecord)) + state_bytes) {}
+  explicit RecordSink(RecordWriter& writer) noexcept : writer_(writer) {}
 
-  void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
-    std::byte* const place = claim(length_);
+  void row(const Row& row) noexcept override {
+    const bool with_tails = row.octets() <= writer_.max_record_bytes();
+    const auto length = static_cast<std::uint32_t>(with_tails ? row.octets() : row.fixed_octets());
+    std::byte* const place = claim(length);
     if (!place) {
-      ++dropped_;
+      ++(row.table == 0 ? dropped_ : events_dropped_);
       return;
     }
-    prefetch_for_write(place + 16 * std::size_t{length_}); // the merger has it: 35 ns a flow, waited for at each store
-    std::memcpy(place, &flow, sizeof flow);
-    std::memcpy(place + sizeof flow, states.data(), states.size());
-    writer_.commit(length_, RecordKind::flow);
-    ++emitted_;
+    prefetch_for_write(place + 16 * std::size_t{length}); // the merger has it: 35 ns a flow, waited for at each store
+    row.copy_to(place, with_tails);
+    writer_.commit(length, RecordKind::row, row.table);
+    ++(row.table == 0 ? emitted_ : events_emitted_);
+    tails_dropped_ += !with_tails;
   }
 
   /// Gives a tick or a loss on, so that who joins flows knows up to when this observer has seen, and when it was blind.
@@ -40,6 +41,10 @@ public:
 
   [[nodiscard]] std::uint64_t emitted() const noexcept { return emitted_; }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
+  [[nodiscard]] std::uint64_t events_emitted() const noexcept { return events_emitted_; }
+  [[nodiscard]] std::uint64_t events_dropped() const noexcept { return events_dropped_; }
+  /// Rows whose values of variable length were too long for the stream.
+  [[nodiscard]] std::uint64_t tails_dropped() const noexcept { return tails_dropped_; }
 
 private:
   /// Place for a record; waits while the ring is full. nullptr where nobody reads it any more.
@@ -53,10 +58,12 @@ private:
   }
 
   RecordWriter& writer_;
-  std::uint32_t length_;
   bool gone_ = false; ///< the reader left: not waited for again
   std::uint64_t emitted_ = 0;
   std::uint64_t dropped_ = 0;
+  std::uint64_t events_emitted_ = 0;
+  std::uint64_t events_dropped_ = 0;
+  std::uint64_t tails_dropped_ = 0;
   const std::atomic<bool> never_{false};
 };
 
@@ -64,8 +71,7 @@ class Observer {
 public:
   Observer(RecordReader& reader, RecordWriter& writer, const ChainSet& chains, const FlowMeterOptions& options,
            Stage& stage)
-      : reader_(reader), writer_(writer), stage_(stage), sink_(writer, chains.state_bytes()),
-        meter_(chains, options, sink_) {}
+      : reader_(reader), writer_(writer), stage_(stage), sink_(writer), meter_(chains, options, sink_) {}
 
   ObserverResult run(const std::atomic<bool>& stop) {
     ObserverResult result;
@@ -196,6 +202,12 @@ private:
     counters[C::ended_forced] = ended(EndReason::forced_end);
     counters[C::ended_resources] = ended(EndReason::lack_of_resources);
     counters[C::table_octets] = meter_.memory_bytes();
+    counters[C::events_emitted] = sink_.events_emitted();
+    counters[C::events_dropped] = sink_.events_dropped();
+    const FlowMemory::Counters& memory = meter_.flow_memory().counters();
+    counters[C::flow_memory_octets] = memory.octets;
+    counters[C::values_without_memory] = memory.full;
+    counters[C::values_too_long] = memory.too_long + sink_.tails_dropped();
     counters[C::clock_second] = meter_.clock();
     stage_.publish(counters, now);
   }

@@ -2,6 +2,7 @@
 #include "common/process/chain_list.hpp"
 
 #include "common/error.hpp"
+#include "common/json_string.hpp"
 #include "common/process/stage.hpp"
 
 #include <algorithm>
@@ -28,7 +29,39 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+using Element = simdjson::dom::element;
+
+std::string text_of(const Element& object, std::string_view key) {
+  return std::string(object[key].get_string().value());
+}
+
+ChainDescription chain_of(const Element& object) {
+  ChainDescription chain;
+  chain.name = text_of(object, "name");
+  chain.summary = text_of(object, "summary");
+  chain.needs = static_cast<std::uint32_t>(object["needs"].get_uint64().value());
+  chain.completes = object["completes"].get_bool().value();
+  for (const Element option : object["options"].get_array())
+    chain.options.push_back(
+        {text_of(option, "name"), text_of(option, "help"), text_of(option, "default"), text_of(option, "values")});
+  chain.stream = StreamDescription::decode(simdjson::minify(object["stream"].value()));
+  return chain;
+}
+
+void append_member(std::string& out, std::string_view key, std::string_view text) {
+  append_json_string(out += out.back() == '{' ? "" : ",", key);
+  append_json_string(out += ':', text);
+}
+
 } // namespace
+
+std::vector<FieldDescription> ChainDescription::fields_of(const TableDescription& table) const {
+  std::vector<FieldDescription> fields;
+  for (const auto& field : table.fields)
+    if (field.chain == name)
+      fields.push_back(field);
+  return fields;
+}
 
 std::vector<ChainDescription> describe_chains() {
   const auto program = find_program("orbweaver-observer");
@@ -36,34 +69,49 @@ std::vector<ChainDescription> describe_chains() {
   std::vector<ChainDescription> chains;
   try {
     simdjson::dom::parser parser;
-    for (const simdjson::dom::element chain : parser.parse(text).get_array()) {
-      ChainDescription description;
-      description.name = std::string(chain["name"].get_string().value());
-      description.summary = std::string(chain["summary"].get_string().value());
-      description.needs = static_cast<std::uint32_t>(chain["needs"].get_uint64().value());
-      for (const simdjson::dom::element field : chain["fields"].get_array())
-        description.fields.emplace_back(field.get_string().value());
-      chains.push_back(std::move(description));
-    }
-  } catch (const simdjson::simdjson_error& error) {
+    for (const Element chain : parser.parse(text).get_array())
+      chains.push_back(chain_of(chain));
+  } catch (const std::exception& error) {
     throw Error(program + " --describe-chains gave something else than a list of chains: " + error.what());
   }
   return chains;
 }
 
-std::uint32_t needs_of(std::span<const std::string> names, std::span<const ChainDescription> chains) {
-  std::uint32_t raw = 0;
-  for (const auto& name : names) {
-    const auto chain = std::find_if(chains.begin(), chains.end(), [&](const auto& c) { return c.name == name; });
+std::string chains_json(std::span<const ChainDescription> chains) {
+  std::string out = "[";
+  for (const auto& chain : chains) {
+    out += &chain == chains.data() ? "\n{" : ",\n{";
+    append_member(out, "name", chain.name);
+    append_member(out, "summary", chain.summary);
+    out += ",\"needs\":" + std::to_string(chain.needs) + ",\"completes\":" + (chain.completes ? "true" : "false");
+    out += ",\"options\":[";
+    for (const auto& option : chain.options) {
+      out += &option == chain.options.data() ? "{" : ",{";
+      append_member(out, "name", option.name);
+      append_member(out, "help", option.help);
+      append_member(out, "default", option.default_value);
+      append_member(out, "values", option.values);
+      out += '}';
+    }
+    out += "],\"stream\":" + chain.stream.encode() + "}";
+  }
+  return out + "\n]\n";
+}
+
+std::uint32_t needs_of(std::span<const std::string> requests, std::span<const ChainDescription> chains) {
+  std::uint32_t needs = 0;
+  for (const auto& request : requests) {
+    const auto name = request.substr(0, request.find(':'));
+    const auto chain = std::ranges::find(chains, name, &ChainDescription::name);
     if (chain == chains.end()) {
       std::vector<std::string> candidates;
       for (const auto& c : chains)
         candidates.push_back(c.name);
       throw UsageError(unknown_chain(name, candidates));
     }
-    raw |= chain->needs;
+    needs |= chain->needs;
   }
-  return raw;
+  return needs;
 }
 
 std::string nearest_name(const std::string& name, std::span<const std::string> candidates) {
@@ -74,14 +122,19 @@ std::string nearest_name(const std::string& name, std::span<const std::string> c
   return nearest != candidates.end() && edit_distance(name, *nearest) <= near ? *nearest : std::string();
 }
 
-std::string unknown_chain(const std::string& name, std::span<const std::string> candidates) {
-  auto text = "no chain '" + name + "'";
+std::string unknown_name(const std::string& what, const std::string& name, std::span<const std::string> candidates) {
   if (const auto near = nearest_name(name, candidates); !near.empty())
-    return text + "; did you mean '" + near + "'?";
-  text += "; there are";
+    return what + "; did you mean '" + near + "'?";
+  if (candidates.empty())
+    return what + "; there are none";
+  auto text = what + "; there are";
   for (const auto& candidate : candidates)
     text += " " + candidate;
   return text;
+}
+
+std::string unknown_chain(const std::string& name, std::span<const std::string> candidates) {
+  return unknown_name("no chain '" + name + "'", name, candidates);
 }
 
 } // namespace orbweaver

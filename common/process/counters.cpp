@@ -49,6 +49,11 @@ constexpr std::array<CounterInfo, ObserverCounter::count> observer_counters{{
     {"ended_resources", "flows ended to make room for others"},
     {"table_octets", "memory of the flow table", true},
     {"clock_second", "the packet clock, seconds since the epoch", true},
+    {"events_emitted", "events of chains given to the merger"},
+    {"events_dropped", "events that the merger was no longer there to take"},
+    {"flow_memory_octets", "memory in use for what flows hold of variable length", true},
+    {"values_without_memory", "values of variable length that are null because the flow memory was full"},
+    {"values_too_long", "values of variable length that are null because they were too long"},
 }};
 
 constexpr std::array<CounterInfo, SpiderCounter::count> spider_counters{{

@@ -66,6 +66,11 @@ enum : std::size_t {
   ended_resources,
   table_octets,
   clock_second,
+  events_emitted,
+  events_dropped,
+  flow_memory_octets,
+  values_without_memory,
+  values_too_long,
   count,
 };
 } // namespace ObserverCounter

@@ -46,6 +46,7 @@ inline constexpr unsigned max_ring_mib = 32768;
 inline constexpr unsigned default_packet_ring_mib = 8;
 inline constexpr unsigned default_flow_ring_mib = 4;
 inline constexpr unsigned default_job_ring_mib = 4;
+inline constexpr unsigned default_flow_memory_mib = 64;
 
 /// A running stage. There is one in a process.
 class Stage {

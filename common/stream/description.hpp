@@ -52,7 +52,7 @@ struct TableDescription {
   std::string name;
   std::string help;
   std::uint32_t record_octets = 0; ///< of a row's fixed part, header included
-  std::vector<FieldDescription> fields;
+  std::vector<FieldDescription> fields{};
 
   /// The field of that name, or nullptr.
   [[nodiscard]] const FieldDescription* find(std::string_view name) const noexcept;
@@ -77,9 +77,9 @@ struct PluginRun {
 
 struct StreamDescription {
   StreamKind kind{};
-  std::uint32_t needs = 0;              ///< packets: what the records carry (Need); flows: what the chains asked for
-  std::vector<TableDescription> tables; ///< flows: the flows first, then tables of events
-  PluginRun plugin;                     ///< jobs
+  std::uint32_t needs = 0;                ///< packets: what the records carry (Need); flows: what the chains asked for
+  std::vector<TableDescription> tables{}; ///< flows: the flows first, then tables of events
+  PluginRun plugin{};                     ///< jobs
 
   /// The JSON text that decode() reads. Throws Error where it is longer than max_description_octets.
   [[nodiscard]] std::string encode() const;
@@ -90,6 +90,14 @@ struct StreamDescription {
 
   friend bool operator==(const StreamDescription&, const StreamDescription&) = default;
 };
+
+/// A description of that kind without tables.
+[[nodiscard]] inline StreamDescription stream_of(StreamKind kind, std::uint32_t needs = 0) {
+  StreamDescription stream;
+  stream.kind = kind;
+  stream.needs = needs;
+  return stream;
+}
 
 inline constexpr std::size_t max_description_octets = 128 << 10;
 inline constexpr std::size_t max_tables = 64;

@@ -7,7 +7,7 @@
 //   Nullable<> of each of these, and of an enumeration or a MacAddress: null until it is set
 //   Address, MacAddress       Address is null where its version is neither 4 nor 6
 //   an enumeration            `enum class E : std::uint8_t` with enumerator_names(E); null where a value has no name
-//   Text, Octets, List<T>     of any length; null until they are set. T: a number, or Text
+//   Text, OctetString, List<T>     of any length; null until they are set. T: a number, or Text
 #pragma once
 
 #include <array>
@@ -60,7 +60,7 @@ struct TailRef {
 /// chain's context sets them (observer/chain_context.hpp). A list of texts has each as four octets of length, then
 /// text.
 struct Text : TailRef {};
-struct Octets : TailRef {};
+struct OctetString : TailRef {};
 template <typename Element>
 struct List : TailRef {};
 
@@ -153,9 +153,9 @@ using FieldTypes =
              std::int64_t, double, TimeNs, DurationNs, EnumValue, MacAddress, Nullable<bool>, Nullable<std::uint8_t>,
              Nullable<std::uint16_t>, Nullable<std::uint32_t>, Nullable<std::uint64_t>, Nullable<std::int8_t>,
              Nullable<std::int16_t>, Nullable<std::int32_t>, Nullable<std::int64_t>, Nullable<double>, Nullable<TimeNs>,
-             Nullable<DurationNs>, Nullable<EnumValue>, Nullable<MacAddress>, Address, Text, Octets, List<std::uint8_t>,
-             List<std::uint16_t>, List<std::uint32_t>, List<std::uint64_t>, List<std::int8_t>, List<std::int16_t>,
-             List<std::int32_t>, List<std::int64_t>, List<double>, List<Text>>;
+             Nullable<DurationNs>, Nullable<EnumValue>, Nullable<MacAddress>, Address, Text, OctetString,
+             List<std::uint8_t>, List<std::uint16_t>, List<std::uint32_t>, List<std::uint64_t>, List<std::int8_t>,
+             List<std::int16_t>, List<std::int32_t>, List<std::int64_t>, List<double>, List<Text>>;
 
 /// What descriptions call them, in the same order.
 inline constexpr std::array<std::string_view, FieldTypes::size> field_type_names{"bool",         "u8",
@@ -217,7 +217,7 @@ struct Described<std::string_view> {
 };
 template <>
 struct Described<std::span<const std::byte>> {
-  using Type = Octets;
+  using Type = OctetString;
 };
 template <typename Element>
 struct Described<std::span<const Element>> {
@@ -239,16 +239,17 @@ template <typename Member>
 consteval FieldType field_type_of() {
   using Type = typename field_types::Described<Member>::Type;
   static_assert(!std::is_array_v<Member>, "an array is no field: name one of its elements by its index; text is Text, "
-                                          "raw octets are Octets, and what has many values is a List");
-  static_assert(!std::is_pointer_v<Member>, "a pointer says nothing in another process: use Text or Octets");
+                                          "raw octets are OctetString, and what has many values is a List");
+  static_assert(!std::is_pointer_v<Member>, "a pointer says nothing in another process: use Text or OctetString");
   static_assert(!std::is_enum_v<Member> || (NamedEnum<Member> && sizeof(Member) == 1),
                 "an enumeration that is a field has one octet (enum class E : std::uint8_t) and its names: define "
                 "constexpr auto enumerator_names(E), a std::array of std::string_view, beside it");
   static_assert(!std::same_as<Member, float>, "use double");
   static_assert(!std::same_as<Member, char>, "use std::uint8_t for a number, Text for text");
-  static_assert(field_types::is_among<Type>(FieldTypes{}),
-                "no type of a field: use bool, std::uint8_t … std::int64_t, double, TimeNs, DurationNs, Address, "
-                "MacAddress, an enumeration with enumerator_names(), Nullable<> of these, Text, Octets, or List<>");
+  static_assert(
+      field_types::is_among<Type>(FieldTypes{}),
+      "no type of a field: use bool, std::uint8_t … std::int64_t, double, TimeNs, DurationNs, Address, "
+      "MacAddress, an enumeration with enumerator_names(), Nullable<> of these, Text, OctetString, or List<>");
   return field_types::code<Type>(FieldTypes{});
 }
 

@@ -19,15 +19,28 @@ struct BasicChain {
   };
 
   inline static const auto fields = std::array{
-      core_field("sip", FieldType::address, offsetof(FlowRecord, source)),
-      core_field("dip", FieldType::address, offsetof(FlowRecord, destination)),
-      core_field("proto", FieldType::u8, offsetof(FlowRecord, protocol)),
-      core_field("sp", FieldType::u16_or_null, offsetof(FlowRecord, source_port)),
-      core_field("dp", FieldType::u16_or_null, offsetof(FlowRecord, destination_port)),
-      field("pkt_fwd", &State::packets, 0),
-      field("pkt_rev", &State::packets, 1),
-      field("oct_fwd", &State::octets, 0),
-      field("oct_rev", &State::octets, 1),
+      core_field<Address>("sip", "source address of the forward direction", offsetof(FlowRecord, source))
+          .ipfix_element("sourceIPv4Address"),
+      core_field<Address>("dip", "destination address of the forward direction", offsetof(FlowRecord, destination))
+          .ipfix_element("destinationIPv4Address")
+          .mirrors("sip"),
+      core_field<std::uint8_t>("proto", "IP protocol, after IPv6 extension headers", offsetof(FlowRecord, protocol))
+          .ipfix_element("protocolIdentifier"),
+      core_field<Nullable<std::uint16_t>>("sp", "source port of TCP, UDP, SCTP and UDP-Lite",
+                                          offsetof(FlowRecord, source_port))
+          .ipfix_element("sourceTransportPort"),
+      core_field<Nullable<std::uint16_t>>("dp", "destination port of TCP, UDP, SCTP and UDP-Lite",
+                                          offsetof(FlowRecord, destination_port))
+          .ipfix_element("destinationTransportPort")
+          .mirrors("sp"),
+      field("pkt_fwd", "packets, forward", &State::packets, 0).in("packets").ipfix_element("packetDeltaCount"),
+      field("pkt_rev", "packets, reverse", &State::packets, 1).in("packets").mirrors("pkt_fwd"),
+      field("oct_fwd", "octets of the IP datagrams by their own length field, forward", &State::octets, 0)
+          .in("octets")
+          .ipfix_element("octetDeltaCount"),
+      field("oct_rev", "octets of the IP datagrams by their own length field, reverse", &State::octets, 1)
+          .in("octets")
+          .mirrors("oct_fwd"),
   };
 
   static bool ip(State& state, PacketView packet, bool rev) noexcept {

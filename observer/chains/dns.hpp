@@ -12,12 +12,14 @@ struct DnsChain {
   static constexpr std::string_view name = "dns";
   static constexpr std::string_view summary = "a valid DNS response came back";
   static constexpr std::uint32_t needs = Need::dns_payload;
+  static constexpr bool completes = true;
 
   struct State {
     bool response_valid = false;
   };
 
-  inline static const auto fields = std::array{field("dns_response_valid", &State::response_valid)};
+  inline static const auto fields =
+      std::array{field("dns_response_valid", "a DNS response came back", &State::response_valid)};
 
   static bool udp(State& state, PacketView packet, bool rev) noexcept {
     if (rev && packet->raw_length > 0 && !state.response_valid)

@@ -22,12 +22,23 @@ struct EcnChain {
   };
 
   inline static const auto fields = std::array{
-      field("ecn_ect0_syn_fwd", &State::seen, ect0, 0, 0),  field("ecn_ect1_syn_fwd", &State::seen, ect1, 0, 0),
-      field("ecn_ce_syn_fwd", &State::seen, ce, 0, 0),      field("ecn_ect0_data_fwd", &State::seen, ect0, 1, 0),
-      field("ecn_ect1_data_fwd", &State::seen, ect1, 1, 0), field("ecn_ce_data_fwd", &State::seen, ce, 1, 0),
-      field("ecn_ect0_syn_rev", &State::seen, ect0, 0, 1),  field("ecn_ect1_syn_rev", &State::seen, ect1, 0, 1),
-      field("ecn_ce_syn_rev", &State::seen, ce, 0, 1),      field("ecn_ect0_data_rev", &State::seen, ect0, 1, 1),
-      field("ecn_ect1_data_rev", &State::seen, ect1, 1, 1), field("ecn_ce_data_rev", &State::seen, ce, 1, 1),
+      field("ecn_ect0_syn_fwd", "ECT(0) was seen on a SYN, forward", &State::seen, ect0, 0, 0),
+      field("ecn_ect1_syn_fwd", "ECT(1) was seen on a SYN, forward", &State::seen, ect1, 0, 0),
+      field("ecn_ce_syn_fwd", "CE was seen on a SYN, forward", &State::seen, ce, 0, 0),
+      field("ecn_ect0_data_fwd", "ECT(0) was seen on anything but a SYN, forward", &State::seen, ect0, 1, 0),
+      field("ecn_ect1_data_fwd", "ECT(1) was seen on anything but a SYN, forward", &State::seen, ect1, 1, 0),
+      field("ecn_ce_data_fwd", "CE was seen on anything but a SYN, forward", &State::seen, ce, 1, 0),
+      field("ecn_ect0_syn_rev", "ECT(0) was seen on a SYN, reverse", &State::seen, ect0, 0, 1)
+          .mirrors("ecn_ect0_syn_fwd"),
+      field("ecn_ect1_syn_rev", "ECT(1) was seen on a SYN, reverse", &State::seen, ect1, 0, 1)
+          .mirrors("ecn_ect1_syn_fwd"),
+      field("ecn_ce_syn_rev", "CE was seen on a SYN, reverse", &State::seen, ce, 0, 1).mirrors("ecn_ce_syn_fwd"),
+      field("ecn_ect0_data_rev", "ECT(0) was seen on anything but a SYN, reverse", &State::seen, ect0, 1, 1)
+          .mirrors("ecn_ect0_data_fwd"),
+      field("ecn_ect1_data_rev", "ECT(1) was seen on anything but a SYN, reverse", &State::seen, ect1, 1, 1)
+          .mirrors("ecn_ect1_data_fwd"),
+      field("ecn_ce_data_rev", "CE was seen on anything but a SYN, reverse", &State::seen, ce, 1, 1)
+          .mirrors("ecn_ce_data_fwd"),
   };
 
   static bool ip(State& state, PacketView packet, bool rev) noexcept {

@@ -20,10 +20,13 @@ struct EvilChain {
   };
 
   inline static const auto fields = std::array{
-      field("evilbit_syn_fwd", &State::syn, 0),
-      field("evilbit_syn_rev", &State::syn, 1),
-      field("evilbit_data_fwd", &State::data, 0),
-      field("evilbit_data_rev", &State::data, 1),
+      field("evilbit_syn_fwd", "the evil bit of the first SYN, forward", &State::syn, 0),
+      field("evilbit_syn_rev", "the evil bit of the first SYN, reverse", &State::syn, 1).mirrors("evilbit_syn_fwd"),
+      field("evilbit_data_fwd", "the evil bit of the first segment with payload, or other packet, forward",
+            &State::data, 0),
+      field("evilbit_data_rev", "the evil bit of the first segment with payload, or other packet, reverse",
+            &State::data, 1)
+          .mirrors("evilbit_data_fwd"),
   };
 
   static bool ip4(State& state, PacketView packet, bool rev) noexcept {

@@ -12,12 +12,14 @@ struct IcmpChain {
   static constexpr std::string_view name = "icmp";
   static constexpr std::string_view summary = "destination unreachable came back";
   static constexpr std::uint32_t needs = Need::none;
+  static constexpr bool completes = true;
 
   struct State {
     bool unreachable = false;
   };
 
-  inline static const auto fields = std::array{field("icmp_unreachable", &State::unreachable)};
+  inline static const auto fields =
+      std::array{field("icmp_unreachable", "a destination unreachable came back", &State::unreachable)};
 
   static bool icmp4(State& state, PacketView packet, bool rev) noexcept { return note(state, packet, rev, 3); }
   static bool icmp6(State& state, PacketView packet, bool rev) noexcept { return note(state, packet, rev, 1); }

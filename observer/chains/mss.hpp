@@ -20,10 +20,15 @@ struct MssChain {
   };
 
   inline static const auto fields = std::array{
-      field("mss_len_fwd", &State::length, 0),
-      field("mss_len_rev", &State::length, 1),
-      field("mss_value_fwd", &State::value, 0),
-      field("mss_value_rev", &State::value, 1),
+      field("mss_len_fwd", "length of the MSS option on SYNs, kind and length included, forward", &State::length, 0)
+          .in("octets"),
+      field("mss_len_rev", "length of the MSS option on SYNs, kind and length included, reverse", &State::length, 1)
+          .in("octets")
+          .mirrors("mss_len_fwd"),
+      field("mss_value_fwd", "value of the MSS option on SYNs, forward", &State::value, 0).in("octets"),
+      field("mss_value_rev", "value of the MSS option on SYNs, reverse", &State::value, 1)
+          .in("octets")
+          .mirrors("mss_value_fwd"),
   };
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {

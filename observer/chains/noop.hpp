@@ -29,6 +29,8 @@ struct NoopChain {
   static bool tcp(State&, PacketView, bool) noexcept { return true; }
   static bool udp(State&, PacketView, bool) noexcept { return true; }
   static bool l4(State&, PacketView, bool) noexcept { return true; }
+  /// The flow leaves.
+  static void end(State&, const FlowEnd&) noexcept {}
 };
 
 } // namespace orbweaver

@@ -13,6 +13,7 @@ struct TcpChain {
   static constexpr std::string_view name = "tcp";
   static constexpr std::string_view summary = "SYN flags, FIN, RST, completed handshake";
   static constexpr std::uint32_t needs = Need::none;
+  static constexpr bool completes = true;
 
   struct State {
     Nullable<std::uint8_t> syn_flags[2]; // of the first SYN, [fwd, rev]
@@ -22,13 +23,14 @@ struct TcpChain {
   };
 
   inline static const auto fields = std::array{
-      field("tcp_synflags_fwd", &State::syn_flags, 0),
-      field("tcp_synflags_rev", &State::syn_flags, 1),
-      field("tcp_fin_fwd", &State::fin, 0),
-      field("tcp_fin_rev", &State::fin, 1),
-      field("tcp_rst_fwd", &State::rst, 0),
-      field("tcp_rst_rev", &State::rst, 1),
-      field("tcp_connected", &State::connected),
+      field("tcp_synflags_fwd", "flags (CWR to FIN) of the first segment with SYN, forward", &State::syn_flags, 0),
+      field("tcp_synflags_rev", "flags (CWR to FIN) of the first segment with SYN, reverse", &State::syn_flags, 1)
+          .mirrors("tcp_synflags_fwd"),
+      field("tcp_fin_fwd", "FIN was seen, forward", &State::fin, 0),
+      field("tcp_fin_rev", "FIN was seen, reverse", &State::fin, 1).mirrors("tcp_fin_fwd"),
+      field("tcp_rst_fwd", "RST was seen, forward", &State::rst, 0),
+      field("tcp_rst_rev", "RST was seen, reverse", &State::rst, 1).mirrors("tcp_rst_fwd"),
+      field("tcp_connected", "SYN, SYN+ACK and ACK were seen", &State::connected),
   };
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {

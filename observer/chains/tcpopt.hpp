@@ -21,9 +21,9 @@ struct TcpoptChain {
   };
 
   inline static const auto fields = std::array{
-      field("tcpopt_ts", &State::timestamps),
-      field("tcpopt_ws", &State::window_scale),
-      field("tcpopt_sack", &State::sack_permitted),
+      field("tcpopt_ts", "timestamps on the reverse SYN", &State::timestamps),
+      field("tcpopt_ws", "window scale on the reverse SYN", &State::window_scale),
+      field("tcpopt_sack", "SACK permitted on the reverse SYN", &State::sack_permitted),
   };
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {

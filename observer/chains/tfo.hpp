@@ -24,13 +24,13 @@ struct TfoChain {
   };
 
   inline static const auto fields = std::array{
-      field("tfo_synkind", &State::syn_kind),
-      field("tfo_ackkind", &State::ack_kind),
-      field("tfo_synclen", &State::syn_cookie_length),
-      field("tfo_ackclen", &State::ack_cookie_length),
-      field("tfo_seq", &State::sequence),
-      field("tfo_dlen", &State::data_length),
-      field("tfo_ack", &State::acknowledged),
+      field("tfo_synkind", "kind of the option that carried Fast Open on the SYN", &State::syn_kind),
+      field("tfo_ackkind", "kind of the option that carried Fast Open on the SYN+ACK", &State::ack_kind),
+      field("tfo_synclen", "length of the cookie on the SYN", &State::syn_cookie_length).in("octets"),
+      field("tfo_ackclen", "length of the cookie on the SYN+ACK", &State::ack_cookie_length).in("octets"),
+      field("tfo_seq", "sequence number of the SYN", &State::sequence),
+      field("tfo_dlen", "payload of the SYN", &State::data_length).in("octets"),
+      field("tfo_ack", "acknowledgement number of the SYN+ACK", &State::acknowledged),
   };
 
   static bool tcp(State& state, PacketView packet, bool) noexcept {

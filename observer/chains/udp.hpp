@@ -18,8 +18,9 @@ struct UdpChain {
   };
 
   inline static const auto fields = std::array{
-      field("udp_zero_checksum_fwd", &State::zero_checksum, 0),
-      field("udp_zero_checksum_rev", &State::zero_checksum, 1),
+      field("udp_zero_checksum_fwd", "the last datagram had checksum 0, forward", &State::zero_checksum, 0),
+      field("udp_zero_checksum_rev", "the last datagram had checksum 0, reverse", &State::zero_checksum, 1)
+          .mirrors("udp_zero_checksum_fwd"),
   };
 
   static bool udp(State& state, PacketView packet, bool rev) noexcept {

@@ -68,7 +68,7 @@ std::uint64_t read_all(RecordReader& reader) {
 
 void throughput(std::uint64_t records) {
   const Endpoint there = endpoint("-throughput");
-  auto writer = RecordWriter::open(there, make_stream_header(StreamKind::packets), options());
+  auto writer = RecordWriter::open(there, stream_of(StreamKind::packets), options());
   const pid_t child = fork();
   if (child == 0) {
     auto reader = RecordReader::open(there, StreamKind::packets, options());
@@ -102,10 +102,10 @@ std::uint64_t read_one(RecordReader& reader) {
 
 void latency(std::uint64_t rounds) {
   const Endpoint there = endpoint("-there"), back = endpoint("-back");
-  auto writer = RecordWriter::open(there, make_stream_header(StreamKind::packets), options());
+  auto writer = RecordWriter::open(there, stream_of(StreamKind::packets), options());
   const pid_t child = fork();
   if (child == 0) {
-    auto echo = RecordWriter::open(back, make_stream_header(StreamKind::packets), options());
+    auto echo = RecordWriter::open(back, stream_of(StreamKind::packets), options());
     auto reader = RecordReader::open(there, StreamKind::packets, options());
     for (std::uint64_t i = 0; i < rounds; ++i) {
       write_one(echo, read_one(reader));

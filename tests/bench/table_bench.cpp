@@ -18,8 +18,8 @@ namespace {
 using namespace orbweaver;
 
 /// Counts what leaves and forgets it.
-struct NullSink final : FlowSink {
-  void flow(const FlowRecord&, std::span<const std::byte>) noexcept override { ++flows; }
+struct NullSink final : RowSink {
+  void row(const Row&) noexcept override { ++flows; }
   std::uint64_t flows = 0;
 };
 

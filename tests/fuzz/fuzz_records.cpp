@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Fuzzes the consumers of recorded streams: the input is a packets file, which a flow meter with all chains reads as an
-// observer does, or a flows file, of which every record is read by its field table. The first octet says which.
-// Where the rest has no stream header it gets one, so that the fuzzer need not find 15 KiB of it. Checksums are set
-// right, so that the fuzzer gets past them: that of the header, and, unless the first octet says that the rest is
-// blocks already, that of one block which has all the rest.
+// observer does, or a flows file, of which every record is read by its description. The first octet says which.
+// Where the rest has no stream header it gets one, so that the fuzzer need not find it. Checksums are set
+// right, so that the fuzzer gets past them: that of header and description, and, unless the first octet says that the
+// rest is blocks already, that of one block which has all the rest.
 #include "common/error.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/record_reader.hpp"
@@ -35,10 +35,13 @@ const ChainSet& all_chains() {
 }
 
 /// Counts the flows that leave, and aborts at one that says nonsense.
-class CountingSink final : public FlowSink {
+class CountingSink final : public RowSink {
 public:
-  void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
-    if (to_string(flow.end_reason).empty() || states.size() != all_chains().state_bytes())
+  void row(const Row& row) noexcept override {
+    FlowRecord flow;
+    std::memcpy(&flow, row.core.data(), sizeof flow);
+    if (enumerator_names(flow.end_reason)[static_cast<std::size_t>(flow.end_reason)].empty() ||
+        row.body.size() != all_chains().choice().record_bytes())
       std::abort();
     ++flows_;
   }
@@ -99,13 +102,15 @@ void meter_packets(RecordReader& reader) {
     std::abort();
 }
 
-/// Reads every field of every flow record, as its table says where it lies.
-void read_flows(RecordReader& reader) {
+/// Reads every field of every row, as its table says where it lies.
+void read_rows(RecordReader& reader) {
+  const auto& tables = reader.stream().tables;
   unsigned sum = 0;
   read_all(reader, [&](const RecordHeader& record) {
-    if (record.kind != RecordKind::flow || record.length != reader.stream().record_bytes)
+    if (record.kind != RecordKind::row || record.table >= tables.size() ||
+        record.length < tables[record.table].record_octets)
       return;
-    for (const FieldDescriptor& field : reader.stream().field_table())
+    for (const auto& field : tables[record.table].fields)
       for (std::uint32_t i = 0; i < field_size(field.type); ++i)
         sum += reinterpret_cast<const std::uint8_t*>(&record)[field.offset + i];
   });
@@ -122,20 +127,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const StreamKind kind = data[0] & 1 ? StreamKind::flows : StreamKind::packets;
   const bool has_blocks = (data[0] & 2) != 0;
   std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);
-  StreamHeader header = kind == StreamKind::flows ? all_chains().describe() : make_stream_header(kind);
-  if (rest.size() >= sizeof header && rest.starts_with(std::string_view(stream_magic.data(), stream_magic.size()))) {
-    std::memcpy(&header, rest.data(), sizeof header);
-    rest.remove_prefix(sizeof header);
+  EncodedStream stream = encode_stream(kind == StreamKind::flows ? all_chains().describe() : stream_of(kind));
+  if (rest.size() >= sizeof stream.header &&
+      rest.starts_with(std::string_view(stream_magic.data(), stream_magic.size()))) {
+    std::memcpy(&stream.header, rest.data(), sizeof stream.header);
+    rest.remove_prefix(sizeof stream.header);
+    stream.text = rest.substr(0, std::min<std::size_t>(stream.header.description_octets, rest.size()));
+    rest.remove_prefix(stream.text.size());
   }
   std::string records(rest);
   records.resize(record_stride(records.size()));
-  file.fill(test::file_of(header, has_blocks ? rest : test::block_of(records)));
+  file.fill(test::file_of(stream, has_blocks ? rest : test::block_of(records)));
   try {
     RecordReader reader = RecordReader::open(file.endpoint(), kind);
     if (kind == StreamKind::packets)
       meter_packets(reader);
     else
-      read_flows(reader);
+      read_rows(reader);
   } catch (const Error&) {
     // A header that is none: said at start-up.
   }

@@ -161,7 +161,7 @@ void pass_between_processes(const Endpoint& endpoint, RecordWriter writer, const
 void run(const Options& options, std::uint64_t ring_bytes) {
   const Endpoint endpoint{Endpoint::Kind::ring,
                           "stress-" + std::to_string(getpid()) + "-" + std::to_string(ring_bytes)};
-  auto writer = RecordWriter::open(endpoint, make_stream_header(StreamKind::jobs),
+  auto writer = RecordWriter::open(endpoint, stream_of(StreamKind::jobs),
                                    {.ring_bytes = ring_bytes, .busy_poll = options.busy_poll});
   if (options.max_record_bytes > writer.max_record_bytes())
     throw Error("records of that length do not fit a ring of " + std::to_string(ring_bytes) + " octets");

@@ -24,67 +24,66 @@ std::string usage_error(const Names& chains) {
 }
 
 /// The fields of a chain and their types, as CHAINS.md has them.
-const std::map<std::string, std::vector<std::pair<std::string, FieldType>>>& expected_fields() {
-  using enum FieldType;
-  static const std::map<std::string, std::vector<std::pair<std::string, FieldType>>> fields{
+const std::map<std::string, std::vector<std::pair<std::string, std::string>>>& expected_fields() {
+  static const std::map<std::string, std::vector<std::pair<std::string, std::string>>> fields{
       {"basic",
-       {{"sip", address},
-        {"dip", address},
-        {"proto", u8},
-        {"sp", u16_or_null},
-        {"dp", u16_or_null},
-        {"pkt_fwd", u64},
-        {"pkt_rev", u64},
-        {"oct_fwd", u64},
-        {"oct_rev", u64}}},
+       {{"sip", "address"},
+        {"dip", "address"},
+        {"proto", "u8"},
+        {"sp", "u16_or_null"},
+        {"dp", "u16_or_null"},
+        {"pkt_fwd", "u64"},
+        {"pkt_rev", "u64"},
+        {"oct_fwd", "u64"},
+        {"oct_rev", "u64"}}},
       {"tcp",
-       {{"tcp_synflags_fwd", u8_or_null},
-        {"tcp_synflags_rev", u8_or_null},
-        {"tcp_fin_fwd", boolean},
-        {"tcp_fin_rev", boolean},
-        {"tcp_rst_fwd", boolean},
-        {"tcp_rst_rev", boolean},
-        {"tcp_connected", boolean}}},
-      {"icmp", {{"icmp_unreachable", boolean}}},
+       {{"tcp_synflags_fwd", "u8_or_null"},
+        {"tcp_synflags_rev", "u8_or_null"},
+        {"tcp_fin_fwd", "bool"},
+        {"tcp_fin_rev", "bool"},
+        {"tcp_rst_fwd", "bool"},
+        {"tcp_rst_rev", "bool"},
+        {"tcp_connected", "bool"}}},
+      {"icmp", {{"icmp_unreachable", "bool"}}},
       {"dscp",
-       {{"dscp_mark_syn_fwd", u8_or_null},
-        {"dscp_mark_syn_rev", u8_or_null},
-        {"dscp_mark_data_fwd", u8_or_null},
-        {"dscp_mark_data_rev", u8_or_null}}},
+       {{"dscp_mark_syn_fwd", "u8_or_null"},
+        {"dscp_mark_syn_rev", "u8_or_null"},
+        {"dscp_mark_data_fwd", "u8_or_null"},
+        {"dscp_mark_data_rev", "u8_or_null"}}},
       {"ecn",
-       {{"ecn_ect0_syn_fwd", boolean},
-        {"ecn_ect1_syn_fwd", boolean},
-        {"ecn_ce_syn_fwd", boolean},
-        {"ecn_ect0_data_fwd", boolean},
-        {"ecn_ect1_data_fwd", boolean},
-        {"ecn_ce_data_fwd", boolean},
-        {"ecn_ect0_syn_rev", boolean},
-        {"ecn_ect1_syn_rev", boolean},
-        {"ecn_ce_syn_rev", boolean},
-        {"ecn_ect0_data_rev", boolean},
-        {"ecn_ect1_data_rev", boolean},
-        {"ecn_ce_data_rev", boolean}}},
+       {{"ecn_ect0_syn_fwd", "bool"},
+        {"ecn_ect1_syn_fwd", "bool"},
+        {"ecn_ce_syn_fwd", "bool"},
+        {"ecn_ect0_data_fwd", "bool"},
+        {"ecn_ect1_data_fwd", "bool"},
+        {"ecn_ce_data_fwd", "bool"},
+        {"ecn_ect0_syn_rev", "bool"},
+        {"ecn_ect1_syn_rev", "bool"},
+        {"ecn_ce_syn_rev", "bool"},
+        {"ecn_ect0_data_rev", "bool"},
+        {"ecn_ect1_data_rev", "bool"},
+        {"ecn_ce_data_rev", "bool"}}},
       {"evil",
-       {{"evilbit_syn_fwd", boolean_or_null},
-        {"evilbit_syn_rev", boolean_or_null},
-        {"evilbit_data_fwd", boolean_or_null},
-        {"evilbit_data_rev", boolean_or_null}}},
+       {{"evilbit_syn_fwd", "bool_or_null"},
+        {"evilbit_syn_rev", "bool_or_null"},
+        {"evilbit_data_fwd", "bool_or_null"},
+        {"evilbit_data_rev", "bool_or_null"}}},
       {"mss",
-       {{"mss_len_fwd", u8_or_null},
-        {"mss_len_rev", u8_or_null},
-        {"mss_value_fwd", u32_or_null},
-        {"mss_value_rev", u32_or_null}}},
-      {"dns", {{"dns_response_valid", boolean}}},
-      {"tcpopt", {{"tcpopt_ts", boolean_or_null}, {"tcpopt_ws", boolean_or_null}, {"tcpopt_sack", boolean_or_null}}},
+       {{"mss_len_fwd", "u8_or_null"},
+        {"mss_len_rev", "u8_or_null"},
+        {"mss_value_fwd", "u32_or_null"},
+        {"mss_value_rev", "u32_or_null"}}},
+      {"dns", {{"dns_response_valid", "bool"}}},
+      {"tcpopt", {{"tcpopt_ts", "bool_or_null"}, {"tcpopt_ws", "bool_or_null"}, {"tcpopt_sack", "bool_or_null"}}},
       {"tfo",
-       {{"tfo_synkind", u8},
-        {"tfo_ackkind", u8},
-        {"tfo_synclen", u8},
-        {"tfo_ackclen", u8},
-        {"tfo_seq", u32},
-        {"tfo_dlen", u32},
-        {"tfo_ack", u32}}},
-      {"udp", {{"udp_zero_checksum_fwd", boolean_or_null}, {"udp_zero_checksum_rev", boolean_or_null}}},
+       {{"tfo_synkind", "u8"},
+        {"tfo_ackkind", "u8"},
+        {"tfo_synclen", "u8"},
+        {"tfo_ackclen", "u8"},
+        {"tfo_seq", "u32"},
+        {"tfo_dlen", "u32"},
+        {"tfo_ack", "u32"}}},
+      {"udp", {{"udp_zero_checksum_fwd", "bool_or_null"}, {"udp_zero_checksum_rev", "bool_or_null"}}},
       {"noop", {}},
   };
   return fields;
@@ -127,9 +126,11 @@ TEST_CASE("the library's chains, their fields and types are those of CHAINS.md")
   Names names;
   for (const ChainInfo& chain : ChainSet::library()) {
     names.emplace_back(chain.name);
-    std::vector<std::pair<std::string, FieldType>> fields;
-    for (const ChainField& field : chain.fields)
-      fields.emplace_back(field.name, field.type);
+    std::vector<std::pair<std::string, std::string>> fields;
+    for (const ChainField& field : chain.fields) {
+      fields.emplace_back(field.name, to_string(field.type));
+      CHECK_MESSAGE(!field.help.empty(), field.name);
+    }
     REQUIRE(expected_fields().contains(names.back()));
     CHECK_MESSAGE(fields == expected_fields().at(names.back()), chain.name);
     CHECK_FALSE(chain.summary.empty());
@@ -140,16 +141,18 @@ TEST_CASE("the library's chains, their fields and types are those of CHAINS.md")
 TEST_CASE("the description of a stream is valid, complete, and without two fields in one place") {
   for (const Names& chains : {Names{}, Names{"noop"}, Names{"tfo", "basic", "icmp"}, all_chains}) {
     const ChainSet set = ChainSet::choose(chains);
-    const StreamHeader header = set.describe();
-    CHECK(check_stream_header(header, StreamKind::flows).empty());
-    CHECK(header.needs == set.needs());
-    CHECK(header.record_bytes == sizeof(FlowRecord) + set.state_bytes());
+    const StreamDescription& stream = set.describe();
+    CHECK(StreamDescription::decode(stream.encode()) == stream);
+    CHECK(stream.needs == set.needs());
+    REQUIRE(stream.tables.size() == 1);
+    const auto& flows = stream.tables[0];
+    CHECK(flows.record_octets == sizeof(FlowRecord) + set.state_bytes());
     CHECK(set.state_bytes() % 8 == 0);
-    std::vector<bool> taken(header.record_bytes);
-    for (const FieldDescriptor& field : header.field_table()) {
+    std::vector<bool> taken(flows.record_octets);
+    for (const auto& field : flows.fields) {
       CHECK(field.offset >= sizeof(RecordHeader));
       for (std::uint32_t at = field.offset; at < field.offset + field_size(field.type); ++at) {
-        CHECK_MESSAGE(!taken[at], field.name.data());
+        CHECK_MESSAGE(!taken[at], field.name);
         taken[at] = true;
       }
     }
@@ -157,11 +160,11 @@ TEST_CASE("the description of a stream is valid, complete, and without two field
 }
 
 TEST_CASE("fields come in the order of the chains, each with its chain's name, the flow's own first") {
-  const StreamHeader header = ChainSet::choose(Names{"udp", "basic"}).describe();
+  const ChainSet set = ChainSet::choose(Names{"udp", "basic"});
   Names names, chains;
-  for (const FieldDescriptor& field : header.field_table()) {
-    names.emplace_back(field.name_view());
-    chains.emplace_back(field.chain_view());
+  for (const auto& field : set.describe().tables[0].fields) {
+    names.push_back(field.name);
+    chains.push_back(field.chain);
   }
   CHECK(names == Names{"pkt_first", "pkt_last", "flow_end_reason", "ring_drops", "udp_zero_checksum_fwd",
                        "udp_zero_checksum_rev", "sip", "dip", "proto", "sp", "dp", "pkt_fwd", "pkt_rev", "oct_fwd",
@@ -171,10 +174,23 @@ TEST_CASE("fields come in the order of the chains, each with its chain's name, t
   CHECK(chains[6] == "basic");
 }
 
+TEST_CASE("fields with a direction know their mirror, and each is the other's") {
+  const ChainSet set = ChainSet::choose(all_chains);
+  const auto& flows = set.describe().tables[0];
+  for (const auto& field : flows.fields) {
+    const bool has_direction = field.name.ends_with("_fwd") || field.name.ends_with("_rev") || field.name == "sip" ||
+                               field.name == "dip" || field.name == "sp" || field.name == "dp";
+    CHECK_MESSAGE(field.mirror.empty() != has_direction, field.name);
+    CHECK(flows.mirror_of(flows.mirror_of(field)).name == field.name);
+  }
+  CHECK(flows.mirror_of(*flows.find("sip")).name == "dip");
+  CHECK(flows.mirror_of(*flows.find("ecn_ce_data_rev")).name == "ecn_ce_data_fwd");
+}
+
 TEST_CASE("a chain named twice counts once") {
   const ChainSet once = ChainSet::choose(Names{"tcp", "basic"}), twice = ChainSet::choose(Names{"tcp", "basic", "tcp"});
   CHECK(twice.state_bytes() == once.state_bytes());
-  CHECK(twice.describe().field_count == once.describe().field_count);
+  CHECK(twice.describe() == once.describe());
 }
 
 TEST_CASE("chains say what they need of packets, together") {

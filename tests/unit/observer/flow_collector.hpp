@@ -1,28 +1,94 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A flow meter with chains of a test's choice, and the flows that leave it as text, field by field, as the stream
-// header describes them.
+// A flow meter with chains of a test's choice, and the flows that leave it as text, field by field, as the stream's
+// description says.
 #pragma once
 
+#include "common/stream/description.hpp"
 #include "common/stream/flow_record.hpp"
-#include "common/stream/stream_header.hpp"
 #include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 
 #include <arpa/inet.h>
 #include <initializer_list>
 #include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace orbweaver::test {
 
-/// A flow that left: `flow["tcp_connected"]`. Times are nanoseconds, an unknown field is "no such field".
+/// Values as text: times in nanoseconds, lists as "[1,2]", texts as they are.
+struct FieldText {
+  std::span<const std::byte> record;
+  const FieldDescription& field;
+
+  template <typename Type>
+  std::string operator()() const {
+    return text(load_field<Type>(record.data() + field.offset));
+  }
+
+  static std::string text(bool value) { return value ? "true" : "false"; }
+  template <typename Number>
+  requires std::is_arithmetic_v<Number>
+  static std::string text(Number value) { return std::to_string(value); }
+  static std::string text(TimeNs value) { return std::to_string(value.ns); }
+  static std::string text(DurationNs value) { return std::to_string(value.ns); }
+  std::string text(EnumValue value) const {
+    const auto known = value.value < field.names.size() && !field.names[value.value].empty();
+    return known ? field.names[value.value] : "null";
+  }
+  static std::string text(const MacAddress& value) {
+    std::string text;
+    for (const auto octet : value.octets)
+      text += std::to_string(octet) + ":";
+    return text;
+  }
+  template <typename Value>
+  std::string text(const Nullable<Value>& value) const {
+    return value.is_null() ? "null" : text(value.value());
+  }
+  static std::string text(const Address& address) {
+    char buffer[INET6_ADDRSTRLEN] = "";
+    inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, buffer, sizeof buffer);
+    return buffer;
+  }
+  std::string text(const TailRef& ref) const { return ref.is_null() ? "null" : std::string(tail(ref)); }
+  template <typename Element>
+  std::string text(const List<Element>& list) const {
+    if (list.is_null())
+      return "null";
+    std::string elements;
+    const auto octets = tail(list);
+    for (std::size_t at = 0; at < octets.size();) {
+      if constexpr (std::same_as<Element, Text>) {
+        std::uint32_t size = 0;
+        std::memcpy(&size, octets.data() + at, sizeof size);
+        elements += "," + std::string(octets.substr(at + sizeof size, size));
+        at += sizeof size + size;
+      } else {
+        elements += "," + text(load_field<Element>(reinterpret_cast<const std::byte*>(octets.data() + at)));
+        at += sizeof(Element);
+      }
+    }
+    return "[" + (elements.empty() ? elements : elements.substr(1)) + "]";
+  }
+
+private:
+  [[nodiscard]] std::string_view tail(const TailRef& ref) const {
+    const auto octets = record.subspan(ref.at, ref.octets);
+    return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+  }
+};
+
+/// A row that left: `flow["tcp_connected"]`. An unknown field is "no such field".
 class SeenFlow {
 public:
-  SeenFlow(const StreamHeader& header, const std::byte* record) {
-    for (const FieldDescriptor& field : header.field_table()) {
-      names_.emplace_back(field.name_view());
-      values_[names_.back()] = text(field.type, record + field.offset);
+  SeenFlow(const TableDescription& table, std::span<const std::byte> record) {
+    for (const auto& field : table.fields) {
+      names_.push_back(field.name);
+      const FieldText text{record, field};
+      values_[field.name] = visit_field(field.type, [&]<typename Type>() { return text.template operator()<Type>(); });
     }
   }
 
@@ -34,70 +100,29 @@ public:
   [[nodiscard]] const std::map<std::string, std::string>& values() const { return values_; }
 
 private:
-  template <typename Value>
-  static Value load(const std::byte* at) {
-    Value value;
-    std::memcpy(&value, at, sizeof value);
-    return value;
-  }
-  template <typename Value>
-  static std::string or_null(const std::byte* at) {
-    const auto value = load<Value>(at);
-    return value < 0 ? "null" : std::to_string(value);
-  }
-  static std::string boolean(int value) { return value < 0 ? "null" : value == 0 ? "false" : "true"; }
-
-  static std::string text(FieldType type, const std::byte* at) {
-    switch (type) {
-    case FieldType::boolean:
-    case FieldType::boolean_or_null:
-      return boolean(load<std::int8_t>(at));
-    case FieldType::u8:
-      return std::to_string(load<std::uint8_t>(at));
-    case FieldType::u16:
-      return std::to_string(load<std::uint16_t>(at));
-    case FieldType::u32:
-      return std::to_string(load<std::uint32_t>(at));
-    case FieldType::u64:
-    case FieldType::time_ns:
-      return std::to_string(load<std::uint64_t>(at));
-    case FieldType::u8_or_null:
-      return or_null<std::int16_t>(at);
-    case FieldType::u16_or_null:
-      return or_null<std::int32_t>(at);
-    case FieldType::u32_or_null:
-      return or_null<std::int64_t>(at);
-    case FieldType::end_reason:
-      return std::string(to_string(load<EndReason>(at)));
-    case FieldType::address:
-      break;
-    }
-    const auto address = load<Address>(at);
-    char buffer[INET6_ADDRSTRLEN] = "";
-    inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, buffer, sizeof buffer);
-    return buffer;
-  }
-
   std::vector<std::string> names_;
   std::map<std::string, std::string> values_;
 };
 
-/// Keeps the flows that leave.
-class FlowCollector final : public FlowSink {
+/// Keeps the rows that leave.
+class FlowCollector final : public RowSink {
 public:
-  explicit FlowCollector(const StreamHeader& header) : header_(header) {}
+  explicit FlowCollector(const StreamDescription& stream) : stream_(stream) {}
 
-  void flow(const FlowRecord& flow, std::span<const std::byte> states) noexcept override {
-    std::vector<std::byte> record(header_.record_bytes);
-    std::memcpy(record.data(), &flow, sizeof flow);
-    std::memcpy(record.data() + sizeof flow, states.data(), states.size());
-    flows_.emplace_back(header_, record.data());
+  void row(const Row& row) noexcept override {
+    std::vector<std::byte> record(row.octets());
+    row.copy_to(record.data());
+    const auto& table = stream_.tables[row.table];
+    (row.table == 0 ? flows_ : events_[table.name]).emplace_back(table, record);
   }
   [[nodiscard]] const std::vector<SeenFlow>& flows() const { return flows_; }
+  /// The events of a table.
+  [[nodiscard]] const std::vector<SeenFlow>& events(const std::string& table) { return events_[table]; }
 
 private:
-  StreamHeader header_;
+  StreamDescription stream_;
   std::vector<SeenFlow> flows_;
+  std::map<std::string, std::vector<SeenFlow>> events_;
 };
 
 /// A meter and what came out of it.
@@ -106,8 +131,8 @@ class Metering {
 public:
   explicit Metering(const std::vector<std::string>& chains, const FlowMeterOptions& options = {})
       : Metering(Chains::choose(chains), options) {}
-  explicit Metering(const Chains& chains, const FlowMeterOptions& options = {})
-      : chains_(chains), collector_(chains_.describe()), meter_(chains_, options, collector_) {}
+  explicit Metering(Chains chains, const FlowMeterOptions& options = {})
+      : chains_(std::move(chains)), collector_(chains_.describe()), meter_(chains_, options, collector_) {}
   Metering(const Metering&) = delete;
   Metering& operator=(const Metering&) = delete;
 
@@ -129,6 +154,7 @@ public:
     return flows();
   }
   [[nodiscard]] std::size_t left() const { return flows().size(); }
+  [[nodiscard]] const std::vector<SeenFlow>& events(const std::string& table) { return collector_.events(table); }
   BasicFlowMeter<Chains>& meter() { return meter_; }
   [[nodiscard]] const FlowMeterCounters& counters() const { return meter_.counters(); }
 

@@ -16,8 +16,8 @@ using namespace orbweaver::test;
 
 namespace {
 
-struct Nowhere final : FlowSink {
-  void flow(const FlowRecord&, std::span<const std::byte>) noexcept override {}
+struct Nowhere final : RowSink {
+  void row(const Row&) noexcept override {}
 };
 
 std::uint64_t resident_octets() {

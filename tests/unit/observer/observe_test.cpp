@@ -38,6 +38,8 @@ Words packet(std::uint16_t port, std::uint64_t second) {
   return Packet(ipv4(1, port), ipv4(2, 80), udp).at(second).words();
 }
 
+const StreamDescription packets_stream = stream_of(StreamKind::packets);
+
 struct Observed {
   ObserverResult result;
   std::vector<FlowRecord> flows;
@@ -54,7 +56,7 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
     std::string octets;
     for (const Words& words : records)
       octets.append(reinterpret_cast<const char*>(words.data()), words.size() * 8);
-    std::ofstream(in.name, std::ios::binary) << file_of(make_stream_header(StreamKind::packets), block_of(octets));
+    std::ofstream(in.name, std::ios::binary) << file_of(packets_stream, block_of(octets));
   }
   std::filesystem::resize_file(in.name, std::filesystem::file_size(in.name) - cut);
 
@@ -71,7 +73,7 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
   std::array<const RecordHeader*, 16> batch{};
   while (const std::size_t count = flows.peek(batch))
     for (std::size_t i = 0; i < count; ++i) {
-      if (batch[i]->kind == RecordKind::flow)
+      if (batch[i]->kind == RecordKind::row)
         observed.flows.push_back(reinterpret_cast<const FlowRecord&>(*batch[i]));
       observed.ended = batch[i]->kind == RecordKind::end;
       if (observed.ended)
@@ -83,7 +85,7 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
 
 /// "offset N" of the record that follows these.
 std::string offset_after(const std::vector<Words>& records) {
-  std::size_t offset = first_record;
+  std::size_t offset = first_record(packets_stream);
   for (const Words& words : records)
     offset += words.size() * 8;
   return "offset " + std::to_string(offset);

@@ -14,7 +14,7 @@ namespace {
 template <typename Chain>
 SharedChain renamed(std::string_view name) {
   SharedChain chain = shared_chain<Chain>();
-  chain.name = name;
+  chain.info.name = name;
   return chain;
 }
 
@@ -68,12 +68,11 @@ TEST_CASE("shared and built-in chains are chosen together, and the fields come a
   const SharedChain ecn = renamed<EcnChain>("ecn2");
   const Shared shared{&ecn};
   const ChainSet set = ChainSet::choose(std::vector<std::string>{"ecn2", "basic", "ecn2"}, shared);
-  const StreamHeader header = set.describe();
-  CHECK(check_stream_header(header, StreamKind::flows).empty());
-  CHECK(header.field_table()[4].chain_view() == "ecn2");
-  CHECK(header.field_table()[4 + EcnChain::fields.size()].chain_view() == "basic");
-  CHECK(header.field_table().size() == 4 + EcnChain::fields.size() + 9);
-  CHECK(header.record_bytes == sizeof(FlowRecord) + set.state_bytes());
+  const auto& flows = set.describe().tables[0];
+  CHECK(flows.fields[4].chain == "ecn2");
+  CHECK(flows.fields[4 + EcnChain::fields.size()].chain == "basic");
+  CHECK(flows.fields.size() == 4 + EcnChain::fields.size() + 9);
+  CHECK(flows.record_octets == sizeof(FlowRecord) + set.state_bytes());
 }
 
 TEST_CASE("a shared chain vetoes flows and completes them") {
@@ -92,12 +91,15 @@ TEST_CASE("a shared chain vetoes flows and completes them") {
 TEST_CASE("a shared chain that cannot be used is refused with its reason") {
   CHECK(why_not(renamed<EcnChain>("ecn2")).empty());
   CHECK(why_not(shared_chain<EcnChain>()).find("already") != std::string::npos);
-  CHECK(why_not(renamed<EcnChain>("")).find("1 to 15") != std::string::npos);
-  CHECK(why_not(renamed<EcnChain>("a-name-of-16-cha")).find("1 to 15") != std::string::npos);
+  CHECK(why_not(renamed<EcnChain>("")).find("1 to 63") != std::string::npos);
+  CHECK(why_not(renamed<EcnChain>("a\"name")).find("1 to 63") != std::string::npos);
   SharedChain outside = renamed<EcnChain>("outside");
-  outside.state_bytes = 3;
+  outside.info.state_bytes = 3;
   CHECK(why_not(outside).find("outside of its state") != std::string::npos);
   SharedChain aligned = renamed<EcnChain>("aligned");
-  aligned.state_alignment = 64;
+  aligned.info.state_alignment = 64;
+  SharedChain unnamed = renamed<EcnChain>("unnamed");
+  unnamed.info.fields[0].name = "x y";
+  CHECK(why_not(unnamed).find("'x y'") != std::string::npos);
   CHECK(why_not(aligned).find("aligned to 64") != std::string::npos);
 }

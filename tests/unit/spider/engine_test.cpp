@@ -172,7 +172,7 @@ TEST_CASE("a batch that is not full begins when no more jobs come for now") {
   };
   const Scratch scratch;
   RecordWriter writer =
-      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, make_stream_header(StreamKind::jobs));
+      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
   std::thread spider([&] { run.run_into(writer, "/dev/fd/" + std::to_string(in.get())); });
   give(SpiderRun::jobs_to(server.port(), 2));
   for (int i = 0; i < 1000 && done < 2; ++i)
@@ -249,7 +249,7 @@ TEST_CASE("a spider that waits for a pipe stops when asked to") {
   SpiderRun run;
   const Scratch scratch;
   RecordWriter writer =
-      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, make_stream_header(StreamKind::jobs));
+      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
   std::thread spider([&] { run.run_into(writer, "/dev/fd/" + std::to_string(in.get())); });
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   run.stop = true;
@@ -279,7 +279,7 @@ TEST_CASE("a full ring makes the spider wait, and nothing is lost") {
   write_file(scratch.path("jobs"), SpiderRun::jobs_to(server.port(), 500));
   const Endpoint endpoint{Endpoint::Kind::ring, "unit-spider-" + std::to_string(getpid())};
   RecordWriter writer =
-      RecordWriter::open(endpoint, make_stream_header(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
+      RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
   Records records;
   std::thread merger([&] {
     const std::atomic<bool> never = false;
@@ -307,7 +307,7 @@ TEST_CASE("a merger that has left ends the spider in order, and it says so") {
   write_file(scratch.path("jobs"), SpiderRun::jobs_to(server.port(), 5000));
   const Endpoint endpoint{Endpoint::Kind::ring, "unit-spider-" + std::to_string(getpid())};
   RecordWriter writer =
-      RecordWriter::open(endpoint, make_stream_header(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
+      RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
   RecordReader::take(writer.ring(), StreamKind::jobs).close();
   run.run_into(writer, scratch.path("jobs"));
   CHECK_FALSE(run.result.complete);
@@ -369,7 +369,7 @@ TEST_CASE("an error of the system's change ends the run as failed, with what the
   write_file(scratch.path("jobs"), "{\"dip\":\"127.0.0.1\"}\n");
   const Endpoint out{Endpoint::Kind::file, scratch.path("out")};
   {
-    RecordWriter writer = RecordWriter::open(out, make_stream_header(StreamKind::jobs));
+    RecordWriter writer = RecordWriter::open(out, stream_of(StreamKind::jobs));
     CHECK_THROWS_WITH_AS(run.run_into(writer, scratch.path("jobs")), "no right to", Error);
   }
   RecordReader reader = RecordReader::open(out, StreamKind::jobs);

@@ -122,7 +122,7 @@ struct SpiderRun {
     write_file(scratch.path("jobs"), jobs);
     const Endpoint out{Endpoint::Kind::file, scratch.path("out")};
     {
-      RecordWriter writer = RecordWriter::open(out, make_stream_header(StreamKind::jobs));
+      RecordWriter writer = RecordWriter::open(out, stream_of(StreamKind::jobs));
       run_into(writer, scratch.path("jobs"));
     }
     RecordReader reader = RecordReader::open(out, StreamKind::jobs);

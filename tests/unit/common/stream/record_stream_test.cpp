@@ -18,7 +18,8 @@ using namespace orbweaver::test;
 
 namespace {
 
-constexpr std::size_t header_bytes = sizeof(StreamHeader);
+const std::size_t header_bytes = header_octets(job_stream());
+const std::size_t first_at = test::first_record(job_stream());
 
 Endpoint file_endpoint(const std::string& path) {
   return {Endpoint::Kind::file, path};
@@ -85,7 +86,7 @@ TEST_CASE("a recorded stream gives back every record, its header and how it ende
 TEST_CASE("an empty stream has its end record alone") {
   const Scratch scratch;
   record(scratch.path("jobs"), 0);
-  CHECK(read_file(scratch.path("jobs")).size() == first_record + sizeof(EndRecord));
+  CHECK(read_file(scratch.path("jobs")).size() == first_at + sizeof(EndRecord));
   CHECK(replay(scratch.path("jobs")).how == Wait::ended);
 }
 
@@ -104,7 +105,7 @@ TEST_CASE("a file cut off at any octet gives the whole records before, and says 
   const Scratch scratch;
   record(scratch.path("jobs"), 12);
   const auto whole = read_file(scratch.path("jobs"));
-  std::vector<std::size_t> ends{first_record}; // where each record ends
+  std::vector<std::size_t> ends{first_at}; // where each record ends
   for (std::uint32_t number = 0; number < 12; ++number)
     ends.push_back(ends.back() + record_stride(16 + number));
   std::size_t records = 0;
@@ -118,7 +119,7 @@ TEST_CASE("a file cut off at any octet gives the whole records before, and says 
       REQUIRE(result.how == Wait::cut_off);
     } else {
       REQUIRE(result.how == Wait::damaged);
-      const auto offset = size < first_record ? header_bytes : ends[records];
+      const auto offset = size < first_at ? header_bytes : ends[records];
       REQUIRE(result.damage.find(scratch.path("cut") + ": damaged at offset " + std::to_string(offset) +
                                  ": the file was cut off within") == 0);
     }
@@ -186,7 +187,7 @@ TEST_CASE("what comes before an altered block is given out") {
   auto altered = read_file(scratch.path("jobs"));
   BlockRecord first{};
   std::memcpy(&first, altered.data() + header_bytes, sizeof first);
-  const auto second = first_record + first.octets;
+  const auto second = first_at + first.octets;
   altered[second + 1000] = static_cast<char>(altered[second + 1000] ^ 1);
   write_file(scratch.path("altered"), altered);
   const auto result = replay(scratch.path("altered"));
@@ -213,7 +214,7 @@ TEST_CASE("a block that is longer than the file, but holds an end or another blo
 TEST_CASE("a length that cannot be is named with its offset, and what came before it is given out") {
   const Scratch scratch;
   record(scratch.path("jobs"), 12);
-  const auto records = read_file(scratch.path("jobs")).substr(first_record);
+  const auto records = read_file(scratch.path("jobs")).substr(first_at);
   const auto third = 16 + 24 + 24;
   for (const std::uint32_t length : {0U, 7U, 100'000U, 0xFFFFFFF9U, 0xFFFFFFFFU}) {
     auto damaged = records;
@@ -222,7 +223,7 @@ TEST_CASE("a length that cannot be is named with its offset, and what came befor
     const auto result = replay(scratch.path("damaged"));
     CHECK(result.records == 3);
     CHECK(result.how == Wait::damaged);
-    CHECK(result.damage.find("damaged at offset " + std::to_string(first_record + third) + ": a record of " +
+    CHECK(result.damage.find("damaged at offset " + std::to_string(first_at + third) + ": a record of " +
                              std::to_string(length) + " octets") != std::string::npos);
   }
 }
@@ -230,7 +231,7 @@ TEST_CASE("a length that cannot be is named with its offset, and what came befor
 TEST_CASE("records outside of a block, and blocks of none or of odd length, are damage") {
   const Scratch scratch;
   record(scratch.path("jobs"), 12);
-  const auto records = read_file(scratch.path("jobs")).substr(first_record);
+  const auto records = read_file(scratch.path("jobs")).substr(first_at);
   for (const auto& blocks : {records, block_of({}) + block_of(records), block_of(records.substr(0, 17))}) {
     write_file(scratch.path("damaged"), file_of(job_stream(), blocks));
     const auto result = replay(scratch.path("damaged"));
@@ -256,7 +257,7 @@ TEST_CASE("a file of another magic, version or kind, and what is no file, are re
                                                std::to_string(stream_version + 1) + " (at offset 8)");
   spoil(offsetof(StreamHeader, kind));
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": damaged at offset 0: the header was altered");
-  write_file(scratch.path("flows"), file_of(make_stream_header(StreamKind::flows), {}));
+  write_file(scratch.path("flows"), file_of(stream_of(StreamKind::flows), {}));
   check_open_fails(scratch.path("flows"), scratch.path("flows") + ": holds flows, wanted jobs");
   check_open_fails(scratch.path("missing"), scratch.path("missing") + ": No such file or directory");
   check_open_fails(scratch.path(), "not a regular file");

@@ -12,8 +12,13 @@
 
 namespace orbweaver::test {
 
-/// Where the first record of a file lies.
-inline constexpr std::size_t first_record = sizeof(StreamHeader) + sizeof(BlockRecord);
+/// Where the first block of a file of that stream lies, and its first record.
+[[nodiscard]] inline std::size_t header_octets(const StreamDescription& stream) {
+  return sizeof(StreamHeader) + encode_stream(stream).text.size();
+}
+[[nodiscard]] inline std::size_t first_record(const StreamDescription& stream) {
+  return header_octets(stream) + sizeof(BlockRecord);
+}
 
 /// These records, each padded to 8 octets, as one block.
 [[nodiscard]] inline std::string block_of(std::string_view records) {
@@ -22,10 +27,15 @@ inline constexpr std::size_t first_record = sizeof(StreamHeader) + sizeof(BlockR
   return std::string(reinterpret_cast<const char*>(&block), sizeof block).append(records);
 }
 
-/// A file with that header, its checksum set, and these blocks.
-[[nodiscard]] inline std::string file_of(StreamHeader header, std::string_view blocks) {
-  header.checksum = header_checksum(header);
-  return std::string(reinterpret_cast<const char*>(&header), sizeof header).append(blocks);
+/// A file that begins with that header, its checksum set, and that description, and has these blocks.
+[[nodiscard]] inline std::string file_of(EncodedStream stream, std::string_view blocks) {
+  stream.header.checksum = stream_checksum(stream.header, stream.text);
+  return std::string(reinterpret_cast<const char*>(&stream.header), sizeof stream.header)
+      .append(stream.text)
+      .append(blocks);
+}
+[[nodiscard]] inline std::string file_of(const StreamDescription& stream, std::string_view blocks) {
+  return file_of(encode_stream(stream), blocks);
 }
 
 } // namespace orbweaver::test

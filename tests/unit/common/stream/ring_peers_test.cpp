@@ -19,7 +19,9 @@ namespace {
 struct HostileRing {
   explicit HostileRing(const std::string& name)
       : endpoint(ring_endpoint(name)), ring(Ring::create(endpoint.segment_name(), min_ring_bytes)) {
-    ring.header().stream = job_stream();
+    const auto [header, description] = encode_stream(job_stream());
+    ring.header().stream = header;
+    description.copy(ring.header().description.data(), description.size());
     ring.header().producer.pid = getpid();
     ring.header().producer.state = EndState::attached;
   }

@@ -24,8 +24,8 @@ inline const std::atomic<bool> stop_now{true};
   return {Endpoint::Kind::ring, "unit-" + std::to_string(getpid()) + "-" + name};
 }
 
-[[nodiscard]] inline StreamHeader job_stream() {
-  return make_stream_header(StreamKind::jobs);
+[[nodiscard]] inline StreamDescription job_stream() {
+  return stream_of(StreamKind::jobs);
 }
 
 /// A record of `length` octets, at least 16, whose content follows from its number.

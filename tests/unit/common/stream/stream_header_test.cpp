@@ -1,128 +1,144 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/stream/stream_header.hpp"
 
+#include "common/error.hpp"
+#include "common/stream/flow_record.hpp"
+#include "common/stream/record.hpp"
+
 #include <doctest/doctest.h>
-#include <limits>
 #include <string>
 
 using namespace orbweaver;
 
 namespace {
 
-/// Flow records of 32 octets with one u64 at their end.
-StreamHeader flow_header() {
-  auto header = make_stream_header(StreamKind::flows);
-  header.record_bytes = 32;
-  header.field_count = 1;
-  header.fields[0].name = {'n'};
-  header.fields[0].type = FieldType::u64;
-  header.fields[0].offset = 24;
-  return header;
+FieldDescription field(const std::string& name, const std::string& type, std::uint32_t offset) {
+  FieldDescription made;
+  made.name = name;
+  made.type = *field_type_named(type);
+  made.offset = offset;
+  return made;
 }
 
-void check_refused(const StreamHeader& header, const std::string& why) {
-  CHECK(check_stream_header(header, StreamKind::flows).find(why) != std::string::npos);
+/// A flow stream with some fields of its own, and a table of events.
+StreamDescription flows() {
+  StreamDescription stream = stream_of(StreamKind::flows, 3);
+  TableDescription table;
+  table.name = "flows";
+  table.record_octets = sizeof(FlowRecord) + 32;
+  auto forward = field("size_fwd", "u64", 80), reverse = field("size_rev", "u64", 88);
+  forward.chain = reverse.chain = "mine";
+  forward.help = "says \"so\" and no more";
+  forward.unit = "octets";
+  forward.ipfix = "octetDeltaCount";
+  forward.mirror = "size_rev";
+  reverse.mirror = "size_fwd";
+  auto kind = field("kind", "enum", 96);
+  kind.names = {"", "one", "two"};
+  table.fields = {forward, reverse, kind, field("name", "text", 104)};
+  stream.tables.push_back(table);
+  table.name = "dns";
+  table.record_octets = sizeof(EventRecord) + 8;
+  table.fields = {field("answer", "list_of_text", 64)};
+  stream.tables.push_back(table);
+  return stream;
+}
+
+std::string why_not(const StreamDescription& stream) {
+  try {
+    static_cast<void>(StreamDescription::decode(stream.encode()));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "read";
+}
+
+std::string why_not(void (*spoil)(TableDescription& table)) {
+  auto stream = flows();
+  spoil(stream.tables[0]);
+  return why_not(stream);
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
 }
 
 } // namespace
 
-TEST_CASE("a header as it was made is accepted as its own kind only") {
-  for (const auto kind : {StreamKind::packets, StreamKind::jobs})
-    CHECK(check_stream_header(make_stream_header(kind), kind).empty());
-  CHECK(check_stream_header(flow_header(), StreamKind::flows).empty());
-  CHECK(check_stream_header(flow_header(), StreamKind::packets) == "holds flows, wanted packets");
-  CHECK(check_stream_header(make_stream_header(static_cast<StreamKind>(9)), StreamKind::flows) ==
-        "holds unknown records, wanted flows");
-}
-
-TEST_CASE("another magic or version is refused and says what to do") {
-  auto header = flow_header();
-  header.magic[7] = 0;
-  check_refused(header, "not an Orbweaver stream");
-  header = flow_header();
-  header.version = stream_version + 1;
-  check_refused(header, "record it again with this version");
-}
-
-TEST_CASE("more fields than a table has, and records without a header, are damage") {
-  auto header = flow_header();
-  header.field_count = max_fields + 1;
-  check_refused(header, "damaged at offset 32: 241 fields");
-  header.field_count = std::numeric_limits<std::uint32_t>::max();
-  check_refused(header, "damaged");
-  header = flow_header();
-  header.field_count = 0;
-  header.record_bytes = 7;
-  check_refused(header, "damaged at offset 28: flow records of 7 octets");
+TEST_CASE("a description is read as it was written") {
+  const auto stream = flows();
+  CHECK(StreamDescription::decode(stream.encode()) == stream);
+  auto jobs = stream_of(StreamKind::jobs);
+  jobs.plugin = {"dscp", "1.0", "http", 2, {{"codepoint", {"8", "46"}}, {"quotes", {"a\"b"}}}};
+  CHECK(StreamDescription::decode(jobs.encode()) == jobs);
 }
 
 TEST_CASE("a field must lie within the record to its last octet") {
-  for (const std::uint32_t offset : {25U, 32U, 33U, 0xFFFFFFF8U, 0xFFFFFFFFU}) {
-    auto header = flow_header();
-    header.fields[0].offset = offset;
-    check_refused(header, "damaged at offset 64: field 0 is not within a record");
+  CHECK(has(why_not([](auto& table) { table.fields[0].offset = sizeof(FlowRecord) + 25; }), "'size_fwd'"));
+  CHECK(has(why_not([](auto& table) { table.fields[0].offset = 0xFFFFFFF8; }), "is not within a record"));
+  CHECK(has(why_not([](auto& table) { table.fields[0].offset = 4; }), "is not within a record"));
+  CHECK(why_not([](auto& table) { table.fields[0].offset = sizeof(FlowRecord) + 24; }) == "read");
+}
+
+TEST_CASE("names that do not fit, names that come twice and mirrors that are none are refused by name") {
+  CHECK(has(why_not([](auto& table) { table.fields[0].name = "a b"; }), "'a b'"));
+  CHECK(has(why_not([](auto& table) { table.fields[0].name = "size_rev"; }), "'size_rev'"));
+  CHECK(has(why_not([](auto& table) { table.fields[0].mirror = "kind"; }), "no mirror of 'kind'"));
+  CHECK(has(why_not([](auto& table) { table.name = ""; }), "name of a table"));
+  CHECK(has(why_not([](auto& table) { table.record_octets = 8; }), "8 octets cannot be"));
+  auto twice = flows();
+  twice.tables[1].name = "flows";
+  CHECK(has(why_not(twice), "two tables 'flows'"));
+  CHECK(has(why_not(stream_of(StreamKind::flows)), "no table"));
+}
+
+TEST_CASE("text that is no description is refused with its reason") {
+  for (const std::string text : {"", "{", "[]", "null", R"({"kind":"flows"})", R"({"kind":"flows","needs":-1})",
+                                 R"({"kind":"flows","needs":0,"tables":[{"name":"flows"}]})"})
+    CHECK_THROWS_AS(static_cast<void>(StreamDescription::decode(text)), Error);
+  const std::string type = R"({"kind":"flows","needs":0,"tables":[{"name":"flows","record_octets":88,)"
+                           R"("fields":[{"at":80,"name":"x","type":"u128"}]}]})";
+  CHECK_THROWS_WITH_AS(static_cast<void>(StreamDescription::decode(type)), doctest::Contains("'u128'"), Error);
+}
+
+TEST_CASE("a header as it was made is accepted as its own kind only") {
+  for (const auto kind : {StreamKind::packets, StreamKind::jobs})
+    CHECK(check_stream_header(encode_stream(stream_of(kind)).header, kind).empty());
+  const auto header = encode_stream(flows()).header;
+  CHECK(check_stream_header(header, StreamKind::flows).empty());
+  CHECK(check_stream_header(header, StreamKind::packets) == "holds flows, wanted packets");
+}
+
+TEST_CASE("another magic, version or length of the description is refused and says what to do") {
+  auto header = encode_stream(flows()).header;
+  header.magic[7] = 0;
+  CHECK(has(check_stream_header(header, StreamKind::flows), "not an Orbweaver stream"));
+  header = encode_stream(flows()).header;
+  header.version = stream_version + 1;
+  CHECK(has(check_stream_header(header, StreamKind::flows), "record it again with this version"));
+  for (const std::uint32_t octets : {0U, 12U, 0xFFFFFFF8U}) {
+    header = encode_stream(flows()).header;
+    header.description_octets = octets;
+    CHECK(has(check_stream_header(header, StreamKind::flows), "damaged at offset 24"));
   }
 }
 
-TEST_CASE("a field of a type that does not exist is damage") {
-  for (const unsigned type : {0U, 13U, 255U}) {
-    auto header = flow_header();
-    header.fields[0].type = static_cast<FieldType>(type);
-    check_refused(header, "damaged at offset 64: field 0");
-    CHECK(field_size(static_cast<FieldType>(type)) == 0);
-  }
+TEST_CASE("the checksum is that of header and description, and does not count itself") {
+  auto [header, text] = encode_stream(flows());
+  const auto checksum = stream_checksum(header, text);
+  header.checksum = checksum;
+  CHECK(stream_checksum(header, text) == checksum);
+  text[5] ^= 1;
+  CHECK(stream_checksum(header, text) != checksum);
+  text[5] ^= 1;
+  header.kind = StreamKind::jobs;
+  CHECK(stream_checksum(header, text) != checksum);
 }
 
-TEST_CASE("names that do not end are damage, names of full length are not") {
-  auto header = flow_header();
-  header.fields[0].name.fill('x');
-  check_refused(header, "damaged at offset 64: field 0");
-  header.fields[0].name.back() = '\0';
-  CHECK(check_stream_header(header, StreamKind::flows).empty());
-  CHECK(header.fields[0].name_view().size() == 39);
-  header.fields[0].chain.fill('x');
-  check_refused(header, "damaged at offset 64: field 0");
-}
-
-TEST_CASE("damage is named with the offset of the field's descriptor") {
-  auto header = flow_header();
-  header.field_count = 3;
-  header.fields[1] = header.fields[0];
-  check_refused(header, "damaged at offset 192: field 2");
-}
-
-TEST_CASE("the header of a file must have its checksum, that of a ring need not") {
-  auto header = flow_header();
-  CHECK(check_file_header(header, StreamKind::flows).find("damaged at offset 0: ") == 0);
-  header.checksum = header_checksum(header);
-  CHECK(check_file_header(header, StreamKind::flows).empty());
-  CHECK(check_file_header(header, StreamKind::jobs) == "holds flows, wanted jobs");
-  CHECK(header_checksum(header) == header.checksum);
-  header.fields[max_fields - 1].reserved[2] = 1;
-  CHECK(check_file_header(header, StreamKind::flows).find("damaged at offset 0: ") == 0);
-  CHECK(check_stream_header(header, StreamKind::flows).empty());
-  header.version = 1;
-  CHECK(check_file_header(header, StreamKind::flows).find("stream version 1 (at offset 8)") == 0);
-}
-
-TEST_CASE("fields behind field_count are not looked at") {
-  auto header = flow_header();
-  header.fields[1].offset = 1000;
-  CHECK(check_stream_header(header, StreamKind::flows).empty());
-  CHECK(header.field_table().size() == 1);
-}
-
-TEST_CASE("every type has the size that its description says") {
-  CHECK(field_size(FieldType::boolean) == 1);
-  CHECK(field_size(FieldType::u8) == 1);
-  CHECK(field_size(FieldType::u16) == 2);
-  CHECK(field_size(FieldType::u32) == 4);
-  CHECK(field_size(FieldType::u64) == 8);
-  CHECK(field_size(FieldType::boolean_or_null) == 1);
-  CHECK(field_size(FieldType::u8_or_null) == 2);
-  CHECK(field_size(FieldType::u16_or_null) == 4);
-  CHECK(field_size(FieldType::u32_or_null) == 8);
-  CHECK(field_size(FieldType::address) == 17);
-  CHECK(field_size(FieldType::time_ns) == 8);
-  CHECK(field_size(FieldType::end_reason) == 1);
+TEST_CASE("a description of another kind than its header is damage") {
+  const auto [header, text] = encode_stream(flows());
+  CHECK(decode_stream(header, text) == flows());
+  auto jobs = header;
+  jobs.kind = StreamKind::jobs;
+  CHECK_THROWS_WITH_AS(static_cast<void>(decode_stream(jobs, text)), doctest::Contains("one of flows"), Error);
 }
