@@ -48,7 +48,7 @@ struct Job {
   [[nodiscard]] const std::byte* flow(const JobConnection& connection) const {
     return reinterpret_cast<const std::byte*>(text.data() + connection.flow_at);
   }
-  [[nodiscard]] Row flow_row(const JobConnection& connection) const {
+  [[nodiscard]] RowView flow_row(const JobConnection& connection) const {
     return {flow(connection), connection.flow_octets};
   }
   [[nodiscard]] bool is_decided() const {

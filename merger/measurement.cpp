@@ -123,7 +123,7 @@ bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader* 
   auto& stream = streams_[flow_stream + 1];
   const RecordHeader header = *record; // read once: whoever wrote it may write it again
   if (header.kind == RecordKind::row) {
-    Row row;
+    RowView row;
     if (!stream.rows.take(record, header, row)) {
       why = stream.rows.damage();
       return false;

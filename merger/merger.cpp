@@ -36,7 +36,7 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
   for (; count < records.size(); ++count) {
     const RecordHeader header = *records[count]; // read once: whoever wrote it may write it again
     if (header.kind == RecordKind::row) [[likely]] {
-      Row row;
+      RowView row;
       if (!input.rows.take(records[count], header, row)) {
         why = input.rows.damage();
         break;

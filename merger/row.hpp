@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Rows as they come out of a stream, checked before anybody reads them: who has a Row may read every field that its
+// Rows as they come out of a stream, checked before anybody reads them: who has a RowView may read every field that its
 // table describes. Owned by whoever reads the stream; one thread.
 #pragma once
 
@@ -16,7 +16,7 @@
 namespace orbweaver {
 
 /// A row of a table. Its fixed part may lie in memory that another process can change; its tail never does.
-struct Row {
+struct RowView {
   const std::byte* record = nullptr;
   std::uint32_t octets = 0; ///< of the record, header included
 
@@ -49,7 +49,7 @@ public:
   /// Takes a record of kind `row`, whose header was read once. False where it is no row of the table that it names:
   /// damage() says why. A row that may have a tail is copied and checked, and stays valid until the next call; of one
   /// that has none only the length counts, and it stays where it is: whatever octets are there give values.
-  [[nodiscard]] bool take(const RecordHeader* record, const RecordHeader& header, Row& row) {
+  [[nodiscard]] bool take(const RecordHeader* record, const RecordHeader& header, RowView& row) {
     if (header.table < tables_.size()) [[likely]] {
       const auto& table = tables_[header.table];
       if (header.length == table.record_octets && table.tails.empty()) [[likely]] {
@@ -75,8 +75,8 @@ private:
     std::vector<Tail> tails; ///< the fields whose values lie there
   };
 
-  bool take_copy(const RecordHeader* record, const RecordHeader& header, Row& row);
-  [[nodiscard]] static std::string damage_of(const Table& table, const Row& row);
+  bool take_copy(const RecordHeader* record, const RecordHeader& header, RowView& row);
+  [[nodiscard]] static std::string damage_of(const Table& table, const RowView& row);
 
   std::vector<Table> tables_;
   std::vector<std::byte> copy_;

@@ -47,8 +47,7 @@ std::vector<PluginEntry> find_plugins() {
 
 StreamDescription job_stream_of(const PluginDescription& description, const PluginArguments& arguments,
                                 const Plugin& plugin) {
-  StreamDescription stream;
-  stream.kind = StreamKind::jobs;
+  auto stream = stream_of(StreamKind::jobs);
   stream.plugin.name = description.name;
   stream.plugin.version = description.version;
   stream.plugin.connect = arguments.connect;

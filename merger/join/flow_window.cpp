@@ -23,7 +23,7 @@ FlowWindow::~FlowWindow() {
     remove_oldest();
 }
 
-FlowWindow::Entry& FlowWindow::add(const Row& flow, std::uint32_t record_bytes, std::uint16_t stream,
+FlowWindow::Entry& FlowWindow::add(const RowView& flow, std::uint32_t record_bytes, std::uint16_t stream,
                                    std::uint64_t came_s) {
   auto& chunk = chunks_[(next_ & (max_flows_ - 1)) / chunk_flows];
   if (!chunk && !spare_.empty()) {

@@ -48,7 +48,7 @@ public:
 
   /// Keeps a copy of a flow, whose fixed part has `record_bytes` octets; there must be room. The entry stays where it
   /// is until it is removed.
-  Entry& add(const Row& flow, std::uint32_t record_bytes, std::uint16_t stream, std::uint64_t came_s);
+  Entry& add(const RowView& flow, std::uint32_t record_bytes, std::uint16_t stream, std::uint64_t came_s);
 
   void remove_oldest() noexcept;
 

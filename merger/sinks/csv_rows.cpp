@@ -13,7 +13,7 @@ CsvRows::CsvRows(const TableDescription& table) : record_octets_(table.record_oc
   heading_ += "\r\n";
 }
 
-char* CsvRows::print(const Row& row, char* out) const noexcept {
+char* CsvRows::print(const RowView& row, char* out) const noexcept {
   for (const auto& field : fields_) {
     out = field.print(field, row, out);
     *out++ = ',';

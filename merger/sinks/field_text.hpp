@@ -51,7 +51,7 @@ struct EnumTexts {
 
 /// One field of a table.
 struct FieldText {
-  using Print = char* (*)(const FieldText& field, const Row& row, char* out) noexcept;
+  using Print = char* (*)(const FieldText& field, const RowView& row, char* out) noexcept;
 
   Print print = nullptr; ///< writes the value at `out`, returns the place after it, may overwrite field_slack octets
   std::uint32_t offset = 0;
@@ -103,7 +103,7 @@ struct Values {
   static char* print(std::span<const std::byte> octets, Text, char* out) noexcept {
     return Style::text(as_text(octets), out);
   }
-  static char* print(std::span<const std::byte> octets, Octets, char* out) noexcept {
+  static char* print(std::span<const std::byte> octets, OctetString, char* out) noexcept {
     return Style::quote(print_hex(octets, Style::quote(out)));
   }
   template <typename Element>
@@ -125,7 +125,7 @@ struct Values {
 };
 
 template <typename Style, typename Type>
-char* print(const FieldText& field, const Row& row, char* out) noexcept {
+char* print(const FieldText& field, const RowView& row, char* out) noexcept {
   const std::byte* const at = row.record + field.offset;
   if constexpr (is_tail<Type>) {
     const auto ref = load_field<TailRef>(at);

@@ -24,7 +24,7 @@ JsonRows::Label JsonRows::add_label(std::string_view name) {
   return {at, static_cast<std::uint32_t>(labels_.size()) - at};
 }
 
-char* JsonRows::print(const Row& row, char* out) const noexcept {
+char* JsonRows::print(const RowView& row, char* out) const noexcept {
   char* const begin = out;
   if (!beginning_.empty()) {
     std::memcpy(out, beginning_.data(), beginning_.size());
@@ -41,7 +41,7 @@ char* JsonRows::print(const Row& row, char* out) const noexcept {
   return out + 2;
 }
 
-char* JsonRows::print_members(const Row& row, const std::vector<Wanted>& wanted, bool mirrored,
+char* JsonRows::print_members(const RowView& row, const std::vector<Wanted>& wanted, bool mirrored,
                               char* out) const noexcept {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (wanted[i] == Wanted::no)

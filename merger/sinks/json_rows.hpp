@@ -20,23 +20,23 @@ public:
   explicit JsonRows(const TableDescription& table, std::string_view beginning = {});
 
   /// The room that printing a row takes.
-  [[nodiscard]] std::size_t max_octets(const Row& row) const noexcept {
+  [[nodiscard]] std::size_t max_octets(const RowView& row) const noexcept {
     return max_octets_ + max_growth * (row.octets - record_octets_);
   }
 
   /// Prints a row of the table as one object on a line that ends with its newline, fields in the table's order, and
   /// returns the place after that. `out` has max_octets() octets, all of which may be overwritten.
-  char* print(const Row& row, char* out) const noexcept;
+  char* print(const RowView& row, char* out) const noexcept;
 
   /// What is printed of a row, and how: one for each field, in the table's order.
   enum class Wanted : std::uint8_t { no, yes };
 
   /// Prints the fields that are wanted as members, each with a comma before it: `,"a":1,"b":null`. `mirrored`: each
   /// under the name of the field that says the same of the other direction.
-  char* print_members(const Row& row, const std::vector<Wanted>& wanted, bool mirrored, char* out) const noexcept;
+  char* print_members(const RowView& row, const std::vector<Wanted>& wanted, bool mirrored, char* out) const noexcept;
 
   /// Prints the value of one field.
-  char* print_value(const Row& row, std::size_t field, char* out) const noexcept {
+  char* print_value(const RowView& row, std::size_t field, char* out) const noexcept {
     return steps_[field].text.print(steps_[field].text, row, out);
   }
 
