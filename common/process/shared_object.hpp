@@ -11,7 +11,7 @@
 namespace orbweaver {
 
 /// Changes with anything in the installed headers that an object is built against.
-inline constexpr std::uint32_t plugin_interface_version = 2;
+inline constexpr std::uint32_t plugin_interface_version = 3;
 
 struct SharedTable {
   std::uint32_t interface_version = plugin_interface_version;

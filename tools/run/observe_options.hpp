@@ -16,6 +16,7 @@ namespace orbweaver {
 struct ObserveOptions : RunOptions {
   std::string source;
   std::vector<std::string> chains;
+  std::string format; ///< empty: what the output says
   bool digest = false;
   bool list_chains = false;
 };
