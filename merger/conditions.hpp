@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a combiner sees and says: the flows of one job, joined with their connections, and the conditions that follow.
-// A combiner is a pure function; it has a file in conditions/ and a line in conditions/library.hpp, or stands in a
-// shared object (ORBWEAVER_EXPORT_CONDITIONS). Merger's thread.
+// A combiner is a pure function with a list of the fields that it reads; it has a file in conditions/ and a line in
+// conditions/library.hpp, or stands in a shared object (ORBWEAVER_EXPORT_CONDITIONS). Merger's thread.
 #pragma once
 
 #include "common/process/shared_object.hpp"
+#include "common/stream/description.hpp"
 #include "common/stream/job_record.hpp"
 
 #include <algorithm>
@@ -21,6 +22,48 @@ namespace orbweaver {
 /// Changes with anything that combiners of a shared object are built against.
 inline constexpr std::uint32_t conditions_interface_version = 3;
 
+/// A field of flows that a combiner reads, and the chain that brings it. A run without it is refused.
+struct FieldUse {
+  std::string_view chain;
+  std::string_view name;
+};
+
+/// A field of a combiner's list: `fields["tcp_connected"]`.
+class FieldRef {
+public:
+  [[nodiscard]] constexpr const FieldUse* use() const noexcept { return use_; }
+
+private:
+  template <std::size_t count>
+  friend struct CombinerFields;
+  constexpr explicit FieldRef(const FieldUse* use) : use_(use) {}
+  const FieldUse* use_;
+};
+
+/// Whoever asks for a field that is not on the list does not compile: this is what the compiler names.
+void the_list_of_fields_has_no_field_of_that_name();
+
+/// All fields that a combiner reads, at namespace scope:
+///
+///   constexpr CombinerFields fields{FieldUse{"tcp", "tcp_connected"}, FieldUse{"mss", "mss_value_rev"}};
+///   … flow.number(fields["mss_value_rev"])
+template <std::size_t count>
+struct CombinerFields {
+  FieldUse list[count];
+
+  [[nodiscard]] consteval FieldRef operator[](std::string_view name) const {
+    for (const auto& use : list)
+      if (use.name == name)
+        return FieldRef(&use);
+    the_list_of_fields_has_no_field_of_that_name();
+    return FieldRef(nullptr);
+  }
+  // NOLINTNEXTLINE(google-explicit-constructor): a list is what an entry takes
+  constexpr operator std::span<const FieldUse>() const noexcept { return list; }
+};
+template <typename... Uses>
+CombinerFields(Uses...) -> CombinerFields<sizeof...(Uses)>;
+
 /// One connection of a job with the flow that belongs to it, if there was one.
 class JobFlow {
 public:
@@ -34,20 +77,42 @@ public:
   /// connection, where the flow begins with an answer, or where it had to leave the table before its time: what the
   /// observer did not see may have been there.
   [[nodiscard]] virtual std::uint64_t ring_drops() const = 0;
-  /// A field of the flow by its name (CHAINS.md), booleans as 0 and 1. Nothing where it is null, where no chain of the
-  /// flow has it, or where there is no flow. `_fwd` is the direction from the connection's source to its destination,
-  /// also where the flow's first packet seen was an answer.
-  [[nodiscard]] virtual std::optional<std::int64_t> number(std::string_view field) const = 0;
+  /// A field of the flow: booleans as 0 and 1, times in nanoseconds, enumerations by number. Nothing where it is null,
+  /// where there is no flow, or where it is more than 2^63 - 1. Forward is the direction from the connection's source
+  /// to its destination, also where the flow's first packet seen was an answer.
+  [[nodiscard]] virtual std::optional<std::int64_t> number(FieldRef field) const = 0;
   /// A member of the connection record by JSON pointer (RFC 6901), as text: "/http_info/http_version".
   [[nodiscard]] virtual std::optional<std::string> member(std::string_view pointer) const = 0;
 
   [[nodiscard]] bool ok() const { return state() == ConnectionState::ok; }
   /// Whether a field is there and not 0.
-  [[nodiscard]] bool is(std::string_view field) const { return number(field).value_or(0) != 0; }
+  [[nodiscard]] bool is(FieldRef field) const { return number(field).value_or(0) != 0; }
 };
 
-/// The flows of a job, one for each configuration or connection of the plugin, in order.
-using JobFlows = std::span<const JobFlow* const>;
+/// The flows of a job, one for each configuration or connection of the plugin, in order; and the run that they are of.
+class JobFlows {
+public:
+  JobFlows(std::span<const JobFlow* const> flows, const PluginRun& run) : flows_(flows), run_(run) {}
+
+  [[nodiscard]] const JobFlow* operator[](std::size_t connection) const { return flows_[connection]; }
+  [[nodiscard]] auto begin() const noexcept { return flows_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return flows_.end(); }
+  [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
+
+  /// The plugin, its version, the kind of connection, and its options as they were given.
+  [[nodiscard]] const PluginRun& run() const noexcept { return run_; }
+  /// The values of an option of the plugin; none where it has no such option.
+  [[nodiscard]] std::span<const std::string> option(std::string_view name) const {
+    for (const auto& [option, values] : run_.options)
+      if (option == name)
+        return values;
+    return {};
+  }
+
+private:
+  std::span<const JobFlow* const> flows_;
+  const PluginRun& run_;
+};
 
 /// The conditions of a job, in the order in which they were added.
 class Conditions {
@@ -80,13 +145,14 @@ private:
 
 /// Reads the flows of a job and says what they mean. It gets at least as many flows as its entry says, one for every
 /// configuration. Not called for a job that the spider did not finish.
-using Combine = void (*)(JobFlows flows, Conditions& conditions);
+using Combine = void (*)(const JobFlows& flows, Conditions& conditions);
 
 /// The combiner of a plugin.
 struct CombinerEntry {
   std::string_view plugin;
   Combine combine;
   std::uint32_t min_flows = 1; ///< connections that the plugin makes for a job, at least
+  std::span<const FieldUse> fields{};
 };
 
 /// Adds prefix.connectivity.works (both), .broken (the baseline only), .transient (the experimental one only), or
@@ -111,14 +177,14 @@ inline void combine_answers(const JobFlow& baseline, bool baseline_answered, con
 }
 
 /// Whether every flow was observed.
-[[nodiscard]] inline bool all_observed(JobFlows flows) {
+[[nodiscard]] inline bool all_observed(const JobFlows& flows) {
   return std::all_of(flows.begin(), flows.end(), [](const JobFlow* flow) { return flow->observed(); });
 }
 
-/// Whether a flow was seen to be a connection. Where it was not and its ring lost packets, it may have been one: that
-/// is said, as what follows from it is withheld.
-[[nodiscard]] inline bool connected(const JobFlow& flow, Conditions& conditions) {
-  if (!flow.observed() || flow.is("tcp_connected"))
+/// Whether a flow was seen to be a connection, as the field `tcp_connected` says. Where it was not and its ring lost
+/// packets, it may have been one: that is said, as what follows from it is withheld.
+[[nodiscard]] inline bool connected(const JobFlow& flow, FieldRef tcp_connected, Conditions& conditions) {
+  if (!flow.observed() || flow.is(tcp_connected))
     return flow.observed();
   if (flow.ring_drops() > 0)
     conditions.add_uncertain();
@@ -129,7 +195,7 @@ inline void combine_answers(const JobFlow& baseline, bool baseline_answered, con
 
 /// Exports the combiners of a shared object; once in it, outside of any namespace:
 ///
-///   ORBWEAVER_EXPORT_CONDITIONS({"mine", combine_mine, 2})
+///   ORBWEAVER_EXPORT_CONDITIONS({"mine", combine_mine, 2, fields})
 #define ORBWEAVER_EXPORT_CONDITIONS(...)                                                                               \
   namespace {                                                                                                          \
   constexpr orbweaver::CombinerEntry orbweaver_combiners[] = {__VA_ARGS__};                                            \

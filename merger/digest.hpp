@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A hash of a set of lines that does not depend on their order: the sum of the lines' XXH3 hashes, each 64-bit half
-// modulo 2^64. A sum, so that a line that comes twice does not cancel itself. Owned by the merger's thread.
+// A hash of a set of rows or lines that does not depend on their order: the sum of their XXH3 hashes, each 64-bit half
+// modulo 2^64. A sum, so that one that comes twice does not cancel itself. Owned by the merger's thread.
 #pragma once
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,12 +18,17 @@ struct Digest {
   std::uint64_t low = 0;
   std::uint64_t high = 0;
 
+  /// Counts octets in. The seed tells apart what means something else.
+  void add(std::span<const std::byte> octets, std::uint64_t seed) noexcept {
+    const auto hash = XXH3_128bits_withSeed(octets.data(), octets.size(), seed);
+    low += hash.low64;
+    high += hash.high64;
+  }
+
   /// Counts a line in, given without its newline.
   void add(std::string_view line) noexcept {
     constexpr XXH64_hash_t seed = 0x4F72'6277'6561'7665; // part of what a digest means: must not change
-    const auto hash = XXH3_128bits_withSeed(line.data(), line.size(), seed);
-    low += hash.low64;
-    high += hash.high64;
+    add(std::as_bytes(std::span(line)), seed);
   }
 
   /// 32 hexadecimal digits, the high half first.

@@ -1,77 +1,90 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/flow_fields.hpp"
 
-#include <cstring>
+#include "common/error.hpp"
+
+#include <concepts>
 #include <limits>
+#include <stdexcept>
 
 namespace orbweaver {
 
 namespace {
 
-template <typename T>
-std::optional<std::int64_t> load(const std::byte* at) {
-  T value;
-  std::memcpy(&value, at, sizeof value);
-  if constexpr (std::is_signed_v<T>) {
-    if (value < 0)
-      return std::nullopt;
-  } else if constexpr (sizeof(T) == sizeof(std::int64_t)) {
-    if (value > static_cast<T>(std::numeric_limits<std::int64_t>::max()))
-      return std::nullopt;
-  }
-  return static_cast<std::int64_t>(value);
+template <std::integral Value>
+std::optional<std::int64_t> to_number(Value value) noexcept {
+  if (std::in_range<std::int64_t>(value))
+    return static_cast<std::int64_t>(value);
+  return std::nullopt;
+}
+std::optional<std::int64_t> to_number(bool value) noexcept {
+  return value;
+}
+std::optional<std::int64_t> to_number(EnumValue value) noexcept {
+  return value.value;
+}
+std::optional<std::int64_t> to_number(TimeNs value) noexcept {
+  return to_number(value.ns);
+}
+std::optional<std::int64_t> to_number(DurationNs value) noexcept {
+  return to_number(value.ns);
+}
+
+template <typename Value>
+concept Number = requires(Value value) {
+  to_number(value);
+}
+&&!std::floating_point<Value>;
+template <typename Value>
+concept NullableNumber = is_nullable<Value> && requires(Value value) {
+  requires Number<decltype(value.value())>;
+};
+
+template <typename Type>
+std::optional<std::int64_t> load_number(const std::byte* at) noexcept {
+  const auto value = load_field<Type>(at);
+  if constexpr (is_nullable<Type>)
+    return value.is_null() ? std::nullopt : to_number(value.value());
+  else
+    return to_number(value);
 }
 
 } // namespace
 
-FlowFields::FlowFields(const StreamHeader& stream) {
-  for (const auto& field : stream.field_table())
-    fields_.emplace(field.name_view(), Field{field.type, field.offset});
+/// Its load is nullptr where the field is no whole number.
+FlowFields::Place FlowFields::place_of(const FieldDescription& field) noexcept {
+  return visit_field(field.type, [&]<typename Type>() -> Place {
+    if constexpr (Number<Type> || NullableNumber<Type>)
+      return {load_number<Type>, field.offset};
+    else
+      return {nullptr, 0};
+  });
 }
 
-std::optional<std::int64_t> FlowFields::number(const std::byte* record, std::string_view name) const {
-  const auto found = fields_.find(name);
-  if (found == fields_.end())
-    return std::nullopt;
-  const auto* at = record + found->second.offset;
-  switch (found->second.type) {
-  case FieldType::boolean:
-    return *load<std::uint8_t>(at) != 0;
-  case FieldType::u8:
-  case FieldType::end_reason:
-    return load<std::uint8_t>(at);
-  case FieldType::u16:
-    return load<std::uint16_t>(at);
-  case FieldType::u32:
-    return load<std::uint32_t>(at);
-  case FieldType::u64:
-  case FieldType::time_ns:
-    return load<std::uint64_t>(at);
-  case FieldType::boolean_or_null:
-    return load<std::int8_t>(at);
-  case FieldType::u8_or_null:
-    return load<std::int16_t>(at);
-  case FieldType::u16_or_null:
-    return load<std::int32_t>(at);
-  case FieldType::u32_or_null:
-    return load<std::int64_t>(at);
-  case FieldType::address:
-    break;
+FlowFields::FlowFields(const CombinerEntry& combiner, const TableDescription& flows, const std::string& stream)
+    : uses_(combiner.fields) {
+  for (const auto& use : uses_) {
+    const auto what = "the conditions of " + std::string(combiner.plugin) + " need the field " + std::string(use.name) +
+                      " of chain " + std::string(use.chain);
+    const auto* const field = flows.find(use.name);
+    if (!field)
+      throw Error(stream + ": " + what + ", which its flows do not have: run the observer with " +
+                  std::string(use.chain));
+    const Field found{place_of(*field), place_of(flows.mirror_of(*field))};
+    if (!found.own.load)
+      throw Error(stream + ": " + what + " as a whole number, and there it is of type " +
+                  std::string(to_string(field->type)) + (field->chain.empty() ? "" : ", of chain " + field->chain));
+    fields_.push_back(found);
   }
-  return std::nullopt;
 }
 
-std::string other_end(std::string_view name) {
-  const auto stem = name.substr(0, name.size() < 4 ? 0 : name.size() - 4);
-  if (name == "sp" || name == "dp")
-    return name == "sp" ? "dp" : "sp";
-  if (name == "sip" || name == "dip")
-    return name == "sip" ? "dip" : "sip";
-  if (name.ends_with("_fwd"))
-    return std::string(stem) + "_rev";
-  if (name.ends_with("_rev"))
-    return std::string(stem) + "_fwd";
-  return std::string(name);
+std::optional<std::int64_t> FlowFields::number(FieldRef field, const std::byte* record, bool reversed) const {
+  const auto index = static_cast<std::size_t>(field.use() - uses_.data());
+  if (std::less<>{}(field.use(), uses_.data()) || index >= fields_.size())
+    throw std::logic_error("a combiner reads the field " + std::string(field.use()->name) +
+                           ", which is on another list than its entry's");
+  const auto& place = reversed ? fields_[index].mirror : fields_[index].own;
+  return place.load(record + place.offset);
 }
 
 } // namespace orbweaver

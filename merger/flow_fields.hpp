@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The fields of a stream's flow records by name, as its field table says. Owned by the merger; does not change, any
-// thread may read by it.
+// The fields of a stream's flows that a combiner reads, found once, at the start. Owned by the merger; does not change,
+// any thread may read by it.
 #pragma once
 
-#include "common/stream/stream_header.hpp"
+#include "common/stream/description.hpp"
+#include "merger/conditions.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace orbweaver {
 
 class FlowFields {
 public:
-  explicit FlowFields(const StreamHeader& stream);
+  /// Finds all that the combiner reads in the flows of a stream. Throws Error for a field that is not there, or is no
+  /// whole number: names field, chain and stream.
+  FlowFields(const CombinerEntry& combiner, const TableDescription& flows, const std::string& stream);
 
-  /// A field as a number: booleans as 0 and 1, times in nanoseconds, end reasons as IPFIX counts them. Nothing where it
-  /// is null, is an address, is not there, or is more than 2^63 - 1.
-  [[nodiscard]] std::optional<std::int64_t> number(const std::byte* record, std::string_view name) const;
+  /// As JobFlow::number(), of a flow record; of one that was `reversed`, the field's mirror.
+  [[nodiscard]] std::optional<std::int64_t> number(FieldRef field, const std::byte* record, bool reversed) const;
 
 private:
-  struct Field {
-    FieldType type;
+  struct Place {
+    std::optional<std::int64_t> (*load)(const std::byte* at) noexcept;
     std::uint32_t offset;
   };
-  struct Hash : std::hash<std::string_view> {
-    using is_transparent = void;
+  struct Field {
+    Place own, mirror;
   };
-  std::unordered_map<std::string, Field, Hash, std::equal_to<>> fields_;
-};
 
-/// The name that a field has when the flow is seen from its other end: `_fwd` for `_rev`, `sp` for `dp`, `sip` for
-/// `dip`, and the other way about. The same name for all others.
-[[nodiscard]] std::string other_end(std::string_view name);
+  [[nodiscard]] static Place place_of(const FieldDescription& field) noexcept;
+
+  std::span<const FieldUse> uses_;
+  std::vector<Field> fields_; ///< in their order
+};
 
 } // namespace orbweaver

@@ -17,10 +17,10 @@ std::uint64_t MergedFlow::ring_drops() const {
   return std::max<std::uint64_t>(flow.ring_drops, connection_.lossy || connection_.reversed || cut);
 }
 
-std::optional<std::int64_t> MergedFlow::number(std::string_view field) const {
+std::optional<std::int64_t> MergedFlow::number(FieldRef field) const {
   if (!observed())
     return std::nullopt;
-  return fields_->number(job_.flow(connection_), connection_.reversed ? other_end(field) : std::string(field));
+  return fields_->number(field, job_.flow(connection_), connection_.reversed);
 }
 
 std::optional<std::string> MergedFlow::member(std::string_view pointer) const {

@@ -22,7 +22,7 @@ public:
   [[nodiscard]] ConnectionState state() const override { return connection_.record.state; }
   [[nodiscard]] std::uint8_t protocol() const override { return connection_.record.protocol; }
   [[nodiscard]] std::uint64_t ring_drops() const override;
-  [[nodiscard]] std::optional<std::int64_t> number(std::string_view field) const override;
+  [[nodiscard]] std::optional<std::int64_t> number(FieldRef field) const override;
   [[nodiscard]] std::optional<std::string> member(std::string_view pointer) const override;
 
 private:

@@ -5,6 +5,7 @@
 
 #include "common/stream/job_record.hpp"
 #include "merger/join/join.hpp"
+#include "merger/row.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,7 +24,8 @@ struct JobConnection {
   ConnectionRecord record{};
   std::size_t members_at = 0; ///< in the job's text
   std::size_t flow_at = 0;    ///< joined: the flow's record, in the job's text
-  std::size_t stream = 0;     ///< joined: where the flow came from
+  std::uint32_t flow_octets = 0;
+  std::size_t stream = 0; ///< joined: where the flow came from
   Fate fate = Fate::waiting;
   MissedCause cause = MissedCause::never_seen; ///< missed
   bool reversed = false;                       ///< joined: see JoinedFlow
@@ -45,6 +47,9 @@ struct Job {
   }
   [[nodiscard]] const std::byte* flow(const JobConnection& connection) const {
     return reinterpret_cast<const std::byte*>(text.data() + connection.flow_at);
+  }
+  [[nodiscard]] RowView flow_row(const JobConnection& connection) const {
+    return {flow(connection), connection.flow_octets};
   }
   [[nodiscard]] bool is_decided() const {
     return decided == connections.size() && (unfinished || connections.size() == expected);

@@ -2,6 +2,7 @@
 #include "merger/measurement.hpp"
 
 #include "common/error.hpp"
+#include "merger/conditions/library.hpp"
 #include "merger/flow_stream.hpp"
 
 #include <algorithm>
@@ -28,33 +29,47 @@ std::vector<RecordReader> in_one_list(RecordReader jobs, std::vector<RecordReade
 
 std::vector<std::uint32_t> record_bytes_of(const StreamLoop& loop) {
   std::vector<std::uint32_t> bytes;
-  for (std::size_t stream = jobs_stream + 1; stream < loop.size(); ++stream) {
-    bytes.push_back(loop.reader(stream).stream().record_bytes);
-    if (bytes.back() < sizeof(FlowRecord))
-      throw Error(loop.reader(stream).name() + ": its records of " + std::to_string(bytes.back()) +
-                  " octets are too short for flows");
-  }
+  for (std::size_t stream = jobs_stream + 1; stream < loop.size(); ++stream)
+    bytes.push_back(loop.reader(stream).stream().tables.front().record_octets);
   return bytes;
 }
 
-std::vector<const StreamHeader*> headers_of(const StreamLoop& loop) {
-  std::vector<const StreamHeader*> headers;
+std::vector<ResultWriter::FlowStream> flow_streams_of(const StreamLoop& loop) {
+  std::vector<ResultWriter::FlowStream> streams;
   for (std::size_t stream = jobs_stream + 1; stream < loop.size(); ++stream)
-    headers.push_back(&loop.reader(stream).stream());
-  return headers;
+    streams.push_back({loop.reader(stream).stream().tables.front(), loop.reader(stream).name()});
+  return streams;
 }
 
 } // namespace
 
+CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name, const std::string& plugin) {
+  const auto& run = jobs.plugin;
+  if (run.name.empty())
+    throw Error(name + ": does not say which plugin its jobs are of: record it again");
+  const auto version = run.version.empty() ? "" : " (version " + run.version + ")";
+  if (!plugin.empty() && plugin != run.name)
+    throw Error(name + ": its jobs are of the plugin " + run.name + version + ", and --plugin is " + plugin +
+                ": leave --plugin out, or give the jobs of " + plugin);
+  const auto combiner = find_combiner(run.name);
+  const auto made = name + ": the plugin " + run.name + version + " makes " + std::to_string(run.connections) +
+                    " connections for a job, ";
+  if (run.connections < combiner.min_flows)
+    throw Error(made + "its conditions need at least " + std::to_string(combiner.min_flows));
+  if (run.connections > Measurement::max_connections)
+    throw Error(made + std::to_string(Measurement::max_connections) + " are the most");
+  return combiner;
+}
+
 Measurement::Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output,
                          const CombinerEntry& combiner, const MeasurementOptions& options, PublishCounters publish,
                          ResultWriter::Warn warn)
-    : loop_(in_one_list(std::move(jobs), std::move(flows))), streams_(loop_.size()), output_(output), options_(options),
-      combiner_(combiner), publish_(std::move(publish)), warn_(std::move(warn)),
+    : loop_(in_one_list(std::move(jobs), std::move(flows))), output_(output), options_(options),
+      run_(loop_.reader(jobs_stream).stream().plugin), publish_(std::move(publish)), warn_(std::move(warn)),
       join_(record_bytes_of(loop_), options.join, *this),
-      results_(headers_of(loop_), combiner, {options.output_flows, options.join.server_mode}, warn_) {
-  for (std::size_t stream = jobs_stream + 1; stream < loop_.size(); ++stream)
-    streams_[stream].record_bytes = loop_.reader(stream).stream().record_bytes;
+      results_(flow_streams_of(loop_), combiner, run_, {options.output_flows, options.join.server_mode}, warn_) {
+  for (std::size_t stream = 0; stream < loop_.size(); ++stream)
+    streams_.emplace_back(loop_.reader(stream).stream());
 }
 
 bool Measurement::run(const std::atomic<bool>& stop) {
@@ -89,7 +104,7 @@ bool Measurement::is_due(std::size_t stream) noexcept {
 std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
   std::size_t count = 0;
   while (count < records.size() && (stream == jobs_stream ? take_job_record(*records[count], why)
-                                                          : take_flow_record(stream - 1, *records[count], why)))
+                                                          : take_flow_record(stream - 1, records[count], why)))
     ++count;
   streams_[stream].has_nothing = records.empty();
   tell_jobs_clock();
@@ -104,18 +119,28 @@ void Measurement::tell_jobs_clock() noexcept {
   join_.jobs_at(streams_[jobs_stream].has_nothing && flows_go_on ? Join::never : jobs_s_);
 }
 
-bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why) {
+bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader* record, std::string& why) {
   auto& stream = streams_[flow_stream + 1];
-  if (record.kind == RecordKind::flow && record.length == stream.record_bytes) {
+  const RecordHeader header = *record; // read once: whoever wrote it may write it again
+  if (header.kind == RecordKind::row) {
+    RowView row;
+    if (!stream.rows.take(record, header, row)) {
+      why = stream.rows.damage();
+      return false;
+    }
+    if (header.table != 0) {
+      ++counters_[MergerCounter::events_received];
+      return true;
+    }
     ++stream.taken;
-    join_.flow(flow_stream, reinterpret_cast<const FlowRecord&>(record));
-  } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
-    join_.tick(flow_stream, reinterpret_cast<const TickRecord&>(record).second);
-  } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
-    const auto& loss = reinterpret_cast<const LossRecord&>(record);
+    join_.flow(flow_stream, row);
+  } else if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
+    join_.tick(flow_stream, reinterpret_cast<const TickRecord*>(record)->second);
+  } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
+    const auto& loss = *reinterpret_cast<const LossRecord*>(record);
     join_.lost(flow_stream, loss.from_ns, loss.to_ns);
   } else {
-    why = what_is_odd(record, stream.record_bytes);
+    why = what_is_odd(header);
     return false;
   }
   return true;
@@ -147,10 +172,9 @@ bool Measurement::take_job(const JobRecord& record, std::string& why) {
     why = job + " comes twice";
     return false;
   }
-  if (record.connections > max_connections || (record.connections > 0 && record.connections < combiner_.min_flows)) {
-    why = job + ": " + std::to_string(record.connections) + " connections, the plugin " +
-          std::string(combiner_.plugin) + " makes at least " + std::to_string(combiner_.min_flows) +
-          ", and none more than " + std::to_string(max_connections);
+  if (record.connections > 0 && record.connections != run_.connections) {
+    why = job + ": " + std::to_string(record.connections) + " connections, the plugin " + run_.name + " makes " +
+          std::to_string(run_.connections);
     return false;
   }
   last_job_id_ = std::max(last_job_id_, record.job_id);
@@ -206,7 +230,9 @@ void Measurement::joined(ConnectionRef ref, const JoinedFlow& flow) {
   connection.reversed = flow.reversed;
   connection.lossy = flow.lossy;
   connection.flow_at = job.text.size();
-  jobs_.append(ref.job, {reinterpret_cast<const char*>(flow.record), streams_[flow.stream + 1].record_bytes});
+  for (const auto part : {flow.fixed, flow.tail})
+    jobs_.append(ref.job, {reinterpret_cast<const char*>(part.data()), part.size()});
+  connection.flow_octets = static_cast<std::uint32_t>(job.text.size() - connection.flow_at);
   ++job.decided;
   write_if_decided(ref.job);
 }
@@ -296,6 +322,7 @@ void Measurement::housekeep(std::uint64_t now_ns) {
   counters_[M::flows_joined] = join.flows_joined;
   counters_[M::flows_unclaimed] = join.flows_unclaimed;
   counters_[M::flows_waiting] = join_.flows_waiting();
+  counters_[M::events_dropped] = counters_[M::events_received];
   counters_[M::connections_received] = join.connections_received;
   counters_[M::connections_joined] = join.connections_joined;
   counters_[M::missed_never_seen] = missed(MissedCause::never_seen);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The active merger: joins the flows of any number of streams with the jobs of one, and writes a result for each job as
 // soon as its last connection is decided. No job is lost: one that the spider did not finish is written with what there
-// is. One thread.
+// is. Events of flow streams are counted and not used. One thread.
 //
 // A ring that has nothing now is waited for; files always have something. So that a recorded stream does not run ahead
 // of the others, a stream is read only while it is at most `lead_s` ahead of those that have something to read.
@@ -15,6 +15,7 @@
 #include "merger/join/join.hpp"
 #include "merger/merger.hpp"
 #include "merger/results.hpp"
+#include "merger/row.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
 
@@ -40,6 +41,11 @@ struct MeasurementOptions {
   bool digest = false;
 };
 
+/// The combiner for a stream of jobs, by the plugin that made them. `plugin`: the one that they should be of; empty:
+/// any. Throws Error that says what does not fit: the plugin, or how many connections it makes for a job.
+[[nodiscard]] CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name,
+                                        const std::string& plugin);
+
 class Measurement final : private StreamSink, private JoinSink {
 public:
   /// So many records whose members are bad are named; all are counted.
@@ -47,8 +53,8 @@ public:
   /// More connections than any plugin makes for a job; a record that says more is damaged.
   static constexpr std::uint32_t max_connections = 4096;
 
-  /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this.
-  /// Throws Error for a flow stream whose records cannot be flows.
+  /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this. Throws
+  /// Error where they and the combiner do not go together: see FlowFields.
   Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output, const CombinerEntry& combiner,
               const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn);
 
@@ -68,9 +74,10 @@ public:
 
 private:
   struct Stream {
-    std::uint32_t record_bytes = 0; ///< of flows
-    std::uint64_t taken = 0;        ///< flows, or jobs
-    bool has_nothing = false;       ///< now, or any more
+    explicit Stream(const StreamDescription& stream) : rows(stream) {}
+    StreamRows rows;          ///< of flows
+    std::uint64_t taken = 0;  ///< flows, or jobs
+    bool has_nothing = false; ///< now, or any more
   };
 
   bool is_due(std::size_t stream) noexcept override;
@@ -83,7 +90,7 @@ private:
   void joined(ConnectionRef connection, const JoinedFlow& flow) override;
   void missed(ConnectionRef connection, MissedCause cause) override;
 
-  bool take_flow_record(std::size_t flow_stream, const RecordHeader& record, std::string& why);
+  bool take_flow_record(std::size_t flow_stream, const RecordHeader* record, std::string& why);
   bool take_job_record(const RecordHeader& record, std::string& why);
   bool take_job(const JobRecord& record, std::string& why);
   bool take_connection(const ConnectionRecord& record, std::string& why);
@@ -100,7 +107,7 @@ private:
   std::vector<Stream> streams_; ///< the jobs first
   Output& output_;
   MeasurementOptions options_;
-  CombinerEntry combiner_;
+  PluginRun run_;
   PublishCounters publish_;
   ResultWriter::Warn warn_;
   JobTable jobs_;

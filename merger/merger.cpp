@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/merger.hpp"
 
-#include "common/error.hpp"
 #include "merger/flow_stream.hpp"
 
 #include <utility>
 
 namespace orbweaver {
 
-Merger::Merger(std::vector<RecordReader> streams, Output& output, bool digest, PublishCounters publish)
-    : loop_(std::move(streams)), output_(output), wants_digest_(digest), publish_(std::move(publish)) {
+Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish)
+    : loop_(std::move(streams)), sink_(sink), wants_digest_(digest), publish_(std::move(publish)) {
   for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
     const auto& reader = loop_.reader(stream);
-    const auto& input = inputs_.emplace_back(reader.stream());
-    if (input.writer.max_line_bytes() > Output::buffer_bytes)
-      throw Error(reader.name() + ": its field table gives lines of up to " +
-                  std::to_string(input.writer.max_line_bytes()) + " octets, too long to print");
+    auto& input = inputs_.emplace_back(Input{StreamRows(reader.stream()), {}});
+    for (std::size_t place = 0; const auto& table : reader.stream().tables)
+      input.tables.push_back({sink.add_table(table, place++, reader.name()), RowDigest(table)});
   }
 }
 
 bool Merger::run(const std::atomic<bool>& stop) {
   loop_.run(*this, stop);
   problems_ = loop_.problems();
-  if (!output_.finish())
-    problems_.push_back(output_.failure());
-  counters_[MergerCounter::flows_dropped] = counters_[MergerCounter::flows_received] - output_.lines_written();
+  if (!sink_.finish())
+    problems_.push_back(sink_.failure());
+  const auto written = sink_.written();
+  counters_[MergerCounter::flows_dropped] = counters_[MergerCounter::flows_received] - written.flows;
+  counters_[MergerCounter::events_dropped] = counters_[MergerCounter::events_received] - written.events;
   housekeep(monotonic_ns());
   loop_.close();
   return problems_.empty();
@@ -32,41 +32,47 @@ bool Merger::run(const std::atomic<bool>& stop) {
 
 std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
   auto& input = inputs_[stream];
-  const auto record_bytes = input.writer.record_bytes();
-  std::uint64_t flows = 0;
   std::size_t count = 0;
   for (; count < records.size(); ++count) {
-    const auto* const record = records[count];
-    if (record->kind == RecordKind::flow && record->length == record_bytes) [[likely]] {
-      char* line = output_.claim(input.writer.max_line_bytes());
-      const char* end = input.writer.print(reinterpret_cast<const std::byte*>(record), line);
+    const RecordHeader header = *records[count]; // read once: whoever wrote it may write it again
+    if (header.kind == RecordKind::row) [[likely]] {
+      RowView row;
+      if (!input.rows.take(records[count], header, row)) {
+        why = input.rows.damage();
+        break;
+      }
+      auto& table = input.tables[header.table];
+      sink_.put(table.in_sink, row);
       if (wants_digest_)
-        digest_.add({line, static_cast<std::size_t>(end - line - 1)});
-      output_.commit(end);
-      ++flows;
-    } else if (record->kind != RecordKind::tick && record->kind != RecordKind::loss) {
-      why = what_is_odd(*record, record_bytes);
+        table.digest.add(row, digest_);
+      ++table.rows;
+      ++counters_[header.table == 0 ? MergerCounter::flows_received : MergerCounter::events_received];
+    } else if (header.kind != RecordKind::tick && header.kind != RecordKind::loss) {
+      why = what_is_odd(header);
       break;
     }
   }
-  input.flows += flows;
-  counters_[MergerCounter::flows_received] += flows;
   return count;
 }
 
 std::string Merger::taken(std::size_t stream) const {
-  return std::to_string(inputs_[stream].flows) + " flows";
+  std::uint64_t flows = 0, events = 0;
+  for (const auto& table : inputs_[stream].tables)
+    (&table == inputs_[stream].tables.data() ? flows : events) += table.rows;
+  return std::to_string(flows) + " flows" + (events > 0 ? ", " + std::to_string(events) + " events" : "");
 }
 
 void Merger::quiet() {
-  if (output_.is_read_live())
-    output_.flush();
+  if (sink_.is_read_live())
+    sink_.flush();
 }
 
 void Merger::housekeep(std::uint64_t now_ns) {
   quiet();
-  counters_[MergerCounter::flows_written] = output_.lines_written();
-  counters_[MergerCounter::octets_written] = output_.octets_written();
+  const auto written = sink_.written();
+  counters_[MergerCounter::flows_written] = written.flows;
+  counters_[MergerCounter::events_written] = written.events;
+  counters_[MergerCounter::octets_written] = written.octets;
   counters_[MergerCounter::digest_low] = digest_.low;
   counters_[MergerCounter::digest_high] = digest_.high;
   counters_[MergerCounter::stall_max_ns] = loop_.duty().stall_max_ns();

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The passive merger: prints every flow of any number of streams by its own stream's field table. One thread.
+// The passive merger: writes every row of any number of streams, flows and events, by its own stream's description. One
+// thread.
 #pragma once
 
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
-#include "merger/sinks/ndjson_writer.hpp"
-#include "merger/sinks/output.hpp"
+#include "merger/row.hpp"
+#include "merger/row_digest.hpp"
+#include "merger/sinks/sink.hpp"
 #include "merger/stream_loop.hpp"
 
 #include <array>
@@ -24,41 +26,46 @@ using PublishCounters = std::function<void(std::span<const std::uint64_t> counte
 
 class Merger final : private StreamSink {
 public:
-  /// `output` must outlive the merger. `publish` is called about every 100 ms, also while no flow comes.
-  Merger(std::vector<RecordReader> streams, Output& output, bool digest, PublishCounters publish);
+  /// `sink` must outlive the merger. `publish` is called about every 100 ms, also while no flow comes. Throws what
+  /// Sink::add_table() throws.
+  Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish);
 
-  /// Reads all streams to their end and finishes the output. Once `stop` is set it waits for nothing more, but still
-  /// writes what is there. Ends early where the output fails. True when every stream came to its end in order and every
-  /// flow was written; else problems() says what happened.
+  /// Reads all streams to their end and finishes the sink. Once `stop` is set it waits for nothing more, but still
+  /// writes what is there. Ends early where the sink fails. True when every stream came to its end in order and every
+  /// row was written; else problems() says what happened.
   bool run(const std::atomic<bool>& stop);
 
-  /// One sentence for each stream that was damaged or cut off, and for an output that failed.
+  /// One sentence for each stream that was damaged or cut off, and for a sink that failed.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
   /// As StreamLoop::warnings().
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return loop_.warnings(); }
 
   [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
 
-  /// Places: MergerCounter. At the end, flows_received = flows_written + flows_dropped.
+  /// Places: MergerCounter. At the end, flows_received = flows_written + flows_dropped, and so for events.
   [[nodiscard]] std::span<const std::uint64_t> counters() const noexcept { return counters_; }
 
 private:
-  /// How a stream's flows are printed, and how many there were.
+  /// A stream's rows, how they are written, and how many there were.
   struct Input {
-    explicit Input(const StreamHeader& stream) : writer(stream) {}
-    NdjsonWriter writer;
-    std::uint64_t flows = 0;
+    struct Table {
+      std::size_t in_sink;
+      RowDigest digest;
+      std::uint64_t rows = 0;
+    };
+    StreamRows rows;
+    std::vector<Table> tables;
   };
 
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
-  [[nodiscard]] bool failed() const override { return output_.failed(); }
+  [[nodiscard]] bool failed() const override { return sink_.failed(); }
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
 
   StreamLoop loop_;
   std::vector<Input> inputs_;
-  Output& output_;
+  Sink& sink_;
   bool wants_digest_;
   PublishCounters publish_;
   Digest digest_;

@@ -2,13 +2,15 @@
 #include "merger/results.hpp"
 
 #include "common/address.hpp"
+#include "common/error.hpp"
 #include "common/json/escape.hpp"
 #include "common/stream/connection_keys.hpp"
 #include "merger/job_flow.hpp"
 
 #include <algorithm>
 #include <chrono>
-#include <span>
+#include <cstddef>
+#include <cstring>
 #include <utility>
 
 namespace orbweaver {
@@ -29,20 +31,14 @@ bool stays_inside(std::string_view key) {
   return key.starts_with('_');
 }
 
-std::string quoted(std::string_view text) {
+std::string string_of(std::string_view text) {
   std::string string;
   json::append_string(string, text);
   return string;
 }
 
-std::string quoted_address(const Address& address) {
-  return address.version == 0 ? "null" : quoted(address_text(address));
-}
-
-const json::Member* find(const std::vector<json::Member>& members, std::string_view key) {
-  const auto found =
-      std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.key == key; });
-  return found == members.end() ? nullptr : &*found;
+std::string address_string(const Address& address) {
+  return address.version == 0 ? "null" : string_of(address_text(address));
 }
 
 } // namespace
@@ -76,11 +72,28 @@ std::string carried_members(const std::vector<json::Member>& members, bool has_c
   return object.substr(1);
 }
 
-ResultWriter::ResultWriter(const std::vector<const StreamHeader*>& streams, const CombinerEntry& combiner,
+ResultWriter::Stream::Stream(const TableDescription& flows, const CombinerEntry& combiner, const std::string& name)
+    : fields(combiner, flows, name), rows(flows) {
+  for (const auto& field : flows.fields) {
+    names.push_back(field.name);
+    mirrors.push_back(flows.mirror_of(field).name);
+    wanted.push_back(stays_inside(field.name) ? JsonRows::Wanted::no : JsonRows::Wanted::yes);
+  }
+}
+
+ResultWriter::ResultWriter(const std::vector<FlowStream>& streams, const CombinerEntry& combiner, const PluginRun& run,
                            const ResultOptions& options, Warn warn)
-    : combiner_(combiner), options_(options), warn_(std::move(warn)) {
-  for (const auto* stream : streams)
-    streams_.emplace_back(*stream);
+    : combiner_(combiner), run_(run), options_(options), warn_(std::move(warn)) {
+  for (const auto& [flows, name] : streams)
+    streams_.emplace_back(flows, combiner, name);
+  if (streams_.empty() && !combiner.fields.empty()) {
+    std::string chains;
+    for (const auto& use : combiner.fields)
+      if (chains.find(" " + std::string(use.chain)) == std::string::npos)
+        chains += " " + std::string(use.chain);
+    throw Error("the conditions of " + std::string(combiner.plugin) +
+                " rest on flows: give --flows, a stream of an observer with" + chains);
+  }
 }
 
 std::string_view ResultWriter::line(Job& job) {
@@ -96,8 +109,8 @@ std::string_view ResultWriter::line(Job& job) {
       to = std::max(to, connection.record.stop_ns);
     }
     json::append_member(line_, "time", "{");
-    json::append_member(line_, "from", quoted(time_text(from)));
-    json::append_member(line_, "to", quoted(time_text(to)));
+    json::append_member(line_, "from", string_of(time_text(from)));
+    json::append_member(line_, "to", string_of(time_text(to)));
     line_ += '}';
   }
   if (job.expected > 0) {
@@ -147,16 +160,15 @@ Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows)
       flows.emplace_back(job, connection, is_joined ? &streams_[connection.stream].fields : nullptr);
       pointers.push_back(&flows.back());
     }
-    combiner_.combine(pointers, conditions);
+    combiner_.combine({pointers, run_}, conditions);
   }
   if (missed_flows > 0)
     conditions.add(std::string("pathspider.missed_flows:").append(std::to_string(missed_flows)));
   return conditions;
 }
 
-void ResultWriter::append_flow_result(const Job& job, const JobConnection& connection) {
-  const auto own = connection_members(job, connection);
-  static_cast<void>(json::split_members(own, own_));
+void ResultWriter::append_flow_result(Job& job, const JobConnection& connection) {
+  collect_members(job, connection);
   line_ += '{';
   if (connection.fate == JobConnection::Fate::joined)
     append_flow_members(job, connection);
@@ -166,57 +178,62 @@ void ResultWriter::append_flow_result(const Job& job, const JobConnection& conne
 }
 
 /// What the merger says of a connection, then what the spider added.
-std::string ResultWriter::connection_members(const Job& job, const JobConnection& connection) {
+void ResultWriter::collect_members(const Job& job, const JobConnection& connection) {
   const auto& record = connection.record;
-  std::string object = "{";
-  json::append_member(object, "sp", record.source_port < 0 ? "null" : std::to_string(record.source_port));
-  json::append_member(object, "spdr_state", std::to_string(static_cast<unsigned>(record.state)));
-  json::append_member(object, "spdr_start", quoted(time_text(record.start_ns)));
-  json::append_member(object, "spdr_stop", quoted(time_text(record.stop_ns)));
-  json::append_member(object, "config", std::to_string(record.config));
+  own_.clear();
+  own_.push_back({"sp", record.source_port < 0 ? "null" : std::to_string(record.source_port)});
+  own_.push_back({"spdr_state", std::to_string(static_cast<unsigned>(record.state))});
+  own_.push_back({"spdr_start", string_of(time_text(record.start_ns))});
+  own_.push_back({"spdr_stop", string_of(time_text(record.stop_ns))});
+  own_.push_back({"config", std::to_string(record.config)});
   if (options_.server_mode)
-    json::append_member(object, "sip", quoted_address(record.source));
+    own_.push_back({"sip", address_string(record.source)});
   else
-    json::append_member(object, "dip", quoted_address(record.destination));
-  json::append_member(object, "jobId", std::to_string(job.id));
+    own_.push_back({"dip", address_string(record.destination)});
+  own_.push_back({"jobId", std::to_string(job.id)});
   const bool is_joined = connection.fate == JobConnection::Fate::joined;
-  json::append_member(object, "observed", is_joined ? "true" : "false");
+  own_.push_back({"observed", is_joined ? "true" : "false"});
   if (!is_joined)
-    json::append_member(object, "missed_cause", quoted(to_string(connection.cause)));
-  static_cast<void>(json::split_members(job.members(connection), own_));
-  for (const auto& member : own_)
+    own_.push_back({"missed_cause", string_of(to_string(connection.cause))});
+  static_cast<void>(json::split_members(job.members(connection), given_)); // it was whole when it came
+  for (const auto& member : given_)
     if (!stays_inside(member.key) && !is_among(member.key, connection_keys))
-      json::append_member(object, member.key, member.value);
-  return object.substr(1);
+      own_.push_back({std::string(member.key), std::string(member.value)});
 }
 
-/// The flow's fields, but for those that the connection has too.
-void ResultWriter::append_flow_members(const Job& job, const JobConnection& connection) {
-  const auto& writer = streams_[connection.stream].writer;
-  flow_text_.resize(writer.max_line_bytes());
-  const char* const end = writer.print(job.flow(connection), flow_text_.data());
-  const auto length = static_cast<std::size_t>(end - flow_text_.data());
-  static_cast<void>(
-      json::split_members(std::string_view(flow_text_).substr(1, length - 3), flow_)); // without braces, newline
-  const auto drops = std::to_string(MergedFlow(job, connection, nullptr).ring_drops());
-  for (const auto& member : flow_) {
-    // As the combiner sees it: forward is from us to the target, and drops are what may have kept something unseen.
-    const auto key = connection.reversed ? other_end(member.key) : std::string(member.key);
-    const auto value = key == "ring_drops" ? std::string_view(drops) : member.value;
-    if (const auto* own = find(own_, key))
-      warn_of(key, value, own->value);
-    else if (!stays_inside(key))
-      json::append_member(line_, key, value);
+/// The flow's fields as the combiner sees them, but for those that the connection has too.
+void ResultWriter::append_flow_members(Job& job, const JobConnection& connection) {
+  const auto& stream = streams_[connection.stream];
+  // What counts as lost is what may have kept something unseen.
+  const auto drops = MergedFlow(job, connection, nullptr).ring_drops();
+  std::memcpy(job.text.data() + connection.flow_at + offsetof(FlowRecord, ring_drops), &drops, sizeof drops);
+  const auto row = job.flow_row(connection);
+  flow_text_.resize(stream.rows.max_octets(row));
+  auto wanted = stream.wanted;
+  for (std::size_t field = 0; field < wanted.size(); ++field) {
+    const auto* const member = own(connection.reversed ? stream.mirrors[field] : stream.names[field]);
+    if (!member)
+      continue;
+    wanted[field] = JsonRows::Wanted::no;
+    const char* const end = stream.rows.print_value(row, field, flow_text_.data());
+    warn_of(*member, {flow_text_.data(), end});
   }
+  const char* const end = stream.rows.print_members(row, wanted, connection.reversed, flow_text_.data());
+  line_ += std::string_view(flow_text_.data(), end).substr(end == flow_text_.data() ? 0 : 1); // without its first comma
 }
 
-/// Once for each key.
-void ResultWriter::warn_of(std::string_view key, std::string_view flow_value, std::string_view connection_value) {
-  if (flow_value == connection_value || warned_.contains(key) || warned_.size() >= max_warnings)
+const ResultWriter::Member* ResultWriter::own(std::string_view key) const {
+  const auto found = std::ranges::find(own_, key, &Member::key);
+  return found == own_.end() ? nullptr : &*found;
+}
+
+/// Where a flow says something else than its connection; once for each key.
+void ResultWriter::warn_of(const Member& member, std::string_view flow_value) {
+  if (flow_value == member.value || warned_.contains(member.key) || warned_.size() >= max_warnings)
     return;
-  warned_.emplace(key);
+  warned_.insert(member.key);
   std::string warning = "a flow says \"";
-  warning.append(key).append("\" is ").append(flow_value).append(", its connection ").append(connection_value);
+  warning.append(member.key).append("\" is ").append(flow_value).append(", its connection ").append(member.value);
   warn_(warning + ": such results have the connection's value");
 }
 

@@ -8,7 +8,7 @@
 #include "merger/flow_fields.hpp"
 #include "merger/job_flow.hpp"
 #include "merger/job_table.hpp"
-#include "merger/sinks/ndjson_writer.hpp"
+#include "merger/sinks/json_rows.hpp"
 
 #include <functional>
 #include <set>
@@ -35,8 +35,14 @@ public:
   /// Takes a sentence about something that is odd, but no error.
   using Warn = std::function<void(const std::string&)>;
 
-  /// `streams` are the flow streams' headers, as JobConnection::stream counts them.
-  ResultWriter(const std::vector<const StreamHeader*>& streams, const CombinerEntry& combiner,
+  struct FlowStream {
+    const TableDescription& flows;
+    const std::string& name;
+  };
+
+  /// `streams` are as JobConnection::stream counts them; `run` must outlive this. Throws what FlowFields throws, and
+  /// Error where the combiner reads fields and there is no flow stream.
+  ResultWriter(const std::vector<FlowStream>& streams, const CombinerEntry& combiner, const PluginRun& run,
                const ResultOptions& options, Warn warn);
 
   /// The line of a job whose connections wait for nothing more, with its newline; valid until the next call.
@@ -48,26 +54,34 @@ public:
 
 private:
   struct Stream {
-    explicit Stream(const StreamHeader& header) : fields(header), writer(header) {}
+    Stream(const TableDescription& flows, const CombinerEntry& combiner, const std::string& name);
     FlowFields fields;
-    NdjsonWriter writer;
+    JsonRows rows;
+    std::vector<std::string> names, mirrors; ///< of the fields, in order
+    std::vector<JsonRows::Wanted> wanted;    ///< those that do not stay inside
+  };
+  struct Member {
+    std::string key; ///< as it is written
+    std::string value;
   };
 
   [[nodiscard]] Conditions conditions_of(const Job& job, std::size_t missed_flows);
-  void append_flow_result(const Job& job, const JobConnection& connection);
-  [[nodiscard]] std::string connection_members(const Job& job, const JobConnection& connection);
-  void append_flow_members(const Job& job, const JobConnection& connection);
-  void warn_of(std::string_view key, std::string_view flow_value, std::string_view connection_value);
+  void append_flow_result(Job& job, const JobConnection& connection);
+  void collect_members(const Job& job, const JobConnection& connection);
+  void append_flow_members(Job& job, const JobConnection& connection);
+  [[nodiscard]] const Member* own(std::string_view key) const;
+  void warn_of(const Member& member, std::string_view flow_value);
 
   std::vector<Stream> streams_;
   CombinerEntry combiner_;
+  const PluginRun& run_;
   ResultOptions options_;
   Warn warn_;
   std::set<std::string, std::less<>> warned_;
   std::string line_;
   std::string flow_text_;
-  std::vector<json::Member> own_;  ///< members of a connection's record
-  std::vector<json::Member> flow_; ///< members of a flow
+  std::vector<Member> own_;       ///< members of a connection's record
+  std::vector<json::Member> given_; ///< those of them that the spider gave
 };
 
 } // namespace orbweaver

@@ -45,4 +45,15 @@ std::vector<PluginEntry> find_plugins() {
   return all;
 }
 
+StreamDescription job_stream_of(const PluginDescription& description, const PluginArguments& arguments,
+                                const Plugin& plugin) {
+  auto stream = stream_of(StreamKind::jobs);
+  stream.plugin.name = description.name;
+  stream.plugin.version = description.version;
+  stream.plugin.connect = arguments.connect;
+  stream.plugin.connections = plugin.connections();
+  stream.plugin.options.assign(arguments.values.begin(), arguments.values.end());
+  return stream;
+}
+
 } // namespace orbweaver

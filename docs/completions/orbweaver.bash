@@ -21,6 +21,7 @@ _orbweaver() {
     observe:-o | measure:-o | *:--output | *:--summary | measure:--input | filter:--input | upload:--metadata)
       _filedir && return
       ;;
+    observe:--format) COMPREPLY=($(compgen -W 'ndjson csv' -- "$cur")) && return ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
     observe:--filter | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
       observe:--observers | observe:--cpus | observe:--*-mib | observe:--session) return ;;
@@ -40,7 +41,7 @@ _orbweaver() {
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete-timeout --count --cpus --digest --filter
-        --complete --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --json --list-chains --max-flows --observers --output
+        --complete --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --list-chains --max-flows --observers --output
         --packet-ring-mib --promiscuous --reader --session --snaplen --summary' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;

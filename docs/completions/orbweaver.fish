@@ -29,6 +29,7 @@ complete -c orbweaver -n $observe -a '(__orbweaver_chains)'
 complete -c orbweaver -n $observe -s i -l input -rF -d 'What to read'
 complete -c orbweaver -n $observe -l reader -xa 'auto mapped libtrace' -d 'Who reads capture files'
 complete -c orbweaver -n $observe -s o -l output -rF -d 'Where flows go'
+complete -c orbweaver -n $observe -l format -xa 'ndjson csv' -d 'How flows are written'
 complete -c orbweaver -n $observe -l summary -rF -d 'Counters and ledger as JSON'
 for option in filter snaplen count idle-timeout complete-timeout active-timeout max-flows observers cpus packet-ring-mib flow-ring-mib session
     complete -c orbweaver -n $observe -l $option -x

@@ -4,16 +4,22 @@
 
 namespace {
 
-void combine_ttl(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
+// All that is read of flows, and the chains that bring it.
+constexpr orbweaver::CombinerFields fields{
+    orbweaver::FieldUse{"ttl", "ttl_last_rev"},
+    orbweaver::FieldUse{"ttl", "ttl_changes_rev"},
+};
+
+void combine_ttl(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
   const auto& flow = *flows[0];
   if (!flow.observed()) {
     conditions.add(std::string(orbweaver::Conditions::not_observed));
     return;
   }
   orbweaver::combine_connectivity(flow.ok(), "ttl", conditions);
-  if (const auto ttl = flow.number("ttl_last_rev")) {
+  if (const auto ttl = flow.number(fields["ttl_last_rev"])) {
     conditions.add("ttl.reply.value:" + std::to_string(*ttl));
-    if (flow.is("ttl_changes_rev"))
+    if (flow.is(fields["ttl_changes_rev"]))
       conditions.add("ttl.reply.changed");
     else
       conditions.add_unseen(flow, "ttl.reply.stable"); // a change may have been among lost packets
@@ -22,4 +28,4 @@ void combine_ttl(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
 
 } // namespace
 
-ORBWEAVER_EXPORT_CONDITIONS({"ttl", combine_ttl, 1})
+ORBWEAVER_EXPORT_CONDITIONS({"ttl", combine_ttl, 1, fields})

@@ -10,22 +10,27 @@ namespace orbweaver {
 
 namespace {
 
-/// The code point of one direction, "fwd" or "rev": of the SYN, or else of the first data.
-std::optional<std::int64_t> code_point(const JobFlow& flow, const std::string& direction) {
-  const auto syn = flow.number("dscp_mark_syn_" + direction);
-  return syn ? syn : flow.number("dscp_mark_data_" + direction);
+constexpr CombinerFields fields{
+    FieldUse{"dscp", "dscp_mark_syn_fwd"},
+    FieldUse{"dscp", "dscp_mark_data_fwd"},
+    FieldUse{"dscp", "dscp_mark_syn_rev"},
+    FieldUse{"dscp", "dscp_mark_data_rev"},
+};
+
+/// The code point of one direction: of the SYN, or else of the first data.
+std::optional<std::int64_t> code_point(const JobFlow& flow, FieldRef syn_mark, FieldRef data_mark) {
+  const auto syn = flow.number(syn_mark);
+  return syn ? syn : flow.number(data_mark);
 }
 
-} // namespace
-
-void combine_dscp(JobFlows flows, Conditions& conditions) {
+void combine_dscp(const JobFlows& flows, Conditions& conditions) {
   if (!all_observed(flows)) {
     conditions.add(std::string(Conditions::not_observed));
     return;
   }
   const auto& baseline = *flows[0];
   for (const auto* flow : flows) {
-    const auto sent = code_point(*flow, "fwd");
+    const auto sent = code_point(*flow, fields["dscp_mark_syn_fwd"], fields["dscp_mark_data_fwd"]);
     if (!sent) { // nothing of ours was seen, so that there is no saying which code point it had
       conditions.add_uncertain();
       continue;
@@ -33,11 +38,15 @@ void combine_dscp(JobFlows flows, Conditions& conditions) {
     const auto prefix = "dscp." + std::to_string(*sent);
     if (flow != &baseline)
       combine_connectivity(baseline.ok(), flow->ok(), prefix, conditions);
-    if (const auto reply = code_point(*flow, "rev"))
+    if (const auto reply = code_point(*flow, fields["dscp_mark_syn_rev"], fields["dscp_mark_data_rev"]))
       conditions.add(prefix + ".replymark:" + std::to_string(*reply));
     else if (flow->ring_drops() > 0)
       conditions.add_uncertain();
   }
 }
+
+} // namespace
+
+constinit const CombinerEntry dscp_combiner{"dscp", combine_dscp, 2, fields};
 
 } // namespace orbweaver

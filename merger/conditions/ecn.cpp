@@ -7,16 +7,35 @@
 
 namespace orbweaver {
 
-void combine_ecn(JobFlows flows, Conditions& conditions) {
+namespace {
+
+constexpr CombinerFields fields{
+    FieldUse{"tcp", "tcp_connected"},     FieldUse{"tcp", "tcp_synflags_rev"}, FieldUse{"ecn", "ecn_ect0_syn_rev"},
+    FieldUse{"ecn", "ecn_ect0_data_rev"}, FieldUse{"ecn", "ecn_ect1_syn_rev"}, FieldUse{"ecn", "ecn_ect1_data_rev"},
+    FieldUse{"ecn", "ecn_ce_syn_rev"},    FieldUse{"ecn", "ecn_ce_data_rev"},
+};
+
+struct Mark {
+  std::string_view condition;
+  FieldRef on_syn, on_data;
+};
+
+constexpr Mark marks[] = {
+    {"ecn.ipmark.ect0", fields["ecn_ect0_syn_rev"], fields["ecn_ect0_data_rev"]},
+    {"ecn.ipmark.ect1", fields["ecn_ect1_syn_rev"], fields["ecn_ect1_data_rev"]},
+    {"ecn.ipmark.ce", fields["ecn_ce_syn_rev"], fields["ecn_ce_data_rev"]},
+};
+
+void combine_ecn(const JobFlows& flows, Conditions& conditions) {
   combine_connectivity(flows[0]->ok(), flows[1]->ok(), "ecn", conditions);
   if (!all_observed(flows))
     conditions.add(std::string(Conditions::not_observed));
 
   const auto& ecn = *flows[1];
-  if (!connected(ecn, conditions))
+  if (!connected(ecn, fields["tcp_connected"], conditions))
     return;
   // An ECN-setup SYN+ACK has ECE and not CWR (RFC 3168, 6.1.1); with both, what we sent was sent back.
-  const auto flags = ecn.number("tcp_synflags_rev").value_or(0) & TCP_SAEC;
+  const auto flags = ecn.number(fields["tcp_synflags_rev"]).value_or(0) & TCP_SAEC;
   if (flags == TCP_SAE)
     conditions.add("ecn.negotiation.succeeded");
   else if (flags == TCP_SAEC)
@@ -24,13 +43,17 @@ void combine_ecn(JobFlows flows, Conditions& conditions) {
   else
     conditions.add_unseen(ecn, "ecn.negotiation.failed");
 
-  for (const std::string mark : {"ect0", "ect1", "ce"}) {
-    const auto prefix = "ecn.ipmark." + mark;
-    if (ecn.is("ecn_" + mark + "_syn_rev") || ecn.is("ecn_" + mark + "_data_rev"))
+  for (const auto& mark : marks) {
+    const std::string prefix(mark.condition);
+    if (ecn.is(mark.on_syn) || ecn.is(mark.on_data))
       conditions.add(prefix + ".seen");
     else
       conditions.add_unseen(ecn, prefix + ".not_seen");
   }
 }
+
+} // namespace
+
+constinit const CombinerEntry ecn_combiner{"ecn", combine_ecn, 2, fields};
 
 } // namespace orbweaver

@@ -9,17 +9,22 @@ namespace orbweaver {
 
 namespace {
 
+constexpr CombinerFields fields{
+    FieldUse{"tcp", "tcp_synflags_rev"},
+    FieldUse{"dns", "dns_response_valid"},
+    FieldUse{"evil", "evilbit_syn_rev"},
+    FieldUse{"evil", "evilbit_data_rev"},
+};
+
 constexpr std::uint8_t protocol_tcp = 6;
 
 bool answered(const JobFlow& flow) {
   if (flow.protocol() == protocol_tcp)
-    return (flow.number("tcp_synflags_rev").value_or(0) & TCP_SA) == TCP_SA;
-  return flow.is("dns_response_valid");
+    return (flow.number(fields["tcp_synflags_rev"]).value_or(0) & TCP_SA) == TCP_SA;
+  return flow.is(fields["dns_response_valid"]);
 }
 
-} // namespace
-
-void combine_evilbit(JobFlows flows, Conditions& conditions) {
+void combine_evilbit(const JobFlows& flows, Conditions& conditions) {
   if (!all_observed(flows)) {
     conditions.add(std::string(Conditions::not_observed));
     return;
@@ -28,7 +33,8 @@ void combine_evilbit(JobFlows flows, Conditions& conditions) {
   combine_answers(good, answered(good), evil, answered(evil), "evilbit", conditions);
   if (!answered(evil))
     return;
-  const auto mark = evil.number(evil.protocol() == protocol_tcp ? "evilbit_syn_rev" : "evilbit_data_rev");
+  const auto mark =
+      evil.number(evil.protocol() == protocol_tcp ? fields["evilbit_syn_rev"] : fields["evilbit_data_rev"]);
   if (!mark) // IPv6 has no such bit
     return;
   if (*mark != 0)
@@ -36,5 +42,9 @@ void combine_evilbit(JobFlows flows, Conditions& conditions) {
   else
     conditions.add_unseen(evil, "evilbit.mark.not_seen");
 }
+
+} // namespace
+
+constinit const CombinerEntry evilbit_combiner{"evilbit", combine_evilbit, 2, fields};
 
 } // namespace orbweaver

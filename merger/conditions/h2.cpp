@@ -4,7 +4,9 @@
 
 namespace orbweaver {
 
-void combine_h2(JobFlows flows, Conditions& conditions) {
+namespace {
+
+void combine_h2(const JobFlows& flows, Conditions& conditions) {
   combine_connectivity(flows[0]->ok(), flows[1]->ok(), "h2", conditions);
   if (!flows[1]->ok())
     return;
@@ -14,5 +16,9 @@ void combine_h2(JobFlows flows, Conditions& conditions) {
   else
     conditions.add(version->starts_with("2") ? "h2.upgrade.success" : "h2.upgrade.failed");
 }
+
+} // namespace
+
+constinit const CombinerEntry h2_combiner{"h2", combine_h2, 2};
 
 } // namespace orbweaver

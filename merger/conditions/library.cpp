@@ -14,10 +14,10 @@ CombinerEntry find_combiner(std::string_view plugin) {
     names += names.empty() ? "" : ", ";
     names += name;
   };
-  for (const auto& entry : library_combiners) {
-    if (entry.plugin == plugin)
-      return entry;
-    note(entry.plugin);
+  for (const auto* entry : library_combiners) {
+    if (entry->plugin == plugin)
+      return *entry;
+    note(entry->plugin);
   }
   for (const auto& found : find_shared_tables("orbweaver_conditions", conditions_interface_version)) {
     const auto* const entries = static_cast<const CombinerEntry*>(found.table->entries);
@@ -31,6 +31,6 @@ CombinerEntry find_combiner(std::string_view plugin) {
 }
 
 /// It looks names up and makes no connections, so that there is nothing to say about a path.
-void combine_dnsresolv(JobFlows, Conditions&) {}
+constinit const CombinerEntry dnsresolv_combiner{"dnsresolv", [](const JobFlows&, Conditions&) {}, 0};
 
 } // namespace orbweaver

@@ -4,26 +4,25 @@
 
 #include "merger/conditions.hpp"
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 namespace orbweaver {
 
-void combine_dnsresolv(JobFlows flows, Conditions& conditions);
-void combine_dscp(JobFlows flows, Conditions& conditions);
-void combine_ecn(JobFlows flows, Conditions& conditions);
-void combine_evilbit(JobFlows flows, Conditions& conditions);
-void combine_h2(JobFlows flows, Conditions& conditions);
-void combine_mss(JobFlows flows, Conditions& conditions);
-void combine_tcpopt(JobFlows flows, Conditions& conditions);
-void combine_tfo(JobFlows flows, Conditions& conditions);
-void combine_udpzero(JobFlows flows, Conditions& conditions);
+extern const CombinerEntry dnsresolv_combiner;
+extern const CombinerEntry dscp_combiner;
+extern const CombinerEntry ecn_combiner;
+extern const CombinerEntry evilbit_combiner;
+extern const CombinerEntry h2_combiner;
+extern const CombinerEntry mss_combiner;
+extern const CombinerEntry tcpopt_combiner;
+extern const CombinerEntry tfo_combiner;
+extern const CombinerEntry udpzero_combiner;
 
-/// By name. The last number: connections that each job has, at least.
-inline constexpr CombinerEntry library_combiners[] = {
-    {"dnsresolv", combine_dnsresolv, 0}, {"dscp", combine_dscp, 2}, {"ecn", combine_ecn, 2},
-    {"evilbit", combine_evilbit, 2},     {"h2", combine_h2, 2},     {"mss", combine_mss, 1},
-    {"tcpopt", combine_tcpopt, 4},       {"tfo", combine_tfo, 3},   {"udpzero", combine_udpzero, 2},
+/// By name.
+inline constexpr const CombinerEntry* library_combiners[] = {
+    &dnsresolv_combiner, &dscp_combiner, &ecn_combiner,    &evilbit_combiner,
+    &h2_combiner,        &mss_combiner,  &tcpopt_combiner, &tfo_combiner,     &udpzero_combiner,
 };
 
 /// The combiner of that plugin: a library one, or one of a shared object. A name that no combiner has is a UsageError

@@ -6,19 +6,27 @@
 
 namespace orbweaver {
 
-void combine_mss(JobFlows flows, Conditions& conditions) {
+namespace {
+
+constexpr CombinerFields fields{
+    FieldUse{"tcp", "tcp_connected"},
+    FieldUse{"mss", "mss_value_fwd"},
+    FieldUse{"mss", "mss_value_rev"},
+};
+
+void combine_mss(const JobFlows& flows, Conditions& conditions) {
   const auto& flow = *flows[0];
   if (!flow.observed()) {
     conditions.add(std::string(Conditions::not_observed));
     return;
   }
-  if (!flow.is("tcp_connected")) {
+  if (!flow.is(fields["tcp_connected"])) {
     conditions.add_unseen(flow, "mss.connectivity.offline");
     return;
   }
   combine_connectivity(true, "mss", conditions);
-  const auto local = flow.number("mss_value_fwd");
-  const auto remote = flow.number("mss_value_rev");
+  const auto local = flow.number(fields["mss_value_fwd"]);
+  const auto remote = flow.number(fields["mss_value_rev"]);
   if (local)
     conditions.add("mss.option.local.value:" + std::to_string(*local));
   if (!remote) {
@@ -31,5 +39,9 @@ void combine_mss(JobFlows flows, Conditions& conditions) {
     conditions.add(std::string("mss.option.received.") + change);
   }
 }
+
+} // namespace
+
+constinit const CombinerEntry mss_combiner{"mss", combine_mss, 1, fields};
 
 } // namespace orbweaver

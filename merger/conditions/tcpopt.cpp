@@ -10,17 +10,25 @@ namespace orbweaver {
 
 namespace {
 
-struct Option {
-  std::string_view prefix;
-  std::string_view field; ///< true: the other side's SYN has it
+constexpr CombinerFields fields{
+    FieldUse{"tcp", "tcp_connected"},
+    FieldUse{"tcpopt", "tcpopt_ts"},
+    FieldUse{"tcpopt", "tcpopt_ws"},
+    FieldUse{"tcpopt", "tcpopt_sack"},
 };
 
-constexpr Option options[] = {{"tsopt", "tcpopt_ts"}, {"wsopt", "tcpopt_ws"}, {"sack", "tcpopt_sack"}};
+struct Option {
+  std::string_view prefix;
+  FieldRef field; ///< true: the other side's SYN has it
+};
+
+constexpr Option options[] = {
+    {"tsopt", fields["tcpopt_ts"]}, {"wsopt", fields["tcpopt_ws"]}, {"sack", fields["tcpopt_sack"]}};
 
 /// `yes` where the other side's SYN has the option, `no` where it has not.
 void combine_option(const JobFlow& flow, const Option& option, std::string_view yes, std::string_view no,
                     Conditions& conditions) {
-  if (!connected(flow, conditions))
+  if (!connected(flow, fields["tcp_connected"], conditions))
     return;
   const std::string prefix(option.prefix);
   if (flow.is(option.field))
@@ -29,9 +37,7 @@ void combine_option(const JobFlow& flow, const Option& option, std::string_view 
     conditions.add_unseen(flow, (prefix + '.').append(no));
 }
 
-} // namespace
-
-void combine_tcpopt(JobFlows flows, Conditions& conditions) {
+void combine_tcpopt(const JobFlows& flows, Conditions& conditions) {
   for (std::size_t i = 0; i < std::size(options); ++i)
     combine_connectivity(flows[0]->ok(), flows[i + 1]->ok(), options[i].prefix, conditions);
   if (!all_observed(flows))
@@ -41,5 +47,9 @@ void combine_tcpopt(JobFlows flows, Conditions& conditions) {
   for (const auto& option : options)
     combine_option(*flows[0], option, "unsolicited.seen", "unsolicited.not_seen", conditions);
 }
+
+} // namespace
+
+constinit const CombinerEntry tcpopt_combiner{"tcpopt", combine_tcpopt, 4, fields};
 
 } // namespace orbweaver

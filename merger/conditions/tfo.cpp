@@ -6,30 +6,43 @@
 
 namespace orbweaver {
 
-void combine_tfo(JobFlows flows, Conditions& conditions) {
+namespace {
+
+constexpr CombinerFields fields{
+    FieldUse{"tfo", "tfo_synclen"}, FieldUse{"tfo", "tfo_ackclen"}, FieldUse{"tfo", "tfo_seq"},
+    FieldUse{"tfo", "tfo_dlen"},    FieldUse{"tfo", "tfo_ack"},
+};
+
+void combine_tfo(const JobFlows& flows, Conditions& conditions) {
   combine_connectivity(flows[0]->ok(), flows[2]->ok(), "tfo", conditions);
 
   const auto& fast = *flows[2];
   if (!fast.ok() || !fast.observed())
     return;
   // Without a cookie the SYN only asks for one again, by an empty option.
-  if (!fast.is("tfo_synclen")) {
-    if (flows[1]->is("tfo_ackclen") || fast.is("tfo_ackclen")) // one came: it is our own system that has lost it
+  if (!fast.is(fields["tfo_synclen"])) {
+    if (flows[1]->is(fields["tfo_ackclen"]) ||
+        fast.is(fields["tfo_ackclen"])) // one came: it is our own system that has lost it
       conditions.add_uncertain();
     else
       conditions.add_unseen(fast, "tfo.cookie.not_received");
     return;
   }
   conditions.add("tfo.cookie.received");
-  const auto number = [&fast](const char* field) { return static_cast<std::uint32_t>(fast.number(field).value_or(0)); };
-  const auto sent = number("tfo_dlen");
-  const std::uint32_t acknowledged = number("tfo_ack") - number("tfo_seq"); // modulo 2^32, as sequence numbers count
+  const auto number = [&fast](FieldRef field) { return static_cast<std::uint32_t>(fast.number(field).value_or(0)); };
+  const auto sent = number(fields["tfo_dlen"]);
+  const std::uint32_t acknowledged =
+      number(fields["tfo_ack"]) - number(fields["tfo_seq"]); // modulo 2^32, as sequence numbers count
   if (acknowledged == sent + 1)
     conditions.add("tfo.syndata.acked");
   else if (acknowledged == 1 && sent > 0)
     conditions.add("tfo.syndata.not_acked");
-  else if (number("tfo_ack") == 0)
+  else if (number(fields["tfo_ack"]) == 0)
     conditions.add_unseen(fast, "tfo.syndata.failed");
 }
+
+} // namespace
+
+constinit const CombinerEntry tfo_combiner{"tfo", combine_tfo, 3, fields};
 
 } // namespace orbweaver

@@ -7,14 +7,22 @@
 
 namespace orbweaver {
 
-void combine_udpzero(JobFlows flows, Conditions& conditions) {
+namespace {
+
+constexpr CombinerFields fields{FieldUse{"dns", "dns_response_valid"}};
+
+void combine_udpzero(const JobFlows& flows, Conditions& conditions) {
   if (!all_observed(flows)) {
     conditions.add(std::string(Conditions::not_observed));
     return;
   }
   const auto &baseline = *flows[0], &zero = *flows[1];
-  combine_answers(baseline, baseline.is("dns_response_valid"), zero, zero.is("dns_response_valid"), "udpzero",
-                  conditions);
+  combine_answers(baseline, baseline.is(fields["dns_response_valid"]), zero, zero.is(fields["dns_response_valid"]),
+                  "udpzero", conditions);
 }
+
+} // namespace
+
+constinit const CombinerEntry udpzero_combiner{"udpzero", combine_udpzero, 2, fields};
 
 } // namespace orbweaver

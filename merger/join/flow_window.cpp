@@ -18,7 +18,12 @@ FlowWindow::FlowWindow(std::uint32_t record_bytes, std::uint32_t max_flows, bool
     : stride_(sizeof(Entry) + (std::uint64_t{record_bytes} + 7) / 8 * 8), max_flows_(max_flows),
       server_mode_(server_mode), chunks_((max_flows + chunk_flows - 1) / chunk_flows), chains_(first_chains) {}
 
-FlowWindow::Entry& FlowWindow::add(const FlowRecord& flow, std::uint32_t record_bytes, std::uint16_t stream,
+FlowWindow::~FlowWindow() {
+  while (size() > 0)
+    remove_oldest();
+}
+
+FlowWindow::Entry& FlowWindow::add(const RowView& flow, std::uint32_t record_bytes, std::uint16_t stream,
                                    std::uint64_t came_s) {
   auto& chunk = chunks_[(next_ & (max_flows_ - 1)) / chunk_flows];
   if (!chunk && !spare_.empty()) {
@@ -30,7 +35,13 @@ FlowWindow::Entry& FlowWindow::add(const FlowRecord& flow, std::uint32_t record_
   if (size() >= chains_.size())
     add_chains();
   auto& added = *new (&entry(next_)) Entry{.came_s = came_s, .stream = stream};
-  std::memcpy(reinterpret_cast<std::byte*>(&added + 1), &flow, record_bytes);
+  std::memcpy(reinterpret_cast<std::byte*>(&added + 1), flow.record, record_bytes);
+  if (flow.octets > record_bytes) {
+    added.tail_octets = flow.octets - record_bytes;
+    added.tail = new std::byte[added.tail_octets];
+    std::memcpy(added.tail, flow.record + record_bytes, added.tail_octets);
+    tail_octets_ += added.tail_octets;
+  }
   link(next_++);
   return added;
 }
@@ -43,6 +54,8 @@ void FlowWindow::remove_oldest() noexcept {
     if (chain.first == none)
       chain.last = none;
   }
+  delete[] leaving.tail;
+  tail_octets_ -= leaving.tail_octets;
   const auto place = first_++ & (max_flows_ - 1);
   const bool is_last_of_chunk = (place + 1) % chunk_flows == 0 || place + 1 == max_flows_;
   auto& chunk = chunks_[place / chunk_flows];
@@ -74,7 +87,8 @@ void FlowWindow::add_chains() {
 
 std::uint64_t FlowWindow::memory_bytes() const noexcept {
   const auto used = std::count_if(chunks_.begin(), chunks_.end(), [](const Chunk& chunk) { return chunk != nullptr; });
-  return (static_cast<std::uint64_t>(used) + spare_.size()) * chunk_flows * stride_ + chains_.size() * sizeof(Chain);
+  return (static_cast<std::uint64_t>(used) + spare_.size()) * chunk_flows * stride_ + chains_.size() * sizeof(Chain) +
+         tail_octets_;
 }
 
 } // namespace orbweaver

@@ -3,12 +3,14 @@
 // longer, since a second connection may have used the same ports. Found by either end. Bounded: the oldest one makes
 // room. Owned by the join; one thread.
 //
-// Flows lie one after another in chunks, numbered as they came; a chunk is used again once its flows have left. Every
+// Flows lie one after another in chunks, numbered as they came; a chunk is used again once its flows have left. What a
+// flow's record has of variable length lies apart: a flow takes what it needs, and nothing where it has none. Every
 // flow is in two hash chains, one for each end that may be the peer. As flows leave in the order in which they came,
 // the one that leaves always is the first of its chains.
 #pragma once
 
 #include "merger/join/join_key.hpp"
+#include "merger/row.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -25,22 +27,28 @@ public:
     std::uint64_t came_s = 0;   ///< its stream's packet clock when it came
     std::uint64_t owner_ns = 0; ///< when the first connection that claimed it started
     std::uint32_t next[2]{};    ///< in the hash chains, of nodes
+    std::byte* tail = nullptr;  ///< owned by the window
+    std::uint32_t tail_octets = 0;
     std::uint16_t stream = 0;
     bool claimed = false;
 
     [[nodiscard]] const FlowRecord& flow() const noexcept { return *reinterpret_cast<const FlowRecord*>(this + 1); }
-    [[nodiscard]] const std::byte* record() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
   };
 
-  /// For records of at most `record_bytes` octets. Keeps `max_flows` at most, a power of two up to 2^28.
+  /// For records whose fixed part has at most `record_bytes` octets. Keeps `max_flows` at most, a power of two up to
+  /// 2^28.
   FlowWindow(std::uint32_t record_bytes, std::uint32_t max_flows, bool server_mode);
+  FlowWindow(const FlowWindow&) = delete;
+  FlowWindow& operator=(const FlowWindow&) = delete;
+  ~FlowWindow();
 
   [[nodiscard]] std::uint64_t size() const noexcept { return next_ - first_; }
   [[nodiscard]] bool is_full() const noexcept { return size() == max_flows_; }
   [[nodiscard]] const Entry& oldest() noexcept { return entry(first_); }
 
-  /// Keeps a copy of a flow; there must be room. The entry stays where it is until it is removed.
-  Entry& add(const FlowRecord& flow, std::uint32_t record_bytes, std::uint16_t stream, std::uint64_t came_s);
+  /// Keeps a copy of a flow, whose fixed part has `record_bytes` octets; there must be room. The entry stays where it
+  /// is until it is removed.
+  Entry& add(const RowView& flow, std::uint32_t record_bytes, std::uint16_t stream, std::uint64_t came_s);
 
   void remove_oldest() noexcept;
 
@@ -55,6 +63,8 @@ public:
     }
   }
 
+  /// Octets of all tails.
+  [[nodiscard]] std::uint64_t tail_octets() const noexcept { return tail_octets_; }
   /// Octets that flows and chains take.
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
 
@@ -83,6 +93,7 @@ private:
   bool server_mode_;
   std::uint64_t first_ = 0; ///< number of the oldest flow
   std::uint64_t next_ = 0;
+  std::uint64_t tail_octets_ = 0;
   std::vector<Chunk> chunks_; ///< by place; those without flows are empty
   std::vector<Chunk> spare_;
   std::vector<Chain> chains_;

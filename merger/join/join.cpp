@@ -2,6 +2,7 @@
 #include "merger/join/join.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace orbweaver {
 
@@ -95,17 +96,18 @@ void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
     waiting_.add(connection);
 }
 
-void Join::flow(std::size_t stream, const FlowRecord& flow) {
+void Join::flow(std::size_t stream, const RowView& row) {
   ++counters_.flows_received;
+  FlowRecord flow;
+  std::memcpy(&flow, row.record, sizeof flow);
   if (!has_ports(flow)) {
     ++counters_.flows_unclaimed;
     return;
   }
-  if (flows_.is_full())
-    remove_oldest_flow();
   auto& source = streams_[stream];
+  make_room(row.octets - source.record_bytes);
   const auto came_s = std::max(source.clock_s, flow.last_ns / second_ns); // also where no tick came before it
-  auto& entry = flows_.add(flow, source.record_bytes, static_cast<std::uint16_t>(stream), came_s);
+  auto& entry = flows_.add(row, source.record_bytes, static_cast<std::uint16_t>(stream), came_s);
 
   candidates_.clear();
   for (const bool reversed : {false, true})
@@ -151,6 +153,12 @@ void Join::flow(std::size_t stream, const FlowRecord& flow) {
   }
 }
 
+/// For one more flow with such a tail. One whose tail alone is more than all should have is kept by itself.
+void Join::make_room(std::uint32_t tail_octets) noexcept {
+  while (flows_.is_full() || (flows_.size() > 0 && flows_.tail_octets() + tail_octets > options_.max_tail_octets))
+    remove_oldest_flow();
+}
+
 void Join::claim(FlowWindow::Entry& entry, std::uint64_t start_ns) noexcept {
   counters_.flows_joined += !entry.claimed;
   entry.owner_ns = entry.claimed ? std::min(entry.owner_ns, start_ns) : start_ns;
@@ -173,7 +181,12 @@ void Join::join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns
   const auto until = std::max(add_capped(stop_ns, options_.answer_ns), flow.last_ns);
   const bool lossy = streams_[entry.stream].losses.any_between(
       subtract_floored(std::min(start_ns, flow.first_ns), apart), add_capped(until, apart));
-  sink_.joined(ref, {.record = &flow, .stream = entry.stream, .reversed = reversed, .lossy = lossy});
+  const auto* const record = reinterpret_cast<const std::byte*>(&flow);
+  sink_.joined(ref, {.fixed = {record, streams_[entry.stream].record_bytes},
+                     .tail = {entry.tail, entry.tail_octets},
+                     .stream = entry.stream,
+                     .reversed = reversed,
+                     .lossy = lossy});
 }
 
 void Join::miss(ConnectionRef ref, MissedCause cause) {

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -37,7 +38,8 @@ enum class MissedCause : std::uint8_t {
 
 /// The flow of a connection.
 struct JoinedFlow {
-  const FlowRecord* record; ///< with the chains' states; valid only for the call
+  std::span<const std::byte> fixed; ///< of its record: the FlowRecord and the chains' states; valid only for the call
+  std::span<const std::byte> tail;  ///< what follows that in the record; the same
   std::size_t stream;
   bool reversed; ///< its first packet seen was the answer
   bool lossy;    ///< packets of its observer were lost during the connection
@@ -55,7 +57,8 @@ struct JoinOptions {
   std::uint64_t missed_after_s = default_missed_after_s; ///< how long a connection waits for its flow
   /// The answer to a connection that only sends (a forged packet) may come so long after its end.
   std::uint64_t answer_ns = 0;
-  std::uint32_t max_flows = 1 << 20;  ///< that are kept; a power of two
+  std::uint32_t max_flows = 1 << 20;                      ///< that are kept; a power of two
+  std::uint64_t max_tail_octets = std::uint64_t{1} << 28; ///< of theirs, what is of variable length
   std::uint32_t remembered = 1 << 17; ///< flows that left unclaimed, known by a hash to have been there; a power of two
 };
 
@@ -75,14 +78,14 @@ public:
   /// where anybody looks after them, and packets are stamped in microseconds, connections in nanoseconds.
   static constexpr std::uint64_t slack_ns = 1'000'000'000;
 
-  /// `stream_record_bytes`: octets of the flow records of each stream. The sink must outlive the join.
+  /// `stream_record_bytes`: octets of the fixed part of each stream's flow records. The sink must outlive the join.
   Join(const std::vector<std::uint32_t>& stream_record_bytes, const JoinOptions& options, JoinSink& sink);
 
   /// A connection has ended. The sink may be called at once.
   void connection(const ConnectionRecord& record, ConnectionRef ref);
 
-  /// A flow came, with the octets that its stream's records have.
-  void flow(std::size_t stream, const FlowRecord& flow);
+  /// A flow came: a row of its stream's flows.
+  void flow(std::size_t stream, const RowView& row);
   void tick(std::size_t stream, std::uint64_t second);
   /// The observer of that stream did not get packets that were captured between these times.
   void lost(std::size_t stream, std::uint64_t from_ns, std::uint64_t to_ns) {
@@ -132,6 +135,7 @@ private:
     std::uint32_t first_s = 0, last_s = 0;
   };
 
+  void make_room(std::uint32_t tail_octets) noexcept;
   void claim(FlowWindow::Entry& entry, std::uint64_t start_ns) noexcept;
   void join(WaitingList::Place place, FlowWindow::Entry& entry, bool reversed);
   void join(ConnectionRef ref, std::uint64_t start_ns, std::uint64_t stop_ns, FlowWindow::Entry& entry, bool reversed);

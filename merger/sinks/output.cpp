@@ -3,7 +3,6 @@
 
 #include "common/error.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -28,8 +27,8 @@ bool may_retry(int fd) noexcept {
 
 } // namespace
 
-Output::Output(const std::string& path, std::string_view what, Appears appears)
-    : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(what) {
+Output::Output(const std::string& path, std::string what, Appears appears)
+    : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(std::move(what)) {
   namespace fs = std::filesystem;
   if (path.empty() || path == "-") {
     fd_ = STDOUT_FILENO;
@@ -46,7 +45,9 @@ Output::Output(const std::string& path, std::string_view what, Appears appears)
     temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
   const bool replaces = renames_ && fs::exists(status);
   const auto& opened = renames_ ? temporary_ : path_;
-  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, replaces ? 0600 : 0666);
+  begins_ = !renames_ && (!fs::exists(status) || fs::is_regular_file(status));
+  is_ours_ = begins_ && !fs::exists(status);
+  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (begins_ ? 0 : O_TRUNC), replaces ? 0600 : 0666);
   if (fd_ < 0)
     throw Error("cannot write " + path + ": " +
                 (errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text()));
@@ -59,6 +60,14 @@ Output::~Output() {
     close(fd_);
   if (!temporary_.empty())
     unlink(temporary_.c_str());
+  if (begins_ && is_ours_)
+    unlink(path_.c_str());
+}
+
+/// What was in a growing file before goes.
+void Output::begin() noexcept {
+  if (std::exchange(begins_, false) && ftruncate(fd_, 0) != 0)
+    fail(errno);
 }
 
 void Output::fail(int error) noexcept {
@@ -66,17 +75,19 @@ void Output::fail(int error) noexcept {
     error_ = error;
 }
 
-void Output::write_line(std::string_view line) noexcept {
-  for (; line.size() > buffer_bytes; line.remove_prefix(buffer_bytes)) {
-    std::memcpy(claim(buffer_bytes), line.data(), buffer_bytes);
+void Output::write_line(std::string_view text, Line line) {
+  for (; text.size() > buffer_bytes; text.remove_prefix(buffer_bytes)) {
+    std::memcpy(claim(buffer_bytes), text.data(), buffer_bytes);
     fill_ = buffer_bytes;
   }
-  char* const place = claim(line.size());
-  std::memcpy(place, line.data(), line.size());
-  commit(place + line.size());
+  char* const place = claim(text.size());
+  std::memcpy(place, text.data(), text.size());
+  commit(place + text.size(), line);
 }
 
 bool Output::flush() noexcept {
+  if (fill_ > 0)
+    begin();
   std::size_t done = 0;
   while (done < fill_ && !failed()) {
     const auto written = ::write(fd_, buffer_.get() + done, fill_ - done);
@@ -88,15 +99,15 @@ bool Output::flush() noexcept {
       fail(errno);
   }
   octets_written_ += done;
-  if (failed())
-    lines_written_ += static_cast<std::uint64_t>(std::count(buffer_.get(), buffer_.get() + done, '\n'));
-  else
-    lines_written_ = lines_taken_;
+  for (const auto& mark : marks_)
+    lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= done;
+  marks_.clear();
   fill_ = 0;
   return !failed();
 }
 
 bool Output::finish() noexcept {
+  begin();
   flush();
   if (!path_.empty() && fd_ >= 0 && close(std::exchange(fd_, -1)) != 0)
     fail(errno);
@@ -114,7 +125,7 @@ std::string Output::failure() const {
   if (!failed())
     return {};
   return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
-         std::to_string(lines_written_) + " " + std::string(what_) + " written" +
+         std::to_string(lines_written()) + " " + what_ + " written" +
          (renames_ ? " to its temporary file, which was removed" : "");
 }
 

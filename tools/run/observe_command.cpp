@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/process/chain_list.hpp"
+#include "common/process/output_target.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
 #include "tools/run/chain_listing.hpp"
@@ -19,9 +20,11 @@ void check(const ObserveOptions& options) {
     throw UsageError("say what to read: -i SOURCE, an interface, a capture file or a libtrace URI");
   if (options.chains.empty())
     throw UsageError("name at least one chain, for example: basic tcp (orbweaver observe --list-chains tells all)");
-  for (const auto& output : {options.output, options.summary})
+  RunOptions files = options;
+  files.output = parse_output(options.output, options.format).path;
+  for (const auto& output : {files.output, files.summary})
     refuse_same_file(input_file(options.source), output);
-  refuse_shared_output(options);
+  refuse_shared_output(files);
 }
 
 } // namespace
@@ -37,7 +40,12 @@ int observe(const ObserveOptions& options) {
   check(options);
   RunPlan plan = empty_plan(options);
   add_watchers(plan, options, options.source, options.chains, needs_of(options.chains, describe_chains()));
-  add_merger(plan, options, options.digest ? std::vector<std::string>{"--digest"} : std::vector<std::string>{});
+  std::vector<std::string> merger_arguments;
+  if (options.digest)
+    merger_arguments.emplace_back("--digest");
+  if (!options.format.empty())
+    merger_arguments.push_back("--format=" + options.format);
+  add_merger(plan, options, merger_arguments);
   return run(plan, options, {options.source, options.chains, options.observers, options.digest, {}, {}, {}});
 }
 

@@ -35,10 +35,11 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
 } // namespace
 
 CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
-  auto& app = front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out");
+  auto& app = front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
   app.footer("Examples:\n"
              "  orbweaver observe -i capture.pcap basic tcp ecn\n"
              "  orbweaver observe -i eth0 --observers 2 --cpus 2-5 --output flows.ndjson basic tcp\n"
+             "  orbweaver observe -i capture.pcap --output flows.csv basic tcp\n"
              "  orbweaver observe -i capture.pcap --summary run.json --digest basic > flows.ndjson\n"
              "\n"
              "Flows go to standard output, everything else to standard error. Ctrl-C ends in order, with every flow\n"
@@ -52,6 +53,8 @@ CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
   add_group(app, "Flows", [&] { add_flow_options(app, options); });
   add_group(app, "Output", [&] {
     add_output_options(app, options, "flows");
+    app.add_option("--format", options.format, "How flows and events are written (as the suffix of --output says, or ndjson)")
+        ->type_name("ndjson|csv");
     app.add_flag("--digest", options.digest, "Print a hash of the set of flows that does not depend on their order");
   });
   add_group(app, "Processes", [&] { add_machine_options(app, options, "capture, observers, merger"); });

@@ -13,6 +13,7 @@ namespace orbweaver {
 struct ObserveOptions : RunOptions {
   std::string source;
   std::vector<std::string> chains;
+  std::string format; ///< empty: what the output says
   bool digest = false;
   bool list_chains = false;
   bool json = false; ///< the list as JSON

@@ -31,8 +31,8 @@ public:
   [[nodiscard]] ConnectionState state() const override { return state_; }
   [[nodiscard]] std::uint8_t protocol() const override { return protocol_; }
   [[nodiscard]] std::uint64_t ring_drops() const override { return drops_; }
-  [[nodiscard]] std::optional<std::int64_t> number(std::string_view field) const override {
-    const auto found = fields_.find(field);
+  [[nodiscard]] std::optional<std::int64_t> number(FieldRef field) const override {
+    const auto found = fields_.find(field.use()->name);
     return found == fields_.end() || !observed_ ? std::nullopt : std::optional(found->second);
   }
   [[nodiscard]] std::optional<std::string> member(std::string_view pointer) const override {
@@ -52,12 +52,13 @@ private:
 using Words = std::vector<std::string>;
 
 /// What a plugin's combiner says of these flows.
-[[nodiscard]] inline Words combine(std::string_view plugin, const std::vector<MadeFlow>& flows) {
+[[nodiscard]] inline Words combine(std::string_view plugin, const std::vector<MadeFlow>& flows,
+                                   const PluginRun& run = {}) {
   std::vector<const JobFlow*> pointers;
   for (const auto& flow : flows)
     pointers.push_back(&flow);
   Conditions conditions;
-  find_combiner(plugin).combine(pointers, conditions);
+  find_combiner(plugin).combine({pointers, run}, conditions);
   return conditions.list();
 }
 

@@ -87,8 +87,8 @@ TEST_CASE("an unseen condition in a flow with drops becomes one pathspider.uncer
 TEST_CASE("a plugin that has no conditions is a usage error which names those that have") {
   CHECK_THROWS_WITH_AS(static_cast<void>(find_combiner("nonsense")),
                        doctest::Contains("\"nonsense\"; there are: dnsresolv, dscp, ecn"), UsageError);
-  for (const auto& entry : library_combiners)
-    CHECK((find_combiner(entry.plugin).combine == entry.combine));
+  for (const auto* entry : library_combiners)
+    CHECK((find_combiner(entry->plugin).combine == entry->combine));
 }
 
 TEST_CASE("ecn: connectivity follows the spider's state alone, and a skipped connection is none") {

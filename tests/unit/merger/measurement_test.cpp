@@ -7,6 +7,7 @@
 #include "merger/conditions/library.hpp"
 #include "tests/unit/common/scratch.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
+#include "tests/unit/merger/flow_stream.hpp"
 #include "tests/unit/merger/join/join_support.hpp"
 
 #include <algorithm>
@@ -25,39 +26,70 @@ namespace {
 
 const std::atomic<bool> go_on{false};
 
-/// What the chains `basic tcp ecn` would add to a flow, as far as these tests look at it.
+/// What chains would add to a flow, as far as these tests look at it.
 struct States {
-  std::int16_t syn_flags_rev = -1;
+  Nullable<std::uint8_t> syn_flags[2]; // [fwd, rev]
   std::uint8_t connected = 0;
   std::uint8_t ce_rev = 0;
+  Nullable<std::uint8_t> others[32]; // of all else that a combiner reads
 };
 
-StreamHeader flow_stream_header() {
-  auto header = make_stream_header(StreamKind::flows);
-  const auto add = [&header](std::string_view name, FieldType type, std::size_t offset) {
-    auto& field = header.fields.at(header.field_count++);
-    std::copy(name.begin(), name.end(), field.name.begin());
-    field.type = type;
-    field.offset = static_cast<std::uint32_t>(offset);
+FieldDescription field(const std::string& name, FieldType type, std::size_t offset, const std::string& mirror = {}) {
+  FieldDescription field;
+  field.name = name;
+  field.type = type;
+  field.offset = static_cast<std::uint32_t>(offset);
+  field.mirror = mirror;
+  return field;
+}
+
+/// A stream of flows with those fields, and each other one that a combiner of the library reads.
+StreamDescription flow_stream() {
+  constexpr auto number = code_of<Nullable<std::uint8_t>>;
+  constexpr auto states = sizeof(FlowRecord);
+  TableDescription table;
+  table.name = "flows";
+  table.record_octets = sizeof(FlowRecord) + sizeof(States);
+  table.fields = {
+      field("pkt_first", code_of<TimeNs>, offsetof(FlowRecord, first_ns)),
+      field("ring_drops", code_of<std::uint64_t>, offsetof(FlowRecord, ring_drops)),
+      field("sip", code_of<Address>, offsetof(FlowRecord, source), "dip"),
+      field("dip", code_of<Address>, offsetof(FlowRecord, destination), "sip"),
+      field("sp", code_of<Nullable<std::uint16_t>>, offsetof(FlowRecord, source_port), "dp"),
+      field("dp", code_of<Nullable<std::uint16_t>>, offsetof(FlowRecord, destination_port), "sp"),
+      field("tcp_synflags_fwd", number, states + offsetof(States, syn_flags), "tcp_synflags_rev"),
+      field("tcp_synflags_rev", number, states + offsetof(States, syn_flags) + 2, "tcp_synflags_fwd"),
+      field("tcp_connected", code_of<bool>, states + offsetof(States, connected)),
+      field("ecn_ce_data_rev", code_of<bool>, states + offsetof(States, ce_rev)),
   };
-  add("pkt_first", FieldType::time_ns, offsetof(FlowRecord, first_ns));
-  add("ring_drops", FieldType::u64, offsetof(FlowRecord, ring_drops));
-  add("sip", FieldType::address, offsetof(FlowRecord, source));
-  add("dip", FieldType::address, offsetof(FlowRecord, destination));
-  add("sp", FieldType::u16_or_null, offsetof(FlowRecord, source_port));
-  add("dp", FieldType::u16_or_null, offsetof(FlowRecord, destination_port));
-  add("tcp_synflags_rev", FieldType::u8_or_null, sizeof(FlowRecord) + offsetof(States, syn_flags_rev));
-  add("tcp_connected", FieldType::boolean, sizeof(FlowRecord) + offsetof(States, connected));
-  add("ecn_ce_data_rev", FieldType::boolean, sizeof(FlowRecord) + offsetof(States, ce_rev));
-  header.record_bytes = sizeof(FlowRecord) + sizeof(States);
-  return header;
+  auto offset = states + offsetof(States, others);
+  for (const auto* combiner : library_combiners)
+    for (const auto& use : combiner->fields)
+      if (!table.find(use.name)) {
+        table.fields.push_back(field(std::string(use.name), number, offset));
+        offset += sizeof(Nullable<std::uint8_t>);
+      }
+  REQUIRE(offset <= table.record_octets);
+  auto stream = stream_of(StreamKind::flows);
+  stream.tables.push_back(table);
+  return stream;
+}
+
+/// A stream of jobs of that plugin.
+StreamDescription job_stream(const std::string& plugin, std::uint32_t connections) {
+  auto stream = stream_of(StreamKind::jobs);
+  stream.plugin.name = plugin;
+  stream.plugin.version = "1.2";
+  stream.plugin.connect = "http";
+  stream.plugin.connections = connections;
+  return stream;
 }
 
 /// A recorded flow stream that is being made.
 class FlowFile {
 public:
   explicit FlowFile(const std::string& path)
-      : writer_(RecordWriter::open({Endpoint::Kind::file, path}, flow_stream_header())) {}
+      : writer_(RecordWriter::open({Endpoint::Kind::file, path}, flow_stream())) {}
   FlowFile& tick(double second) {
     const TickRecord record{{}, at_ns(second) / 1'000'000'000};
     writer_.write(&record, sizeof record, RecordKind::tick);
@@ -72,7 +104,7 @@ public:
     std::byte record[sizeof flow + sizeof states];
     std::memcpy(record, &flow, sizeof flow);
     std::memcpy(record + sizeof flow, &states, sizeof states);
-    writer_.write(record, sizeof record, RecordKind::flow);
+    writer_.write(record, sizeof record, RecordKind::row);
     return *this;
   }
   void finish(EndCause cause = EndCause::complete) { writer_.finish(cause, go_on); }
@@ -84,8 +116,8 @@ private:
 /// A recorded job stream that is being made.
 class JobFile {
 public:
-  explicit JobFile(const std::string& path)
-      : writer_(RecordWriter::open({Endpoint::Kind::file, path}, make_stream_header(StreamKind::jobs))) {}
+  JobFile(const std::string& path, const StreamDescription& stream)
+      : writer_(RecordWriter::open({Endpoint::Kind::file, path}, stream)) {}
   JobFile& job(std::uint64_t id, std::uint32_t connections, const std::string& members) {
     const JobRecord record{{}, id, connections, static_cast<std::uint32_t>(members.size())};
     return write(record, members, RecordKind::job);
@@ -121,11 +153,14 @@ struct Outcome {
 /// A folder with the streams of a measurement.
 class Bench {
 public:
+  explicit Bench(const std::string& plugin = "ecn")
+      : jobs_stream(job_stream(plugin, find_combiner(plugin).min_flows)) {}
+
+  StreamDescription jobs_stream;
   Scratch scratch;
-  JobFile jobs{scratch.path("jobs")};
+  JobFile jobs{scratch.path("jobs"), jobs_stream};
   FlowFile flows{scratch.path("flows")};
   MeasurementOptions options;
-  std::string plugin = "ecn";
 
   /// Ends both streams and measures.
   Outcome run() {
@@ -141,9 +176,10 @@ public:
       std::vector<RecordReader> streams;
       streams.push_back(RecordReader::open({Endpoint::Kind::file, scratch.path("flows")}, StreamKind::flows));
       Output output(path, "jobs", Appears::growing);
+      auto jobs_reader = RecordReader::open({Endpoint::Kind::file, scratch.path("jobs")}, StreamKind::jobs);
+      const auto combiner = combiner_of(jobs_reader.stream(), jobs_reader.name(), {});
       Measurement measurement(
-          RecordReader::open({Endpoint::Kind::file, scratch.path("jobs")}, StreamKind::jobs), std::move(streams),
-          output, find_combiner(plugin), options,
+          std::move(jobs_reader), std::move(streams), output, combiner, options,
           [&](auto counters, std::uint64_t) { outcome.counters.assign(counters.begin(), counters.end()); },
           [&](const std::string& warning) { outcome.warnings.push_back(warning); });
       outcome.complete = measurement.run(go_on);
@@ -183,7 +219,12 @@ bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
 
-const States good{TCP_SAE, 1, 0};
+const States good = [] {
+  States states;
+  states.syn_flags[1].set(TCP_SAE);
+  states.connected = 1;
+  return states;
+}();
 
 } // namespace
 
@@ -221,7 +262,8 @@ TEST_CASE("with output-flows: one record per configuration, in order, the connec
   CHECK(contains(line, R"("conditions":["ecn.connectivity.broken","pathspider.not_observed",)"
                        R"("pathspider.missed_flows:1"],"missed_flows":1,"flow_results":[{)"));
   CHECK(contains(line, R"([{"pkt_first":1600000001.0,"ring_drops":0,"sip":"198.51.100.7","dp":80,)"
-                       R"("tcp_synflags_rev":82,"ecn_ce_data_rev":false,"sp":40000,"spdr_state":0,)"
+                       R"("tcp_synflags_fwd":null,"tcp_synflags_rev":82,"ecn_ce_data_rev":false,)"));
+  CHECK(contains(line, R"(,"sp":40000,"spdr_state":0,)"
                        R"("spdr_start":"2020-09-13 12:26:41.000000","spdr_stop":"2020-09-13 12:26:42.000000",)"
                        R"("config":0,"dip":"192.0.2.1","jobId":1,"observed":true,"tcp_connected":"mine"})"));
   CHECK(contains(line, R"(,{"sp":40001,"spdr_state":1,"spdr_start":"2020-09-13 12:26:43.000000",)"
@@ -232,9 +274,8 @@ TEST_CASE("with output-flows: one record per configuration, in order, the connec
 }
 
 TEST_CASE("a key with different values is warned of once") {
-  Bench bench;
+  Bench bench("mss");
   bench.options.output_flows = true;
-  bench.plugin = "mss";
   for (std::uint64_t id = 1; id <= 3; ++id) {
     const auto port = static_cast<std::int32_t>(40000 + id);
     bench.jobs.job(id, 1, R"("a":1)").connection(id, 0, connection(port, 1, 2), R"("dp":"mine")");
@@ -247,9 +288,8 @@ TEST_CASE("a key with different values is warned of once") {
 }
 
 TEST_CASE("a flow that begins with the answer is shown from our end, with the doubt that it brings") {
-  Bench bench;
+  Bench bench("mss");
   bench.options.output_flows = true;
-  bench.plugin = "mss";
   bench.jobs.job(1, 1, R"("a":1)").connection(1, 0, connection(40001, 1, 2));
   bench.flows.flow(turned(flow(40001, 1, 2)), good);
   const auto outcome = bench.run();
@@ -259,7 +299,7 @@ TEST_CASE("a flow that begins with the answer is shown from our end, with the do
   CHECK(contains(outcome.lines[0], R"("sip":"198.51.100.7","dp":80,)"));
   CHECK(contains(outcome.lines[0], R"("sp":40001,)"));
   CHECK(contains(outcome.lines[0], R"("dip":"192.0.2.1",)"));
-  CHECK(contains(outcome.lines[0], R"("tcp_synflags_fwd":)")); // the field _rev of the flow as it was seen
+  CHECK(contains(outcome.lines[0], R"("tcp_synflags_fwd":82,)")); // the field _rev of the flow as it was seen
 }
 
 TEST_CASE("where a connection was never tried, nothing is said of the path") {
@@ -272,9 +312,8 @@ TEST_CASE("where a connection was never tried, nothing is said of the path") {
 }
 
 TEST_CASE("missed_cause says why: no port, a ring's loss, or nothing seen") {
-  Bench bench;
+  Bench bench("mss");
   bench.options.output_flows = true;
-  bench.plugin = "mss";
   bench.jobs.job(1, 1, R"("n":1)").job(2, 1, R"("n":2)").job(3, 1, R"("n":3)");
   bench.jobs.connection(1, 0, connection(-1, 1, 2));
   bench.jobs.connection(2, 0, connection(40002, 11, 12));
@@ -297,8 +336,7 @@ TEST_CASE("missed_cause says why: no port, a ring's loss, or nothing seen") {
 }
 
 TEST_CASE("no job vanishes: one that fails in all configurations, without any port, is written") {
-  Bench bench;
-  bench.plugin = "tcpopt";
+  Bench bench("tcpopt");
   bench.jobs.job(1, 4, R"("dip":"192.0.2.1")");
   for (std::uint16_t config = 0; config < 4; ++config) {
     auto record = connection(-1, 1, 2);
@@ -312,16 +350,14 @@ TEST_CASE("no job vanishes: one that fails in all configurations, without any po
 }
 
 TEST_CASE("a job without connections is written as just its members, at once and in its place") {
-  Bench bench;
-  bench.plugin = "dnsresolv";
+  Bench bench("dnsresolv");
   bench.jobs.job(1, 0, R"("dip":"192.0.2.1","time":5,"conditions":[1],"_x":1)").job(2, 0, "").job(3, 0, "\"_y\":{}");
   const auto outcome = bench.run();
   CHECK(outcome.lines == std::vector<std::string>{R"({"dip":"192.0.2.1","time":5,"conditions":[1]})", "{}", "{}"});
 }
 
 TEST_CASE("a result that goes in as a job again has its old conditions and times replaced") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   bench.jobs.job(1, 1, R"("time":1,"dip":"x","conditions":["old"],"flow_results":[],"missed_flows":7,"_a":{"b":[]})")
       .connection(1, 0, connection(40000, 1, 2));
   const auto outcome = bench.run();
@@ -360,8 +396,7 @@ TEST_CASE("a spider that was killed leaves unfinished jobs: written with what th
 }
 
 TEST_CASE("a spider that was interrupted, and an observer that failed, are no failure of the merger") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   bench.jobs.job(1, 1, "\"n\":1").connection(1, 0, connection(40000, 1, 2));
   bench.jobs.finish(EndCause::interrupted);
   bench.flows.finish(EndCause::failed);
@@ -401,8 +436,7 @@ TEST_CASE("drops make what was not seen uncertain: the flow's own, the ring's, a
 }
 
 TEST_CASE("recorded streams of long runs meet in time, whichever is longer, however much other traffic there is") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   constexpr int jobs = 3000;
   for (int i = 0; i < jobs; ++i) {
     const auto id = static_cast<std::uint64_t>(i) + 1;
@@ -422,27 +456,28 @@ TEST_CASE("recorded streams of long runs meet in time, whichever is longer, howe
 
 TEST_CASE("jobs beyond the limit make the oldest one leave, unfinished, and late connections are counted") {
   Bench bench;
-  bench.plugin = "mss";
   bench.options.limits.max_jobs = 2;
   bench.jobs.job(1, 2, "\"n\":1").connection(1, 0, connection(40000, 1, 2));
-  bench.jobs.job(2, 1, "\"n\":2").connection(2, 0, connection(40001, 1, 2));
-  bench.jobs.job(3, 1, "\"n\":3").job(4, 1, "\"n\":4");
+  bench.jobs.job(2, 2, "\"n\":2").connection(2, 0, connection(40001, 1, 2)).connection(2, 1, connection(40005, 1, 2));
+  bench.jobs.job(3, 2, "\"n\":3").job(4, 2, "\"n\":4");
   bench.jobs.connection(1, 1, connection(40002, 1, 2));
-  bench.jobs.connection(3, 0, connection(40003, 1, 2)).connection(4, 0, connection(40004, 1, 2));
-  bench.flows.flow(flow(40003, 1, 2), good).flow(flow(40004, 1, 2), good);
+  for (std::uint16_t config = 0; config < 2; ++config) {
+    bench.jobs.connection(3, config, connection(40010 + config, 1, 2));
+    bench.jobs.connection(4, config, connection(40020 + config, 1, 2));
+    bench.flows.flow(flow(40010 + config, 1, 2), good).flow(flow(40020 + config, 1, 2), good);
+  }
   const auto outcome = bench.run();
   CHECK(outcome.complete);
   REQUIRE(outcome.lines.size() == 4);
   CHECK(contains(outcome.lines[0], R"("n":1)"));
   CHECK(contains(outcome.lines[0], R"(["pathspider.unfinished","pathspider.missed_flows:1"])"));
-  CHECK(contains(outcome.lines[1], R"(["pathspider.not_observed","pathspider.missed_flows:1"])"));
-  CHECK(outcome.counter(MergerCounter::missed_expired) == 3);
+  CHECK(contains(outcome.lines[1], R"("pathspider.not_observed","pathspider.missed_flows:2"])"));
+  CHECK(outcome.counter(MergerCounter::missed_expired) == 4);
   CHECK(outcome.counter(MergerCounter::jobs_unfinished) == 1);
 }
 
 TEST_CASE("jobs of large texts are bounded by octets, and one larger than all of the room is written all the same") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   bench.options.limits.max_job_octets = 100'000;
   const std::string body(600'000, 'x'); // longer than the output's buffer
   for (std::uint64_t id = 1; id <= 3; ++id)
@@ -481,16 +516,16 @@ TEST_CASE("a hostile job stream ends where it is damaged, by offset, and what ca
       {job(2, 1, "\"n\":2", 4), "neither a job nor a connection"},
       {job(2, 1, "\"n\":2", 0xFFFF'FFFF), "neither a job nor a connection"},
       {job(2, 5000, "\"n\":2", 5), "5000 connections"},
-      {job(9, 2, "\"n\":9", 5) + job(9, 2, "\"n\":9", 5), "job 9 comes twice"},
+      {job(2, 2, "\"n\":2", 5), "job 2: 2 connections, the plugin mss makes 1"},
+      {job(9, 1, "\"n\":9", 5) + job(9, 1, "\"n\":9", 5), "job 9 comes twice"},
       {connected(2, 0, ""), "connection 0 of job 2: there was no such job before"},
       {job(2, 1, "\"n\":2", 5) + connected(2, 1, ""), "the job has fewer"},
-      {job(2, 2, "\"n\":2", 5) + connected(2, 0, "") + connected(2, 0, ""), "it comes twice"},
+      {job(2, 1, "\"n\":2", 5) + connected(2, 0, "") + connected(2, 0, ""), "it comes twice"},
   };
   for (const auto& [record, why] : cases) {
-    Bench bench;
-    bench.plugin = "mss";
+    Bench bench("mss");
     bench.flows.finish();
-    write_file(bench.scratch.path("jobs"), file_of(make_stream_header(StreamKind::jobs), block_of(before + record)));
+    write_file(bench.scratch.path("jobs"), file_of(bench.jobs_stream, block_of(before + record)));
     const auto outcome = bench.run_as_it_is();
     CHECK_FALSE(outcome.complete);
     REQUIRE(outcome.problems.size() == 1);
@@ -502,8 +537,7 @@ TEST_CASE("a hostile job stream ends where it is damaged, by offset, and what ca
 }
 
 TEST_CASE("members that are no JSON cost their own job or connection its members: all jobs are written") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   bench.options.output_flows = true;
   bench.jobs.job(1, 1, R"("n":1)").connection(1, 0, connection(40000, 1, 2), R"("a":"un"escaped")");
   bench.jobs.job(2, 1, R"("n":2},{"m":2)").connection(2, 0, connection(40001, 1, 2), R"("a":2)");
@@ -525,26 +559,140 @@ TEST_CASE("members that are no JSON cost their own job or connection its members
       "job 2: its members are no JSON and are left out: a comma is expected at octet 5"));
 }
 
-TEST_CASE("a job of fewer connections than its plugin makes is refused before any combiner sees it") {
-  Bench bench;
-  bench.jobs.job(1, 1, "\"n\":1");
-  const auto outcome = bench.run();
-  CHECK_FALSE(outcome.complete);
-  CHECK(contains(outcome.problems[0], "1 connections, the plugin ecn makes at least 2"));
+TEST_CASE("a job of another number of connections than its plugin makes is refused before any combiner sees it") {
+  for (const std::uint32_t connections : {1U, 3U}) {
+    Bench bench;
+    bench.jobs.job(1, connections, "\"n\":1");
+    const auto outcome = bench.run();
+    CHECK_FALSE(outcome.complete);
+    CHECK(contains(outcome.problems[0], std::to_string(connections) + " connections, the plugin ecn makes 2"));
+  }
 }
 
-TEST_CASE("a flow stream whose records are too short to be flows is refused at the start") {
-  Bench bench;
-  auto header = make_stream_header(StreamKind::flows);
-  header.record_bytes = sizeof(FlowRecord) - 8;
-  RecordWriter::open({Endpoint::Kind::file, bench.scratch.path("flows")}, header).finish(EndCause::complete, go_on);
+TEST_CASE(
+    "the plugin is that of the jobs; another one that is asked for, too few connections, or none at all are refused") {
+  const auto stream = job_stream("ecn", 2);
+  CHECK(combiner_of(stream, "file:jobs", {}).plugin == "ecn");
+  CHECK(combiner_of(stream, "file:jobs", "ecn").plugin == "ecn");
+  const auto refused = [](const StreamDescription& jobs, const std::string& plugin, const char* why) {
+    CHECK_THROWS_WITH_AS(static_cast<void>(combiner_of(jobs, "file:jobs", plugin)), doctest::Contains(why), Error);
+  };
+  refused(stream, "mss", "file:jobs: its jobs are of the plugin ecn (version 1.2), and --plugin is mss");
+  refused(job_stream("ecn", 1), {},
+          "the plugin ecn (version 1.2) makes 1 connections for a job, its conditions need at least 2");
+  refused(job_stream("ecn", 5000), {}, "4096 are the most");
+  refused(stream_of(StreamKind::jobs), {}, "file:jobs: does not say which plugin its jobs are of");
+  CHECK_THROWS_WITH_AS(static_cast<void>(combiner_of(job_stream("nobodys", 2), "file:jobs", {})),
+                       doctest::Contains("no conditions for a plugin \"nobodys\""), UsageError);
+}
+
+TEST_CASE("a run whose flows lack what the conditions read is refused at its start, by field, chain and stream") {
+  const auto run_with = [](const StreamDescription& flows) {
+    Bench bench("mss");
+    bench.jobs.finish();
+    RecordWriter::open({Endpoint::Kind::file, bench.scratch.path("flows")}, flows).finish(EndCause::complete, go_on);
+    bench.run_as_it_is();
+  };
+  const auto without = [](const std::string& name) {
+    auto stream = flow_stream();
+    std::erase_if(stream.tables[0].fields, [&](const auto& f) { return f.name == name; });
+    return stream;
+  };
+  CHECK_NOTHROW(run_with(flow_stream()));
+  CHECK_NOTHROW(run_with(without("ecn_ce_data_rev"))); // mss does not read it
+  CHECK_THROWS_WITH_AS(
+      run_with(without("mss_value_rev")),
+      doctest::Contains("/flows: the conditions of mss need the field mss_value_rev of chain mss, which "
+                        "its flows do not have: run the observer with mss"),
+      Error);
+  auto other_type = flow_stream();
+  for (auto& other : other_type.tables[0].fields)
+    if (other.name == "tcp_connected")
+      other = field("tcp_connected", code_of<Address>, sizeof(FlowRecord));
+  CHECK_THROWS_WITH_AS(run_with(other_type),
+                       doctest::Contains("need the field tcp_connected of chain tcp as a whole number, and there it is "
+                                         "of type address"),
+                       Error);
+}
+
+TEST_CASE("without any flow stream, only conditions that read no flows can be had") {
+  const auto run_without_flows = [](const std::string& plugin) {
+    Bench bench(plugin);
+    bench.jobs.finish();
+    Output output(bench.scratch.path("out"), "jobs", Appears::growing);
+    Measurement measurement(
+        RecordReader::open({Endpoint::Kind::file, bench.scratch.path("jobs")}, StreamKind::jobs), {}, output,
+        find_combiner(plugin), {}, [](auto, auto) {}, [](const auto&) {});
+    CHECK(measurement.run(go_on));
+  };
+  CHECK_NOTHROW(run_without_flows("dnsresolv"));
+  CHECK_THROWS_WITH_AS(run_without_flows("mss"),
+                       doctest::Contains("the conditions of mss rest on flows: give --flows, a stream of an observer "
+                                         "with tcp mss"),
+                       Error);
+}
+
+TEST_CASE("a combiner sees how its plugin was run") {
+  Bench bench("mss");
+  bench.jobs.job(1, 1, "\"n\":1").connection(1, 0, connection(40000, 1, 2));
   bench.jobs.finish();
-  CHECK_THROWS_WITH_AS(bench.run_as_it_is(), doctest::Contains("too short for flows"), Error);
+  bench.flows.finish();
+  auto combiner = find_combiner("mss");
+  combiner.combine = [](const JobFlows& flows, Conditions& conditions) {
+    conditions.add(flows.run().name + " " + flows.run().version + " " + flows.run().connect + " " +
+                   std::to_string(flows.size()) + " " + std::to_string(flows.option("none").size()));
+  };
+  std::vector<RecordReader> streams;
+  streams.push_back(RecordReader::open({Endpoint::Kind::file, bench.scratch.path("flows")}, StreamKind::flows));
+  Output output(bench.scratch.path("out"), "jobs", Appears::growing);
+  Measurement measurement(
+      RecordReader::open({Endpoint::Kind::file, bench.scratch.path("jobs")}, StreamKind::jobs), std::move(streams),
+      output, combiner, {}, [](auto, auto) {}, [](const auto&) {});
+  CHECK(measurement.run(go_on));
+  CHECK(contains(read_file(bench.scratch.path("out")), R"("conditions":["mss 1.2 http 1 0",)"));
+}
+
+TEST_CASE("flows are joined with all that they have of variable length, and events among them are counted") {
+  auto flows = flow_stream();
+  auto& table = flows.tables[0];
+  table.fields.push_back(field("tls_name", code_of<Text>, table.record_octets));
+  table.record_octets += sizeof(TailRef);
+  flows.tables.push_back(Table::events("dns").add<Text>("query").description());
+  Bench bench("mss");
+  bench.options.output_flows = true;
+  bench.jobs.job(1, 1, "\"n\":1").connection(1, 0, connection(40000, 1, 2));
+  bench.jobs.job(2, 1, "\"n\":2").connection(2, 0, connection(40001, 1, 2));
+  {
+    auto writer = RecordWriter::open({Endpoint::Kind::file, bench.scratch.path("flows")}, flows);
+    const auto write = [&](const FlowRecord& flow, const std::string& name) {
+      Record record(table.record_octets);
+      std::memcpy(record.data(), &flow, sizeof flow);
+      std::memcpy(record.data() + sizeof flow, &good, sizeof good);
+      const TailRef ref{table.record_octets, static_cast<std::uint32_t>(name.size())};
+      std::memcpy(record.data() + table.record_octets - sizeof ref, &ref, sizeof ref);
+      const auto octets = octets_of(name);
+      record.insert(record.end(), octets.begin(), octets.end());
+      write_row(writer, record);
+    };
+    write(flow(40000, 1, 2), "www.example.org");
+    Record event(flows.tables[1].record_octets);
+    write_row(writer, event, 1);
+    write(turned(flow(40001, 1, 2)), std::string(3000, 'x'));
+    writer.finish(EndCause::complete, go_on);
+  }
+  bench.jobs.finish();
+  const auto outcome = bench.run_as_it_is();
+  CHECK(outcome.complete);
+  REQUIRE(outcome.lines.size() == 2);
+  CHECK(contains(outcome.lines[0], R"("tls_name":"www.example.org",)"));
+  CHECK(contains(outcome.lines[1], R"("tls_name":")" + std::string(3000, 'x') + "\","));
+  CHECK(outcome.counter(MergerCounter::events_received) == 1);
+  CHECK(outcome.counter(MergerCounter::events_dropped) == 1);
+  CHECK(outcome.counter(MergerCounter::flows_received) == 2);
 }
 
 TEST_CASE("an output that fails ends the measurement with every job accounted for") {
-  Bench bench;
-  bench.plugin = "mss";
+  Bench bench("mss");
   for (std::uint64_t id = 1; id <= 20'000; ++id)
     bench.jobs.job(id, 1, "\"n\":1").connection(id, 0, connection(-1, 1, 2));
   bench.jobs.finish();

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,7 @@ inline const std::string us = "198.51.100.7", target = "192.0.2.1";
 /// A flow from us to port 80 of the target.
 [[nodiscard]] inline FlowRecord flow(std::int32_t local_port, double first, double last, std::uint8_t protocol = 6) {
   FlowRecord flow{};
-  flow.header = {sizeof(FlowRecord), RecordKind::flow, 0};
+  flow.header = {sizeof(FlowRecord), RecordKind::row, 0};
   flow.first_ns = at_ns(first);
   flow.last_ns = at_ns(last);
   flow.source = address(us);
@@ -45,6 +46,10 @@ inline const std::string us = "198.51.100.7", target = "192.0.2.1";
   flow.protocol = protocol;
   flow.end_reason = EndReason::idle_timeout;
   return flow;
+}
+
+[[nodiscard]] inline RowView row_of(const FlowRecord& flow) {
+  return {reinterpret_cast<const std::byte*>(&flow), sizeof flow};
 }
 
 /// The same flow, where its first packet seen was the answer.
@@ -78,6 +83,7 @@ public:
     MissedCause cause{};
     std::size_t stream = 0;
     double first = 0; ///< of the flow
+    std::string tail;
   };
 
   explicit JoinBench(const JoinOptions& options = {}, std::size_t streams = 1)
@@ -90,7 +96,13 @@ public:
     join.connection(record, {7, static_cast<std::uint32_t>(number)});
     return number;
   }
-  void add(const FlowRecord& flow, std::size_t stream = 0) { join.flow(stream, flow); }
+  void add(const FlowRecord& flow, std::size_t stream = 0) { join.flow(stream, row_of(flow)); }
+  /// A flow with a tail.
+  void add(const FlowRecord& flow, const std::string& tail) {
+    std::string record(reinterpret_cast<const char*>(&flow), sizeof flow);
+    record += tail;
+    join.flow(0, {reinterpret_cast<const std::byte*>(record.data()), static_cast<std::uint32_t>(record.size())});
+  }
   void tick(double second, std::size_t stream = 0) {
     join.tick(stream, at_ns(second) / 1'000'000'000);
     join.advance();
@@ -103,7 +115,10 @@ public:
     fate.reversed = flow.reversed;
     fate.lossy = flow.lossy;
     fate.stream = flow.stream;
-    fate.first = (static_cast<double>(flow.record->first_ns) - static_cast<double>(at_ns(0))) / 1e9;
+    FlowRecord record;
+    std::memcpy(&record, flow.fixed.data(), sizeof record);
+    fate.first = (static_cast<double>(record.first_ns) - static_cast<double>(at_ns(0))) / 1e9;
+    fate.tail.assign(reinterpret_cast<const char*>(flow.tail.data()), flow.tail.size());
   }
   void missed(ConnectionRef ref, MissedCause cause) override {
     fates.at(ref.connection).missed = true;

@@ -446,3 +446,23 @@ TEST_CASE("memory follows the flows that wait, not those that came") {
   CHECK(bench.join.flows_waiting() == 60 * 5000);
   CHECK(most < std::uint64_t{300'000} * 2 * sizeof(FlowRecord));
 }
+
+TEST_CASE("what a flow has of variable length comes whole to its connection, and is bounded in all") {
+  JoinBench bench({.max_tail_octets = 10'000});
+  const auto first = bench.add(connection(40000, 1, 2));
+  bench.add(flow(40000, 1, 2), "www.example.org");
+  CHECK(bench.fates[first].tail == "www.example.org");
+  const auto fixed = bench.join.memory_bytes();
+  for (int i = 0; i < 100; ++i)
+    bench.add(flow(41000 + i, 3, 4), std::string(1000, static_cast<char>('a' + i % 26)));
+  CHECK(bench.join.memory_bytes() <= fixed + 10'000);
+  CHECK(bench.join.flows_waiting() == 10); // those that came last
+  const auto last = bench.add(connection(41099, 3, 4)), gone = bench.add(connection(41000, 3, 4));
+  CHECK(bench.fates[last].tail == std::string(1000, 'a' + 99 % 26));
+  CHECK_FALSE(bench.fates[gone].joined);
+  bench.add(flow(42000, 5, 6), std::string(20'000, 'z')); // more than all should have: by itself
+  const auto alone = bench.add(connection(42000, 5, 6));
+  CHECK(bench.fates[alone].tail.size() == 20'000);
+  bench.join.finish();
+  CHECK(bench.balances());
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/sinks/csv_sink.hpp"
+
+#include "common/error.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+namespace orbweaver {
+
+namespace {
+
+/// The fields of a table with their types, to compare.
+std::string fields_of(const TableDescription& table) {
+  std::string fields;
+  for (const auto& field : table.fields)
+    fields.append(field.name).append(" ").append(to_string(field.type)).append(",");
+  return fields;
+}
+
+} // namespace
+
+std::string events_path(const std::string& flows_path, const std::string& table) {
+  std::filesystem::path path(flows_path);
+  const auto extension = path.extension().string();
+  path.replace_extension("." + table + extension);
+  return path.string();
+}
+
+CsvSink::CsvSink(const std::string& path) : path_(path) {
+  files_.push_back(std::make_unique<File>("flows", Line::main, path, "flows"));
+}
+
+std::size_t CsvSink::add_table(const TableDescription& table, std::size_t place, const std::string& stream) {
+  CsvRows rows(table);
+  const auto number = file_of(table, place, stream);
+  auto& file = *files_[number];
+  const auto fields = fields_of(table);
+  if (file.stream.empty()) {
+    file.fields = fields;
+    file.stream = stream;
+    file.output.write_line(rows.heading(), Line::heading);
+  } else if (file.fields != fields) {
+    throw Error(stream + ": its table '" + table.name + "' has other fields than that of " + file.stream +
+                ", and cannot go to the same CSV file: merge them one by one, or write NDJSON");
+  }
+  tables_.push_back({std::move(rows), number});
+  return tables_.size() - 1;
+}
+
+/// The file of a table; a new one for events that come first.
+std::size_t CsvSink::file_of(const TableDescription& table, std::size_t place, const std::string& stream) {
+  if (place == 0)
+    return 0;
+  for (std::size_t file = 1; file < files_.size(); ++file)
+    if (files_[file]->table == table.name)
+      return file;
+  if (path_.empty() || path_ == "-")
+    throw UsageError("standard output takes one table of CSV, and " + stream + " also brings the table '" + table.name +
+                     "': give -o FILE, so that each table has a file of its own");
+  files_.push_back(
+      std::make_unique<File>(table.name, Line::other, events_path(path_, table.name), table.name + " events"));
+  return files_.size() - 1;
+}
+
+bool CsvSink::flush() noexcept {
+  for (const auto& file : files_)
+    file->output.flush();
+  return !failed();
+}
+
+bool CsvSink::finish() noexcept {
+  for (const auto& file : files_)
+    file->output.finish();
+  return !failed();
+}
+
+bool CsvSink::is_read_live() const noexcept {
+  return std::ranges::any_of(files_, [](const auto& file) { return file->output.is_read_live(); });
+}
+
+bool CsvSink::failed() const noexcept {
+  return std::ranges::any_of(files_, [](const auto& file) { return file->output.failed(); });
+}
+
+std::string CsvSink::failure() const {
+  std::string text;
+  for (const auto& file : files_)
+    if (file->output.failed())
+      text += (text.empty() ? "" : "; ") + file->output.failure();
+  return text;
+}
+
+Written CsvSink::written() const noexcept {
+  Written written;
+  for (const auto& file : files_) {
+    written.flows += file->output.lines_written();
+    written.events += file->output.lines_written(Line::other);
+    written.octets += file->output.octets_written();
+  }
+  return written;
+}
+
+} // namespace orbweaver

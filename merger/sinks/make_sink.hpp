@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The sinks that there are: one line in make_sink.cpp for each of output_formats. Owned by the merger; no state.
+#pragma once
+
+#include "common/process/output_target.hpp"
+#include "merger/sinks/sink.hpp"
+
+#include <memory>
+
+namespace orbweaver {
+
+/// A sink that writes in that format to that path. Throws Error where it cannot.
+[[nodiscard]] std::unique_ptr<Sink> make_sink(const OutputTarget& target);
+
+} // namespace orbweaver

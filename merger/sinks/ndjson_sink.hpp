@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// NDJSON: every row is one JSON object on a line, all tables in one output. A flow's object has its fields alone, an
+// event's begins with its table: `{"event":"dns",…}`. Owned by the merger's thread.
+#pragma once
+
+#include "merger/sinks/json_rows.hpp"
+#include "merger/sinks/output.hpp"
+#include "merger/sinks/put_row.hpp"
+#include "merger/sinks/sink.hpp"
+
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+class NdjsonSink final : public Sink {
+public:
+  /// Writes to that file, or to standard output where it is empty or "-". Throws Error.
+  explicit NdjsonSink(const std::string& path) : output_(path) {}
+
+  std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) override;
+  void put(std::size_t table, const RowView& row) override {
+    put_row(tables_[table].rows, row, tables_[table].line, output_, scratch_);
+  }
+  bool flush() noexcept override { return output_.flush(); }
+  bool finish() noexcept override { return output_.finish(); }
+  [[nodiscard]] bool is_read_live() const noexcept override { return output_.is_read_live(); }
+  [[nodiscard]] bool failed() const noexcept override { return output_.failed(); }
+  [[nodiscard]] std::string failure() const override { return output_.failure(); }
+  [[nodiscard]] Written written() const noexcept override {
+    return {output_.lines_written(), output_.lines_written(Line::other), output_.octets_written()};
+  }
+
+private:
+  struct Table {
+    JsonRows rows;
+    Line line;
+  };
+
+  Output output_;
+  std::vector<Table> tables_;
+  std::string scratch_;
+};
+
+} // namespace orbweaver

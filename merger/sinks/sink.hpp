@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Where rows go: a format and what it is written to. A sink is told of each table whose rows come, takes rows, and says
+// what it wrote. make_sink.hpp lists those that there are. Owned by the merger's thread.
+#pragma once
+
+#include "common/stream/description.hpp"
+#include "merger/row.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace orbweaver {
+
+/// What was really written, to the row.
+struct Written {
+  std::uint64_t flows = 0;
+  std::uint64_t events = 0;
+  std::uint64_t octets = 0; ///< of everything
+};
+
+class Sink {
+public:
+  virtual ~Sink() = default;
+
+  /// Announces a table, once for each stream that has it, before any row of it: `place` is its place in the stream's
+  /// description, 0 that of the flows. Returns the number by which put() knows it. Throws Error, or UsageError, where
+  /// the sink cannot take such a table; `stream` is named then.
+  virtual std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) = 0;
+
+  /// Takes a row of that table. There is always room: what comes after a failure is dropped.
+  virtual void put(std::size_t table, const RowView& row) = 0;
+
+  /// Hands on what waits in a buffer. False once writing has failed.
+  virtual bool flush() noexcept = 0;
+
+  /// Writes the rest and ends. False where anything failed.
+  virtual bool finish() noexcept = 0;
+
+  /// Whether somebody may be reading as it is written, so that rows should not wait in a buffer for long.
+  [[nodiscard]] virtual bool is_read_live() const noexcept = 0;
+
+  [[nodiscard]] virtual bool failed() const noexcept = 0;
+  /// What failed, where, and how much was written, or empty.
+  [[nodiscard]] virtual std::string failure() const = 0;
+
+  [[nodiscard]] virtual Written written() const noexcept = 0;
+};
+
+} // namespace orbweaver
