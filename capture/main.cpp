@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
   using namespace orbweaver;
   CaptureArguments arguments;
   CommandLine app("Reads packets from a file or an interface and gives them, dissected, to the observers.",
-               "orbweaver-capture");
+                  "orbweaver-capture");
   app.set_version_flag("--version", "orbweaver-capture " ORBWEAVER_VERSION);
   add_arguments(app, arguments);
   return run_program(app, argc, argv, [&] { return run_capture(arguments); });

@@ -80,7 +80,7 @@ private:
   std::set<std::string, std::less<>> warned_;
   std::string line_;
   std::string flow_text_;
-  std::vector<Member> own_;       ///< members of a connection's record
+  std::vector<Member> own_;         ///< members of a connection's record
   std::vector<json::Member> given_; ///< those of them that the spider gave
 };
 

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   using namespace orbweaver;
   SpiderArguments arguments;
   CommandLine app("Orbweaver's spider: reads jobs, makes the connections of a plugin, writes what came of them.",
-               "orbweaver-spider");
+                  "orbweaver-spider");
   app.set_version_flag("--version", "orbweaver-spider " ORBWEAVER_VERSION);
   set_up_log(app.name());
   add_arguments(app, arguments, find_plugins());

@@ -3,8 +3,8 @@
 // start-up.
 #pragma once
 
-#include "common/process/defaults.hpp"
 #include "common/process/command_line.hpp"
+#include "common/process/defaults.hpp"
 #include "common/process/stage.hpp"
 #include "spider/engine.hpp"
 #include "spider/plugin.hpp"

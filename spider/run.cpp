@@ -8,6 +8,7 @@
 #include "common/system/system_state.hpp"
 #include "spider/connect/forge_sender.hpp"
 #include "spider/jobs/job_filter.hpp"
+#include "spider/plugin_set.hpp"
 #include "spider/public_address.hpp"
 
 #include <cstdio>
@@ -142,7 +143,7 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
     send_by(sender.emplace(arguments.interface), options);
 
   Stage stage(StageKind::spider, arguments.stage);
-  RecordWriter writer = RecordWriter::open(out, make_stream_header(StreamKind::jobs),
+  RecordWriter writer = RecordWriter::open(out, job_stream_of(description, chosen.arguments, *plugin),
                                            endpoint_options(arguments.stage, arguments.ring_mib));
   if (!arguments.look_up_url.empty())
     look_up_public(arguments.look_up_url, options.local, stage.stop());

@@ -3,9 +3,9 @@
 
 #include "common/process/stage.hpp"
 #include <CLI/CLI.hpp>
-#include <sstream>
 #include <algorithm>
 #include <cstdint>
+#include <sstream>
 #include <string_view>
 #include <utility>
 

@@ -21,8 +21,8 @@ extern const CombinerEntry udpzero_combiner;
 
 /// By name.
 inline constexpr const CombinerEntry* library_combiners[] = {
-    &dnsresolv_combiner, &dscp_combiner, &ecn_combiner,    &evilbit_combiner,
-    &h2_combiner,        &mss_combiner,  &tcpopt_combiner, &tfo_combiner,     &udpzero_combiner,
+    &dnsresolv_combiner, &dscp_combiner,   &ecn_combiner, &evilbit_combiner, &h2_combiner,
+    &mss_combiner,       &tcpopt_combiner, &tfo_combiner, &udpzero_combiner,
 };
 
 /// The combiner of that plugin: a library one, or one of a shared object. A name that no combiner has is a UsageError

@@ -17,7 +17,7 @@ namespace orbweaver {
 class Resolver {
 public:
   struct Answer {
-    std::vector<Address> addresses;          ///< of the A and AAAA records: IPv4 first, each once
+    std::vector<Address> addresses;              ///< of the A and AAAA records: IPv4 first, each once
     ConnectionState state = ConnectionState::ok; ///< else failed, or timeout: no answer came in time
     std::string problem;                         ///< why there are no addresses, in a few words
   };

@@ -13,7 +13,7 @@ namespace orbweaver {
 struct Job {
   std::uint64_t id = 0;                          ///< counts from 1
   std::uint64_t line = 0;                        ///< of the input, from 1
-  Address destination{};                     ///< `dip`; version 0 where the job has none
+  Address destination{};                         ///< `dip`; version 0 where the job has none
   std::optional<std::uint16_t> destination_port; ///< `dp`
   std::string domain;                            ///< as host_name() has it; empty where the job has none
   std::optional<std::uint32_t> destination_asn;  ///< `dip_asn` or `info.ASN`

@@ -35,7 +35,8 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
 } // namespace
 
 CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
-  auto& app = front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
+  auto& app =
+      front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
   app.footer("Examples:\n"
              "  orbweaver observe -i capture.pcap basic tcp ecn\n"
              "  orbweaver observe -i eth0 --observers 2 --cpus 2-5 --output flows.ndjson basic tcp\n"
@@ -53,7 +54,8 @@ CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
   add_group(app, "Flows", [&] { add_flow_options(app, options); });
   add_group(app, "Output", [&] {
     add_output_options(app, options, "flows");
-    app.add_option("--format", options.format, "How flows and events are written (as the suffix of --output says, or ndjson)")
+    app.add_option("--format", options.format,
+                   "How flows and events are written (as the suffix of --output says, or ndjson)")
         ->type_name("ndjson|csv");
     app.add_flag("--digest", options.digest, "Print a hash of the set of flows that does not depend on their order");
   });

@@ -136,8 +136,8 @@ struct Endpoints {
   std::vector<RecordWriter> open(std::uint64_t ring_bytes = 1 << 20) const {
     std::vector<RecordWriter> writers;
     for (const auto& name : names)
-      writers.push_back(RecordWriter::open(Endpoint::parse(name), stream_of(StreamKind::packets),
-                                           {.ring_bytes = ring_bytes}));
+      writers.push_back(
+          RecordWriter::open(Endpoint::parse(name), stream_of(StreamKind::packets), {.ring_bytes = ring_bytes}));
     return writers;
   }
 };

@@ -5,9 +5,9 @@
 #include "common/stream/packet_record.hpp"
 #include "tests/unit/common/scratch.hpp"
 
-#include <utility>
 #include <doctest/doctest.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace orbweaver;
 

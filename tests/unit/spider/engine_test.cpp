@@ -171,8 +171,7 @@ TEST_CASE("a batch that is not full begins when no more jobs come for now") {
     REQUIRE(::write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   };
   const Scratch scratch;
-  RecordWriter writer =
-      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
+  RecordWriter writer = RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
   std::thread spider([&] { run.run_into(writer, "/dev/fd/" + std::to_string(in.get())); });
   give(SpiderRun::jobs_to(server.port(), 2));
   for (int i = 0; i < 1000 && done < 2; ++i)
@@ -248,8 +247,7 @@ TEST_CASE("a spider that waits for a pipe stops when asked to") {
   const FileDescriptor in(ends[0]), out(ends[1]);
   SpiderRun run;
   const Scratch scratch;
-  RecordWriter writer =
-      RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
+  RecordWriter writer = RecordWriter::open({Endpoint::Kind::file, scratch.path("out")}, stream_of(StreamKind::jobs));
   std::thread spider([&] { run.run_into(writer, "/dev/fd/" + std::to_string(in.get())); });
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   run.stop = true;
@@ -278,8 +276,7 @@ TEST_CASE("a full ring makes the spider wait, and nothing is lost") {
   const Scratch scratch;
   write_file(scratch.path("jobs"), SpiderRun::jobs_to(server.port(), 500));
   const Endpoint endpoint{Endpoint::Kind::ring, "unit-spider-" + std::to_string(getpid())};
-  RecordWriter writer =
-      RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
+  RecordWriter writer = RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
   Records records;
   std::thread merger([&] {
     const std::atomic<bool> never = false;
@@ -306,8 +303,7 @@ TEST_CASE("a merger that has left ends the spider in order, and it says so") {
   const Scratch scratch;
   write_file(scratch.path("jobs"), SpiderRun::jobs_to(server.port(), 5000));
   const Endpoint endpoint{Endpoint::Kind::ring, "unit-spider-" + std::to_string(getpid())};
-  RecordWriter writer =
-      RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
+  RecordWriter writer = RecordWriter::open(endpoint, stream_of(StreamKind::jobs), {.ring_bytes = min_ring_bytes});
   RecordReader::take(writer.ring(), StreamKind::jobs).close();
   run.run_into(writer, scratch.path("jobs"));
   CHECK_FALSE(run.result.complete);

@@ -2,8 +2,8 @@
 #include "spider/options.hpp"
 #include "spider/plugins/library.hpp"
 
-#include <utility>
 #include <doctest/doctest.h>
+#include <utility>
 
 using namespace orbweaver;
 

@@ -257,7 +257,8 @@ TEST_CASE("a file of another magic, version or kind, and what is no file, are re
   check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": stream version " +
                                                std::to_string(stream_version + 1) + " (at offset 8)");
   spoil(offsetof(StreamHeader, kind));
-  check_open_fails(scratch.path("spoilt"), scratch.path("spoilt") + ": damaged at offset 0: the header or description was altered");
+  check_open_fails(scratch.path("spoilt"),
+                   scratch.path("spoilt") + ": damaged at offset 0: the header or description was altered");
   write_file(scratch.path("flows"), file_of(stream_of(StreamKind::flows), {}));
   check_open_fails(scratch.path("flows"), scratch.path("flows") + ": holds flows, wanted jobs");
   check_open_fails(scratch.path("missing"), scratch.path("missing") + ": No such file or directory");
