@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <spdlog/fmt/fmt.h>
 #include <string>
 #include <vector>
 
