@@ -85,23 +85,28 @@ std::optional<Number> whole_number(std::string_view text) noexcept {
                                                                                    : std::nullopt;
 }
 
+/// In a message; messages that differ in quoted texts are of one kind (message_log.hpp).
+std::string quoted(std::string_view text) {
+  return "'" + std::string(text.substr(0, 60)) + "'";
+}
+
 void take_address(Job& job, std::string_view text) {
   job.destination = parse_address(text);
   if (job.destination.version == 0)
-    throw BadJob("dip is no address: " + std::string(text.substr(0, 60)));
+    throw BadJob("dip is no address: " + quoted(text));
 }
 
 void take_domain(Job& job, std::string_view text) {
   auto name = host_name(text);
   if (!name)
-    throw BadJob("domain is no name of a host: " + std::string(text.substr(0, 60)));
+    throw BadJob("domain is no name of a host: " + quoted(text));
   job.domain = std::move(*name);
 }
 
 void take_port(Job& job, std::string_view text) {
   job.destination_port = whole_number<std::uint16_t>(text);
   if (!job.destination_port || *job.destination_port == 0)
-    throw BadJob("dp is no port from 1 to 65535: " + std::string(text.substr(0, 60)));
+    throw BadJob("dp is no port from 1 to 65535: " + quoted(text));
 }
 
 void clear(Job& job) {

@@ -411,7 +411,275 @@ class Measure(support.TestCase):
                          [{"dip": "192.0.2.1", "domain": "sound.example"}])
         for domain, why in (("gone.example", "no such name"), ("empty.example", "no address"),
                             ("silent.example", "no answer in time")):
-            self.assertIn(f"orbweaver-spider: warning: {domain}: {why}\n", result.stderr)
+            self.assertIn(f"orbweaver-spider: warning: '{domain}' has no result: {why}\n", result.stderr)
+        self.assertIn("(1 ok, 2 failed, 1 timed out, ", result.stderr)
+
+    def test_the_first_ten_domains_without_an_address_are_named_and_all_counted(self):
+        result = self.resolve([f"gone{number}.example" for number in range(130)])
+        named = result.stderr.count(" has no result: no such name")
+        self.assertEqual(named, 10 + 1 + 1)  # the first ten, the 100th, and the first once more with the number
+        self.assertRegex(result.stderr, r"warning: 130 of a kind in all, the first: 'gone\d+.example' has no result: ")
+
+    def test_an_input_of_bad_lines_alone_has_failed_and_an_empty_one_has_not(self):
+        errors = self.filter("1,a.example\n2,b.example\n", check=1).stderr
+        self.assertIn("error: standard input: no line is a job, 2 are bad; give --csv-input where the lines are CSV\n", errors)
+        self.assertIn("no line is a job, 1 is bad\n", self.filter("nonsense\n", "--csv-input", check=1).stderr)
+        self.assertEqual(self.filter("\n").stdout, "")
+
+    def test_what_cannot_be_is_refused(self):
+        self.filter("", "--dp", "0", check=2)
+        self.filter("", "--dp", "65536", check=2)
+        self.assertIn("missing", run(ORBWEAVER, "filter", "--input", self.path("missing")).stderr)
+
+
+class Files(support.TestCase):
+    def results(self, name="results.ndjson", text=RESULT_TEXT):
+        path = self.path(name)
+        data = text.encode()
+        with open(path, "wb") as file:
+            file.write(bz2.compress(data) if name.endswith(".bz2") else data)
+        return path
+
+    def metadata(self, path):
+        with open(path + ".meta.json") as file:
+            return json.load(file)
+
+
+class Metadata(Files):
+    def test_the_earliest_and_latest_time_are_told_in_seconds(self):
+        path = self.results()
+        run(ORBWEAVER, "metadata", path, check=0)
+        self.assertEqual(self.metadata(path), METADATA)
+
+    def test_a_compressed_file_is_read_as_it_is(self):
+        path = self.results("results.ndjson.bz2")
+        with open(path, "ab") as file:  # a second stream behind the first
+            late = {"time": {"from": "2026-06-01 00:00:00", "to": "2026-06-01 00:00:09"}}
+            file.write(bz2.compress((json.dumps(late) + "\n").encode()))
+        run(ORBWEAVER, "metadata", path, "-t", "ps-ndjson", check=0)
+        self.assertEqual(self.metadata(path), {**METADATA, "_time_end": "2026-06-01T00:00:09Z"})
+
+    def test_extras_are_added_and_their_values_may_have_colons(self):
+        paths = [self.results("one"), self.results("two")]
+        run(ORBWEAVER, "metadata", *paths, "--extra", "location:zurich", "--extra", "target:http://a:80/", check=0)
+        for path in paths:
+            self.assertEqual(self.metadata(path), {**METADATA, "location": "zurich", "target": "http://a:80/"})
+
+    def test_files_may_stand_behind_the_extras(self):
+        paths = [self.results("one"), self.results("two")]
+        run(ORBWEAVER, "metadata", "--extra", "location:zurich", "--extra", "target:http://a:80/", *paths, check=0)
+        for path in paths:
+            self.assertEqual(self.metadata(path), {**METADATA, "location": "zurich", "target": "http://a:80/"})
+
+    def test_what_is_no_result_is_named_by_its_line_and_nothing_is_written(self):
+        for text, says in (("", "has no results"), (RESULT_TEXT + "{]\n", "line 4: is no JSON"),
+                           (RESULT_TEXT + '{"dip":"192.0.2.9"}\n', "line 4: is no result: it has no time/from"),
+                           ('{"time":{"from":"yesterday","to":"today"}}\n', "line 1: 'yesterday' is no time in UTC"),
+                           ('{"time":{"from":"2026-05-01 10:00:05+02:00","to":"2026-05-01 10:00:05"}}\n', "is no time in UTC")):
+            path = self.results(text=text)
+            self.assertIn(says, run(ORBWEAVER, "metadata", path, check=1).stderr)
+            self.assertFalse(os.path.exists(path + ".meta.json"))
+
+    def test_damaged_compression_is_named(self):
+        path = self.results("results.bz2")
+        with open(path, "rb") as file:
+            packed = file.read()
+        for damaged, says in ((packed[:-10], "is cut off"), (b"BZh9" + b"x" * 100, "damaged"), (b"", "is cut off")):
+            with open(path, "wb") as file:
+                file.write(damaged)
+            self.assertIn(says, run(ORBWEAVER, "metadata", path, check=1).stderr)
+
+    def test_bad_usage_is_refused(self):
+        self.assertIn("FILE", run(ORBWEAVER, "metadata", check=2).stderr)
+        self.assertIn("TAG:VALUE", run(ORBWEAVER, "metadata", self.results(), "--extra", "location", check=2).stderr)
+        run(ORBWEAVER, "metadata", self.results(), "-t", "pcap", check=2)
+        self.assertIn("missing", run(ORBWEAVER, "metadata", self.path("missing"), check=1).stderr)
+
+
+class Upload(Files):
+    def setUp(self):
+        super().setUp()
+        self.server = Observatory()
+        self.addCleanup(self.server.close)
+
+    def upload(self, path, *arguments, check=0, url=None):
+        return run(ORBWEAVER, "upload", "--url", url or self.server.url, "--campaign", "spring", "--token", "secret",
+                   path, *arguments, check=check)
+
+    def sent(self, method="PUT"):
+        return [line for line in self.server.requests if line.startswith(method)]
+
+    PLACE = "/raw/spring/results.ndjson.bz2"
+
+    def test_metadata_and_compressed_data_arrive_with_the_token(self):
+        path = self.results()
+        result = self.upload(path, "--add", "location:zurich")
+        self.assertIn("is uploaded", result.stderr)
+        self.assertEqual(self.sent(), [f"PUT {self.PLACE}", f"PUT {self.PLACE}/data"])
+        self.assertEqual({key: value for key, value in self.server.metadata[self.PLACE].items() if key != "__data"},
+                         {**METADATA, "location": "zurich"})
+        self.assertEqual(bz2.decompress(self.server.data[self.PLACE + "/data"]).decode(), RESULT_TEXT)
+        self.assertTrue(all(headers["Authorization"] == "APIKEY secret" for headers in self.server.headers))
+        self.assertEqual([headers.get("Content-Type") for headers in self.server.headers[1:]],
+                         ["application/json", "application/bzip2"])
+        self.assertEqual(os.listdir(self.folder), ["results.ndjson"])
+
+    def test_files_may_stand_behind_what_is_added(self):
+        paths = [self.results(), self.results("other.ndjson")]
+        run(ORBWEAVER, "upload", "--url", self.server.url, "--campaign", "spring", "--token", "secret", "--add", "location:zurich",
+            *paths, check=0)
+        self.assertEqual([metadata["location"] for metadata in self.server.metadata.values()], ["zurich"] * 2)
+
+    def test_a_compressed_file_is_sent_as_it_is(self):
+        path = self.results("results.ndjson.bz2")
+        self.upload(path)
+        with open(path, "rb") as file:
+            self.assertEqual(self.server.data[self.PLACE + "/data"], file.read())
+
+    def test_nothing_is_sent_twice(self):
+        path = self.results()
+        self.upload(path)
+        self.assertIn("nothing sent", self.upload(path).stderr)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_an_upload_that_ended_between_its_parts_is_completed(self):
+        self.server.faults = [("PUT", 201, json.dumps({"__data": self.server.origin + self.PLACE + "/data"}), "works"),
+                              ("PUT", 400, "no room")]
+        path = self.results()
+        self.assertIn("400 and 'no room'", self.upload(path, check=1).stderr)
+        self.upload(path)
+        self.assertEqual(self.sent(), [f"PUT {self.PLACE}"] + [f"PUT {self.PLACE}/data"] * 2)
+
+    def test_a_failure_that_may_pass_is_tried_again_and_what_came_through_is_not_sent_again(self):
+        self.server.faults = [("GET", 503, "busy"), ("GET", 429, "too many"), ("PUT", 500, "lost the answer", "works")]
+        result = self.upload(self.results())
+        self.assertEqual(result.stderr.count("trying again in"), 3)
+        self.assertEqual(self.sent(), [f"PUT {self.PLACE}", f"PUT {self.PLACE}/data"])
+
+    def test_a_server_that_cannot_say_what_it_has_is_asked_again_before_anything_is_sent(self):
+        self.upload(self.results())
+        self.server.faults = [("HEAD", 503, "")]
+        result = self.upload(self.results())
+        self.assertIn("503", result.stderr)
+        self.assertIn("nothing sent", result.stderr)
+        self.assertEqual(len(self.sent()), 2)
+
+    def test_it_gives_up_after_the_tries_that_were_asked_for(self):
+        self.server.faults = [("GET", 502, "bad gateway")] * 2
+        self.assertIn("502 and 'bad gateway'", self.upload(self.results(), "--retries", "1", check=1).stderr)
+        self.assertEqual(len(self.sent("GET")), 2)
+
+    def test_a_server_that_is_not_there_is_named(self):
+        gone = Observatory()
+        gone.close()
+        self.assertIn(gone.origin, self.upload(self.results(), "--retries", "0", url=gone.url, check=1).stderr)
+
+    def test_a_refused_token_is_told_at_once(self):
+        self.server.faults = [("GET", 403, "who are you?")]
+        self.assertIn("check --token", self.upload(self.results(), check=1).stderr)
+        self.assertEqual(self.server.requests, [f"GET {self.PLACE}"])
+
+    def test_wrong_answers_are_no_success(self):
+        login = "<html>please log in</html>"
+        for faults, says in (([("GET", 200, login)], "no metadata with a place"),
+                             ([("PUT", 200, login)], "no metadata with a place"),
+                             ([("PUT", 200, '{"__data": 5}')], "no metadata with a place"),
+                             ([("PUT", 200, '{"__data": "http://198.51.100.1/x"}')], "another server"),
+                             ([("GET", 200, "x" * 2_000_000)], "more than 1048576 octets"),
+                             ([("GET", 302, "")], "302")):
+            self.server.faults = list(faults)
+            self.assertIn(says, self.upload(self.results(), check=1).stderr)
+            self.assertEqual(self.server.data, {})
+            self.server.metadata.clear()
+        self.server.metadata[self.PLACE] = {"__data": self.server.origin + self.PLACE + "/data"}
+        self.server.faults = [("PUT", 200, login)]
+        self.assertIn("took the data, but answered", self.upload(self.results(), check=1).stderr)
+
+    def test_two_files_of_one_name_are_refused_before_anything_is_asked(self):
+        for folder in ("a", "b"):
+            os.mkdir(self.path(folder))
+        first = self.results("a/results.ndjson")
+        for name in ("b/results.ndjson", "b/results.ndjson.bz2"):
+            second = self.results(name, RESULT_TEXT.replace("192.0.2.1", "192.0.2.9"))
+            errors = self.upload(first, self.results("other.ndjson"), second, check=2).stderr
+            self.assertIn(f"{first} and {second} have one name on the server, results.ndjson.bz2", errors)
+        self.assertEqual(self.server.requests, [])
+
+    def test_metadata_of_ones_own_are_sent_instead(self):
+        own = self.path("own.json")
+        with open(own, "w") as file:
+            json.dump({"_file_type": "mine"}, file)
+        self.upload(self.results(text="no results\n"), "--metadata", own)
+        self.assertEqual(self.server.metadata[self.PLACE]["_file_type"], "mine")
+
+    def test_bad_usage_is_refused_before_anything_is_asked(self):
+        path = self.results()
+        self.assertIn("--campaign", run(ORBWEAVER, "upload", "--token", "x", path, check=2).stderr)
+        self.assertIn("--token", run(ORBWEAVER, "upload", "--campaign", "x", path, check=2).stderr)
+        self.assertIn("no http", self.upload(path, url="ftp://x/", check=2).stderr)
+        self.assertIn("TAG:VALUE", self.upload(path, "--add", "x", check=2).stderr)
+        self.assertIn("is no result", self.upload(self.results(text='{"dip":"192.0.2.1"}\n'), check=1).stderr)
+        self.assertEqual(self.server.requests, [])
+
+
+class Measure(support.TestCase):
+    def assert_refused(self, *arguments, says, check=2):
+        result = run(ORBWEAVER, "measure", *arguments, check=check)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.assertIn(says, result.stderr)
+
+    def test_the_help_lists_the_plugins_and_each_plugin_shows_its_options(self):
+        text = run(ORBWEAVER, "measure", "--help", check=0).stdout
+        for plugin in "ecn dscp tcpopt tfo mss h2 evilbit udpzero dnsresolv".split():
+            self.assertRegex(text, rf"(?m)^  {plugin} +\S")
+        text = run(ORBWEAVER, "measure", "dscp", "--help", check=0).stdout
+        self.assertIn("--codepoint", text)
+        self.assertIn("--connect", text)
+
+    def test_mistyped_names_are_answered_with_the_nearest(self):
+        self.assert_refused("-i", "lo", "enc", says="no plugin 'enc'; did you mean 'ecn'?")
+        self.assert_refused("-i", "lo", "ecn", "--conect", "tcp", says="did you mean '--connect'?")
+
+    def test_what_is_missing_is_named(self):
+        self.assert_refused("-i", "lo", says="name a plugin")
+        self.assert_refused("ecn", says="-i IFACE")
+        self.assert_refused("-i", "no-such-if", "ecn", says="there is no interface no-such-if; there are: ", check=1)
+
+    def test_values_out_of_range_are_named(self):
+        for option in (["-w", "0"], ["--rate", "0"], ["--timeout", "x"], ["--settle", "-1"], ["--observers", "0"],
+                       ["--missed-after", "0"], ["--job-ring-mib", "0"]):
+            self.assert_refused("-i", "lo", *option, "ecn", says=option[0].strip("-"))
+        self.assert_refused("-i", "lo", "dscp", "--codepoint", "64", says="codepoint")
+        self.assert_refused("-i", "lo", "ecn", "--connect", "dnsudp", says="connect")
+
+    def test_a_plugin_that_watches_nothing_needs_no_interface_and_its_ledger_balances(self):
+        jobs, summary = self.path("jobs"), self.path("summary")
+        with open(jobs, "w") as file:
+            file.write('{"domain":"name.invalid"}\n{"domain":"name.invalid"}\nnonsense\n')  # RFC 6761, 6.4
+        result = run(ORBWEAVER, "measure", "--input", jobs, "--summary", summary, "dnsresolv", check=0)
+        self.assertEqual(result.stdout, "")
+        self.assertIn("measured 1 jobs (0 unfinished; 1 bad lines, 1 duplicates)", result.stderr)
+        with open(summary) as file:
+            summary = json.load(file)
+        self.assert_balanced(summary)
+        self.assertEqual((summary["plugin"], summary["source"], summary["end"]), ("dnsresolv", None, "complete"))
+        self.assertEqual([stage["stage"] for stage in summary["stages"]], ["merger", "spider"])
+
+    def resolve(self, domains, timeout_s="5"):
+        jobs = self.path("domains")
+        with open(jobs, "w") as file:
+            file.writelines(json.dumps({"domain": domain}) + "\n" for domain in domains)
+        return run(ORBWEAVER, "measure", "--input", jobs, "--timeout", timeout_s, "dnsresolv", "--nameserver",
+                   NameServer(self).address, check=0)
+
+    def test_a_domain_without_an_address_is_named_with_the_reason(self):
+        result = self.resolve(["gone.example", "empty.example", "silent.example", "sound.example"], "0.7")
+        self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
+                         [{"dip": "192.0.2.1", "domain": "sound.example"}])
+        for domain, why in (("gone.example", "no such name"), ("empty.example", "no address"),
+                            ("silent.example", "no answer in time")):
+            self.assertIn(f"orbweaver-spider: warning: '{domain}' has no result: {why}\n", result.stderr)
         self.assertIn("(1 ok, 2 failed, 1 timed out, ", result.stderr)
 
     def test_the_first_hundred_domains_without_an_address_are_named_and_the_others_counted(self):

@@ -121,7 +121,7 @@ void add_options(CommandLine& app, StatsOptions& options) {
 CommandLine& add_stats_command(CommandLine& front, StatsOptions& options) {
   auto& app = front.add_subcommand("stats", "Show the counters of a running session");
   add_options(app, options);
-  app.add_flag("--describe-counters", options.describe_counters)->group("");
+  app.add_flag("--describe-counters", options.describe_counters, "")->group("");
   app.add_flag("--watch", options.watch, "Again each second, with rates, until the session ends");
   return app;
 }

@@ -53,9 +53,9 @@ struct Naming {
   bool is_ns;
 };
 
-class Text {
+class MetricsText {
 public:
-  explicit Text(const std::string& session) : session_(label("session", session)) {}
+  explicit MetricsText(const std::string& session) : session_(label("session", session)) {}
 
   /// Begins a metric.
   void metric(const std::string& name, std::string_view help, CounterKind kind) {
@@ -77,7 +77,7 @@ private:
   std::string text_;
 };
 
-void write_counters(Text& text, const Snapshot& now, StageKind kind) {
+void write_counters(MetricsText& text, const Snapshot& now, StageKind kind) {
   const auto observers = now.observers();
   for (const auto& info : counters_of(kind)) {
     if (info.of_observers && observers == 0)
@@ -95,7 +95,7 @@ void write_counters(Text& text, const Snapshot& now, StageKind kind) {
 }
 
 /// Each kind of message is a series, named by the text of the first: at most as many as a log holds.
-void write_messages(Text& text, const Snapshot& now) {
+void write_messages(MetricsText& text, const Snapshot& now) {
   text.metric("stage_messages", "warnings and errors of a stage by their kind", CounterKind::counter);
   for (const auto& stage : now.stages)
     for (const auto& message : stage.messages)
@@ -104,7 +104,7 @@ void write_messages(Text& text, const Snapshot& now) {
                   message.count);
 }
 
-void write_rings(Text& text, const Snapshot& now) {
+void write_rings(MetricsText& text, const Snapshot& now) {
   const auto metric = [&](const std::string& name, std::string_view help, CounterKind kind, auto member) {
     text.metric("ring_" + name, help, kind);
     for (const auto& ring : now.rings)
@@ -119,7 +119,7 @@ void write_rings(Text& text, const Snapshot& now) {
 } // namespace
 
 std::string stats_prometheus(const Snapshot& now) {
-  Text text(now.session);
+  MetricsText text(now.session);
   text.metric("stage_up", "1 while the stage runs", CounterKind::gauge);
   for (const auto& stage : now.stages)
     text.sample(stage_labels(stage), stage.state == StageState::running);

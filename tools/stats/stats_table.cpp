@@ -2,6 +2,7 @@
 #include "tools/run/progress.hpp"
 #include "tools/stats/stats_formats.hpp"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <iterator>
@@ -85,18 +86,10 @@ std::string line_of(std::string line, const std::vector<std::string>& items, std
   return text + line + "\n";
 }
 
-std::size_t stall_of(StageKind kind) {
-  switch (kind) {
-  case StageKind::capture:
-    return CaptureCounter::stall_max_ns;
-  case StageKind::observer:
-    return ObserverCounter::stall_max_ns;
-  case StageKind::spider:
-    return SpiderCounter::stall_max_ns;
-  case StageKind::merger:
-    return MergerCounter::stall_max_ns;
-  }
-  return max_counters;
+std::uint64_t stall_ns(const StageSnapshot& stage) {
+  const auto infos = counters_of(stage.kind);
+  const auto info = std::ranges::find(infos, "stall_max_ns", &CounterInfo::name);
+  return info != infos.end() ? stage.counter(info->place) : 0;
 }
 
 std::string stage_line(const Snapshot& now, const Snapshot* before, std::size_t place, std::size_t columns) {
@@ -105,7 +98,7 @@ std::string stage_line(const Snapshot& now, const Snapshot* before, std::size_t 
   auto line = fmt::format("{:<9}{:>3} {:>7}  {:<8} {:>15} {:<7} {:>12}/s {:>8} ", to_string(stage.kind), stage.index,
                           stage.pid, to_string(stage.state), with_commas(stage.counter(row.main)), row.unit,
                           with_commas(static_cast<std::uint64_t>(rate(now, before, place, row.main))),
-                          time_text(stage.counter(stall_of(stage.kind))));
+                          time_text(stall_ns(stage)));
   const auto infos = counters_of(stage.kind);
   std::vector<std::string> others;
   for (const auto counter : row.others)

@@ -175,7 +175,7 @@ struct Run {
     return read_stream(endpoints.names[0]);
   }
   CaptureResult result{};
-  std::array<std::uint64_t, C::total> counters{};
+  std::array<std::uint64_t, C::count> counters{};
 };
 
 } // namespace

@@ -127,7 +127,7 @@ TEST_CASE("bad lines are named, and a run without one job fails when it has been
   CHECK_THROWS_WITH_AS(program.run({"-i", "lo", "--out", program.out(), "mss"}), doctest::Contains("no line is a job"),
                        Error);
   CHECK(log.lines() == 2);
-  CHECK(log.text().find("jobs, line 2: dip is no address: nowhere") != std::string::npos);
+  CHECK(log.text().find("jobs, line 2: dip is no address: 'nowhere'") != std::string::npos);
 }
 
 TEST_CASE("what a run lacks is said before anything is opened") {

@@ -86,6 +86,20 @@ TEST_CASE("counters of a stage are read by others while it works") {
   Session::remove(name);
 }
 
+TEST_CASE("messages of a stage are read by others while it works") {
+  const auto name = name_of("messages");
+  auto session = Session::create(name);
+  session.add_stage(StageKind::capture, 0);
+  session.add_stage(StageKind::spider, 0).messages.add(MessageLevel::warning, "line 1: bad", 7);
+  const auto watcher = Session::attach(name, false);
+  CHECK(watcher.stages()[0].messages.read().empty());
+  const auto messages = watcher.stages()[1].messages.read();
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].text == "line 1: bad");
+  CHECK(messages[0].first_ns == 7);
+  Session::remove(name);
+}
+
 TEST_CASE("a session has places for every observer and the other stages, and no more") {
   const auto name = name_of("places");
   auto session = Session::create(name);

@@ -161,9 +161,9 @@ TEST_CASE("what is not quite JSON is no job") {
 }
 
 TEST_CASE("addresses, ports and names that cannot be are named") {
-  CHECK(why_bad(R"({"dip":"192.0.2.256"})") == "1: dip is no address: 192.0.2.256");
-  CHECK(why_bad(R"({"dip":"example.org"})") == "1: dip is no address: example.org");
-  CHECK(why_bad(R"({"dip":""})") == "1: dip is no address: ");
+  CHECK(why_bad(R"({"dip":"192.0.2.256"})") == "1: dip is no address: '192.0.2.256'");
+  CHECK(why_bad(R"({"dip":"example.org"})") == "1: dip is no address: 'example.org'");
+  CHECK(why_bad(R"({"dip":""})") == "1: dip is no address: ''");
   CHECK(why_bad(R"({"dip":7})") == "1: dip is no string");
   CHECK(why_bad(R"({"dip":null})") == "1: it has no dip");
   CHECK(why_bad(R"({"dip":"::1","dip":"::2"})") == "1: dip stands in it twice");
@@ -275,8 +275,8 @@ TEST_CASE("one call looks through so many lines without a job, or so much of an 
 TEST_CASE("lines of CSV that are none are named") {
   CHECK(why_bad("192.0.2.1", csv).find("1 columns") != std::string::npos);
   CHECK(why_bad("192.0.2.1,80,a,1,2", csv).find("5 columns") != std::string::npos);
-  CHECK(why_bad("dip,dp,domain", csv) == "1: dip is no address: dip");
-  CHECK(why_bad("192.0.2.1,http,a", csv) == "1: dp is no port from 1 to 65535: http");
+  CHECK(why_bad("dip,dp,domain", csv) == "1: dip is no address: 'dip'");
+  CHECK(why_bad("192.0.2.1,http,a", csv) == "1: dp is no port from 1 to 65535: 'http'");
   CHECK(why_bad("7,example.org", csv) == "1: it has no dip");
   CHECK(why_bad("192.0.2.1,80,\"a", csv) == "1: a quoted field does not end on its line");
   CHECK(why_bad("192.0.2.1,80,a\"b\"", csv) == "1: a quote stands within a field");

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <doctest/doctest.h>
 #include <simdjson.h>
+#include <sstream>
 
 using namespace orbweaver;
 
@@ -89,12 +90,82 @@ TEST_CASE("Prometheus text has each metric once, with help and type before its s
   CHECK(text.find("# TYPE orbweaver_ring_records ", first + 1) == std::string::npos);
 }
 
-TEST_CASE("the help of a counter stands alone") {
-  for (const auto kind : {StageKind::capture, StageKind::observer, StageKind::spider, StageKind::merger})
-    for (const auto& info : counters_of(kind)) {
-      CAPTURE(info.name);
-      CHECK_FALSE(info.help.starts_with("of those"));
-    }
+TEST_CASE("Prometheus text has times in seconds") {
+  auto snapshot = balanced_snapshot();
+  snapshot.stages[0].counters[CaptureCounter::stall_max_ns] = 1'020'000'000;
+  CHECK(contains(stats_prometheus(snapshot),
+                 "# TYPE orbweaver_capture_stall_max_seconds gauge\n"
+                 "orbweaver_capture_stall_max_seconds{session=\"night\",index=\"0\"} 1.020000000\n"));
+}
+
+TEST_CASE("messages are shown by the table, as JSON, and as Prometheus text with its escapes") {
+  auto snapshot = balanced_snapshot();
+  snapshot.stages[1].messages = {
+      {MessageLevel::error, "a \"quoted\\ path\"", 1000, 1'700'000'000'500'000'000, 1'700'000'009'000'000'000},
+      {MessageLevel::warning, "", 3, 1, 2}};
+  CHECK(contains(stats_table(snapshot), " 0 error           1,000  "));
+  CHECK(contains(stats_table(snapshot), " a \"quoted\\ path\"\n"));
+  CHECK(contains(stats_table(snapshot), " (messages of further kinds)\n"));
+  simdjson::dom::parser parser;
+  const auto text = stats_json(snapshot);
+  const simdjson::dom::element json = parser.parse(text);
+  CHECK(std::string_view(json.at_pointer("/stages/1/messages/0/level")) == "error");
+  CHECK(std::string_view(json.at_pointer("/stages/1/messages/0/text")) == "a \"quoted\\ path\"");
+  CHECK(std::uint64_t(json.at_pointer("/stages/1/messages/0/count")) == 1000);
+  CHECK(double(json.at_pointer("/stages/1/messages/0/first_s")) == 1'700'000'000.5);
+  CHECK(json.at_pointer("/stages/1/messages/1/text").is_null());
+  CHECK(simdjson::dom::array(json.at_pointer("/stages/0/messages")).size() == 0);
+  CHECK(contains(stats_prometheus(snapshot),
+                 "# TYPE orbweaver_stage_messages counter\n"
+                 "orbweaver_stage_messages{session=\"night\",stage=\"observer\",index=\"0\",level=\"error\","
+                 "message=\"a \\\"quoted\\\\ path\\\"\"} 1000\n"));
+  CHECK_FALSE(contains(stats_prometheus(balanced_snapshot()), "orbweaver_stage_messages"));
+}
+
+TEST_CASE("what capture counts by observer is in JSON, for as many as there are") {
+  auto snapshot = balanced_snapshot();
+  const auto by_observer = [](const Snapshot& of) {
+    simdjson::dom::parser parser;
+    const simdjson::dom::element json = parser.parse(stats_json(of));
+    return simdjson::minify(json.at_pointer("/stages/0/by_observer"));
+  };
+  CHECK(by_observer(snapshot) == R"({"delivered_to":[50,30],"dropped_on":[0,10]})");
+  std::erase_if(snapshot.stages, [](const auto& stage) { return stage.kind == StageKind::observer; });
+  snapshot.stages[0].counters[CaptureCounter::dropped_on + 2] = 1; // capture alone: what it gave packets to
+  CHECK(by_observer(snapshot) == R"({"delivered_to":[50,30,0],"dropped_on":[0,10,1]})");
+}
+
+TEST_CASE("the table shows the longest stall of a stage") {
+  auto snapshot = balanced_snapshot();
+  const auto shown = [&](std::uint64_t ns) {
+    snapshot.stages[3].counters[MergerCounter::stall_max_ns] = ns;
+    return stats_table(snapshot);
+  };
+  CHECK(contains(shown(1'020'000'000), "/s   1.02 s "));
+  CHECK(contains(shown(120'000'000), "/s   120 ms "));
+  CHECK(contains(shown(300'000), "/s   0.3 ms "));
+}
+
+TEST_CASE("the table fits a terminal: what is too long for a line goes on in the next, in whole items") {
+  auto snapshot = balanced_measurement();
+  snapshot.stages[1].messages = {{MessageLevel::warning, std::string(200, 'w'), 1, 1, 2},
+                                 {MessageLevel::warning, "some words that go on " + std::string(40, 'x'), 1, 1, 2}};
+  for (const std::size_t columns : {80, 120}) {
+    std::istringstream table(stats_table(snapshot, nullptr, columns));
+    std::string all;
+    for (std::string line; std::getline(table, line); all += line + "\n")
+      CHECK_MESSAGE((line.size() <= columns || contains(line, std::string(200, 'w'))), line);
+    CHECK(contains(all, "connections_timeout 1"));
+    CHECK(contains(all, std::string(40, 'x')));
+  }
+}
+
+TEST_CASE("the document of counters has a line for each") {
+  const auto text = counters_document();
+  CHECK(contains(text, "\n## spider\n"));
+  CHECK(contains(text, "\n| `flows_open` | gauge | flows | flows in the table |\n"));
+  CHECK(contains(text, "\n| `dropped_on` | counter | packets | packets lost on the ring to that observer (one for each "
+                       "observer) |\n"));
 }
 
 TEST_CASE("the table shows rates since the snapshot before, or since the session began") {
