@@ -11,8 +11,7 @@ namespace orbweaver {
 
 /// The PacketBits of the octet of the IPv4 header that begins with its flags.
 [[nodiscard]] constexpr std::uint16_t ipv4_flag_bits(std::uint8_t octet) noexcept {
-  return static_cast<std::uint16_t>((octet & 0x80 ? PacketBits::evil : 0) |
-                                    (octet & 0x40 ? PacketBits::dont_fragment : 0));
+  return octet & (PacketBits::evil | PacketBits::dont_fragment);
 }
 
 /// The flags of the two octets of a TCP header with data offset and flags.

@@ -38,8 +38,9 @@ public:
       if (ip[0] != 0x45 || (be16(ip + 6) & 0x3fff) != 0) [[unlikely]]
         return false;
       bits_ = ipv4_flag_bits(ip[6]);
-      ip_id_ = be16(ip + 4);
-      ip_length_ = be16(ip + 2);
+      const std::uint32_t length_and_id = be32(ip + 2);
+      ip_id_ = static_cast<std::uint16_t>(length_and_id);
+      ip_length_ = length_and_id >> 16;
       protocol_ = ip[9];
       traffic_class_ = ip[1];
       ttl_ = ip[8];
@@ -75,10 +76,8 @@ public:
     record.flow_hash = static_cast<std::uint32_t>(hash);
     record.ip_length = ip_length_;
     record.payload_length = payload_length_;
-    record.sequence = sequence_;
-    record.acknowledgement = acknowledgement_;
-    record.tcp_flags = tcp_flags_;
-    record.tcp_window = tcp_window_;
+    std::memcpy(place + offsetof(PacketRecord, sequence), &numbers_, sizeof numbers_);
+    std::memcpy(place + offsetof(PacketRecord, tcp_flags), &flags_and_window_, sizeof flags_and_window_);
     record.ip_id = ip_id_;
     record.traffic_class = traffic_class_;
     record.ttl = ttl_;
@@ -99,17 +98,17 @@ private:
   bool read_tcp(const std::uint8_t* segment, std::uint32_t captured, std::uint32_t wanted) noexcept {
     if (captured < tcp_octets) [[unlikely]]
       return false;
-    sequence_ = be32(segment + 4);
-    acknowledgement_ = be32(segment + 8);
-    tcp_flags_ = tcp_flags_of(be16(segment + 12));
-    tcp_window_ = be16(segment + 14);
+    const std::uint32_t flags_and_window = be32(segment + 12);
+    const std::uint16_t flags = tcp_flags_of(static_cast<std::uint16_t>(flags_and_window >> 16));
+    numbers_ = pair_of(be64(segment + 4));
+    flags_and_window_ = pair_of(std::uint32_t{flags} << 16 | (flags_and_window & 0xffff));
     bits_ |= PacketBits::transport;
     const std::uint32_t header = std::max((segment[12] >> 4) * 4u, tcp_octets);
     const std::uint32_t length = ip_length_ - ip_octets;
     payload_length_ = left_after(length, header);
     if (wanted == Need::none) [[likely]]
       return true;
-    return !(wanted & of_every_packet) && !(header > tcp_octets && wants_tcp_options(wanted, tcp_flags_)) &&
+    return !(wanted & of_every_packet) && !(header > tcp_octets && wants_tcp_options(wanted, flags)) &&
            !carries_payload<6>(segment, header, std::min(captured, length), wanted);
   }
 
@@ -117,8 +116,8 @@ private:
     constexpr std::uint32_t header = 8;
     if (protocol_ != 17) [[unlikely]]
       return false;
-    sequence_ = acknowledgement_ = 0;
-    tcp_flags_ = tcp_window_ = 0;
+    numbers_ = 0;
+    flags_and_window_ = 0;
     bits_ = static_cast<std::uint16_t>(bits_ | PacketBits::transport |
                                        (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
     std::uint32_t length = ip_length_ - ip_octets;
@@ -173,6 +172,12 @@ private:
           {static_cast<std::uint16_t>(ports), static_cast<std::uint16_t>(ports >> 16)}, protocol_, version, 1, 0});
   }
 
+  /// Two numbers that follow one another in a header, read as one, as they follow one another in the record.
+  template <typename Number>
+  [[nodiscard]] static Number pair_of(Number read) noexcept {
+    return std::endian::native == std::endian::little ? std::rotl(read, sizeof read * 4) : read;
+  }
+
   [[nodiscard]] static std::uint64_t word(const std::uint8_t* at) noexcept {
     std::uint64_t value;
     std::memcpy(&value, at, sizeof value);
@@ -182,8 +187,9 @@ private:
   std::uint64_t time_ns_;
   std::uint64_t key_[key_bytes / 8]; ///< FlowKeyHead and addresses, as the record has them
   std::uint32_t ip_length_, payload_length_;
-  std::uint32_t sequence_, acknowledgement_;
-  std::uint16_t tcp_flags_, tcp_window_, ip_id_, bits_;
+  std::uint64_t numbers_;          ///< TCP's sequence and acknowledgement number, as the record has them
+  std::uint32_t flags_and_window_; ///< the same
+  std::uint16_t ip_id_, bits_;
   std::uint8_t protocol_, traffic_class_, ttl_;
 };
 

@@ -33,13 +33,14 @@ static_assert(sizeof(FlowKeyHead) == 8);
 namespace PacketBits {
 inline constexpr std::uint16_t from_high = 0x01;     ///< sent by the key's second endpoint
 inline constexpr std::uint16_t fragment = 0x02;      ///< a fragment, first or later
-inline constexpr std::uint16_t evil = 0x04;          ///< the reserved bit of the IPv4 header (RFC 3514)
+inline constexpr std::uint16_t icmp_rest = 0x04;     ///< ICMP: icmp_rest is valid (its octets were captured)
 inline constexpr std::uint16_t zero_checksum = 0x08; ///< UDP: the checksum field is 0
 inline constexpr std::uint16_t transport = 0x10; ///< the transport header's fields below are valid (it was captured)
 /// An ICMP error: the key is that of the quoted packet and the packet counts as sent by the quoted packet's receiver.
 inline constexpr std::uint16_t icmp_error = 0x20;
+// As in the IPv4 header's octet with the flags, so that both are taken from there at once.
 inline constexpr std::uint16_t dont_fragment = 0x40; ///< IPv4: DF (RFC 791, 3.1)
-inline constexpr std::uint16_t icmp_rest = 0x80;     ///< ICMP: icmp_rest is valid (its octets were captured)
+inline constexpr std::uint16_t evil = 0x80;          ///< IPv4: the reserved bit (RFC 3514)
 } // namespace PacketBits
 
 /// The fixed part. The addresses follow (2 × 4 or 2 × 16 octets, network order, lower endpoint first), so that key and
@@ -73,6 +74,8 @@ struct PacketRecord {
   FlowKeyHead key;
 };
 static_assert(sizeof(PacketRecord) == 56);
+static_assert(offsetof(PacketRecord, acknowledgement) == offsetof(PacketRecord, sequence) + 4);
+static_assert(offsetof(PacketRecord, tcp_window) == offsetof(PacketRecord, tcp_flags) + 2);
 static_assert(offsetof(PacketRecord, key) + sizeof(FlowKeyHead) == sizeof(PacketRecord));
 static_assert(sizeof(PacketRecord) + addresses_length(4) == 64, "a plain IPv4 segment is one cache line of the ring");
 static_assert(sizeof(PacketRecord) + addresses_length(6) == 88);
