@@ -76,11 +76,11 @@ TEST_CASE("a subcommand is named in the help by the word for it, and says when i
   auto& one = line.add_subcommand("one", "the first");
   const auto& two = line.add_subcommand("two", "the second");
   one.on_name([&named] { named = true; });
+  CHECK(line.help().find("program [OPTIONS] PLUGIN\n") != std::string::npos);
   line.parse("one");
   CHECK(named);
   CHECK(one.parsed());
   CHECK_FALSE(two.parsed());
-  CHECK(line.help().find("program [OPTIONS] PLUGIN\n") != std::string::npos);
   CHECK_THROWS_AS(line.parse("one two"), CommandLineError);
 }
 
