@@ -7,6 +7,7 @@
 #include "capture/dissect/plain_packet.hpp"
 #include "capture/sources/open_source.hpp"
 #include "observer/chain_set.hpp"
+#include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
 
 #include <array>
@@ -94,6 +95,11 @@ int main(int argc, char** argv) {
   const std::array<std::string, 2> names{"basic", "tcp"};
   const ChainSet chains = ChainSet::choose(names);
   FlowTable table(chains.state_bytes(), 1 << 24);
+  struct Nowhere final : RowSink {
+    void row(const Row&) noexcept override {}
+  } nowhere;
+  FlowMemory memory(0); // these chains want none
+  FlowScope scope(chains.choice(), memory, nowhere);
   measure("and a flow table with prefetch", [&] {
     return walk(path, [&](std::span<Packet> packets) {
       std::array<std::uint32_t, frame_batch> likely_slots;
@@ -108,14 +114,14 @@ int main(int argc, char** argv) {
         std::uint32_t slot = table.holds(likely_slots[i], view) ? likely_slots[i] : table.find(hash, view);
         if (slot == FlowTable::none) {
           slot = table.insert(hash, view);
-          chains.new_flow(table.flow(slot).states(), view);
+          chains.new_flow(table.flow(slot).states(), view, scope);
           table.flow(slot).state = FlowState::active;
           table.flow(slot).bits = view.from_high() ? FlowBits::forward_from_high : 0;
         }
         Flow& flow = table.flow(slot);
         flow.last_ns = packet.record.time_ns;
         chains.packet(flow.states(), view,
-                      view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high));
+                      view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high), scope);
       }
     });
   });

@@ -79,7 +79,7 @@ bool produce(RecordWriter writer, const Options& options) {
 
 bool is_whole(const RecordHeader* record, std::uint64_t number, std::uint32_t longest) noexcept {
   const auto length = length_of(number, longest);
-  if (record->length != length || record->kind != RecordKind::job || record->reserved != 0)
+  if (record->length != length || record->kind != RecordKind::job || record->table != 0)
     return false;
   bool whole = true;
   for_each_word(number, length, [&](std::uint32_t at, std::uint64_t value, std::size_t octets) {
