@@ -41,9 +41,10 @@ private:
 std::string listed(std::span<const FieldDescription> fields) {
   Columns columns;
   for (const auto& field : fields) {
-    std::string says = field.help;
+    std::string beside = field.mirror.empty() ? "" : "mirror " + field.mirror;
     if (!field.ipfix.empty())
-      says += " (IPFIX " + field.ipfix + ")";
+      beside += (beside.empty() ? "IPFIX " : ", IPFIX ") + field.ipfix;
+    const auto says = field.help + (beside.empty() ? "" : " (" + beside + ")");
     columns.add({field.name, std::string(to_string(field.type)) + (field.unit.empty() ? "" : ", " + field.unit), says});
   }
   return columns.text();
