@@ -201,5 +201,6 @@ BasicChainSet<ChainList<Chains...>> BasicChainSet<ChainList<Chains...>>::choose(
 }
 
 using ChainSet = BasicChainSet<LibraryChains>;
+extern template class BasicChainSet<LibraryChains>; // in flow_meter.cpp, beside the meter that calls it
 
 } // namespace orbweaver

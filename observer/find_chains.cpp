@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/find_chains.hpp"
 
+#include "observer/chain_set.hpp"
+
 #include <algorithm>
 #include <spdlog/spdlog.h>
 

@@ -2,8 +2,9 @@
 // The chains of shared objects that the observer can use.
 #pragma once
 
-#include "observer/chain_set.hpp"
+#include "observer/shared_chain.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 

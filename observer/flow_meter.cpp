@@ -3,6 +3,7 @@
 
 namespace orbweaver {
 
+template class BasicChainSet<LibraryChains>;
 template class BasicFlowMeter<ChainSet>;
 
 } // namespace orbweaver

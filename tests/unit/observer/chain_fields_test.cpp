@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What chains may have: fields of every type, texts and lists, events, options, an end; and what is refused.
+#include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/chain_support.hpp"
 #include "tests/unit/observer/every_type_chain.hpp"
 

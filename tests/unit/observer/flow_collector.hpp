@@ -5,7 +5,7 @@
 
 #include "common/stream/description.hpp"
 #include "common/stream/flow_record.hpp"
-#include "observer/flow_meter_impl.hpp"
+#include "observer/flow_meter.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 
 #include <arpa/inet.h>

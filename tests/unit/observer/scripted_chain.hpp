@@ -2,6 +2,7 @@
 // A chain that packets tell what to do: for tests that need flows vetoed or completed at will.
 #pragma once
 
+#include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/flow_collector.hpp"
 
 namespace orbweaver::test {
