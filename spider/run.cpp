@@ -20,7 +20,7 @@ namespace orbweaver {
 
 namespace {
 
-/// So many bad lines of a filter's input are named, so many keys of members that were left out; more are only counted.
+/// So many bad lines of a filter's input are named; more are only counted.
 constexpr std::uint64_t max_named = 100;
 
 void describe(const SpiderArguments& arguments) {

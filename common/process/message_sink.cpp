@@ -13,9 +13,11 @@ namespace {
 constexpr std::uint64_t printed_each = 10;
 
 bool is_printed(std::uint64_t count) noexcept {
-  while (count > printed_each && count % 10 == 0)
+  if (count <= printed_each)
+    return true;
+  while (count % 10 == 0)
     count /= 10;
-  return count <= printed_each;
+  return count == 1;
 }
 
 std::uint64_t time_of(const spdlog::details::log_msg& message) noexcept {

@@ -52,7 +52,8 @@ void handle(int signal, void (*handler)(int)) {
 
 /// Of the default logger; none where set_up_log() was not called, as in tests.
 std::shared_ptr<MessageSink> message_sink() {
-  return std::dynamic_pointer_cast<MessageSink>(spdlog::default_logger()->sinks().front());
+  const auto& sinks = spdlog::default_logger()->sinks();
+  return sinks.empty() ? nullptr : std::dynamic_pointer_cast<MessageSink>(sinks.front());
 }
 
 void unblock(int signal) {

@@ -126,7 +126,7 @@ std::string messages(const Snapshot& now, std::size_t columns) {
   if (text.empty())
     return text;
   return fmt::format("\n{:<12} {:<7} {:>13}  {:<14}  {:<14}  {}\n", "STAGE", "LEVEL", "TIMES", "FIRST", "LAST",
-                     "MESSAGE, THE FIRST OF ITS KIND") +
+                     "MESSAGE") +
          text;
 }
 
