@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import struct
 import subprocess
 import time
 
@@ -82,12 +83,14 @@ class BadInput(support.TestCase):
         run(program("orbweaver-capture"), "-i", support.TROUBLES, "--out", f"file:{packets}", check=0)
         with open(packets, "rb") as file:
             whole = file.read()
+        first_block = 32 + struct.unpack_from("<I", whole, 24)[0]  # behind the header and its description
         cases = {
             "magic": b"X" + whole[1:],
             "version": whole[:8] + b"\xff" + whole[9:],
             "cut": whole[: len(whole) - 20],
             "content": whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:],
-            "length": whole[: 64 * 241] + b"\xff\xff\xff\x7f" + whole[64 * 241 + 4 :],
+            "description": whole[:40] + bytes([whole[40] ^ 1]) + whole[41:],
+            "length": whole[:first_block] + b"\xff\xff\xff\x7f" + whole[first_block + 4 :],
         }
         for name, data in cases.items():
             damaged = self.path(f"{name}.packets")

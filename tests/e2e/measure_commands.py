@@ -682,10 +682,10 @@ class Measure(support.TestCase):
             self.assertIn(f"orbweaver-spider: warning: '{domain}' has no result: {why}\n", result.stderr)
         self.assertIn("(1 ok, 2 failed, 1 timed out, ", result.stderr)
 
-    def test_the_first_hundred_domains_without_an_address_are_named_and_the_others_counted(self):
+    def test_of_domains_without_an_address_the_first_ten_are_named_and_all_counted(self):
         result = self.resolve([f"gone{number}.example" for number in range(130)])
-        self.assertEqual(result.stderr.count(": no such name\n"), 100)
-        self.assertIn("30 more domains have no result\n", result.stderr)
+        self.assertEqual(result.stderr.count(": no such name"), 12, result.stderr)  # ten, the 100th, and at the end
+        self.assertIn("130", result.stderr)
 
     def test_an_input_of_bad_lines_alone_has_failed(self):
         jobs = self.path("jobs")
@@ -714,8 +714,13 @@ class Measure(support.TestCase):
         jobs, ring = self.path("jobs"), f"ring:e2e-{os.getpid()}-jobs"
         with open(jobs, "w") as file:
             json.dump({"dip": "127.0.0.1", "dp": server.server_address[1]}, file)
-        merger = subprocess.Popen([support.program("orbweaver-merger"), "--jobs", ring, "--plugin", "mss"],
-                                  stdout=subprocess.PIPE, text=True)
+        packets, flows = self.path("packets"), self.path("flows")  # nobody watches: there are none
+        run(support.program("orbweaver-capture"), "-i", support.write_pcap(self.path("empty.pcap"), []), "--out",
+            f"file:{packets}", check=0)
+        run(support.program("orbweaver-observer"), "--in", f"file:{packets}", "--out", f"file:{flows}", "basic", "tcp",
+            "mss", check=0)
+        merger = subprocess.Popen([support.program("orbweaver-merger"), "--jobs", ring, "--plugin", "mss", "--flows",
+                                   f"file:{flows}"], stdout=subprocess.PIPE, text=True)
         self.addCleanup(merger.kill)
         spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", ring,
                      "--job-ring-mib", "1", "mss", "--connect", "http", check=0)
