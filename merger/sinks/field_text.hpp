@@ -4,7 +4,8 @@
 //
 //   bool                       true for anything but 0
 //   u8 … u64, i8 … i64         a decimal number
-//   f64                        the shortest number that reads as the same; null where it is none (RFC 8259 has no NaN)
+//   f64                        the shortest number that reads as the same and is a float everywhere: 3.0, 1e+300; null
+//                              where it is none (RFC 8259 has no NaN)
 //   time, duration             seconds with all their digits, at least one decimal
 //   enum                       its name as text; null where it has none
 //   mac                        00:11:22:33:44:55
@@ -80,7 +81,13 @@ struct Values {
                               out + (wide < 0));
   }
   static char* print(double value, char* out) noexcept {
-    return std::isfinite(value) ? std::to_chars(out, out + 32, value).ptr : Style::null(out);
+    if (!std::isfinite(value))
+      return Style::null(out);
+    char* const end = std::to_chars(out, out + 32, value).ptr;
+    if (std::string_view(out, end).find_first_of(".e") != std::string_view::npos)
+      return end;
+    std::memcpy(end, ".0", 2);
+    return end + 2;
   }
   static char* print(TimeNs value, char* out) noexcept { return json::print_seconds(value.ns, out); }
   static char* print(DurationNs value, char* out) noexcept { return json::print_seconds(value.ns, out); }

@@ -58,9 +58,17 @@ const ChainSet& all_chains() {
   return chains;
 }
 
-/// A stream of these records.
-std::string stream_of(const StreamHeader& header, std::string_view records) {
-  return test::file_of(header, records.empty() ? "" : test::block_of(records));
+/// A file of these records.
+std::string file_of(const StreamDescription& stream, std::string_view records) {
+  return test::file_of(stream, records.empty() ? "" : test::block_of(records));
+}
+
+/// A stream of jobs of that combiner's plugin, with as many connections as it needs, or some more.
+StreamDescription job_stream(const CombinerEntry& combiner, std::uint8_t how) {
+  auto stream = stream_of(StreamKind::jobs);
+  stream.plugin.name = combiner.plugin;
+  stream.plugin.connections = combiner.min_flows + (how >> 4 & 3);
+  return stream;
 }
 
 void expect(bool holds) {
@@ -82,16 +90,17 @@ void check_output(const std::string& text, std::span<const std::uint64_t> counte
   }
   expect(lines == counters[M::jobs_received] && lines == counters[M::jobs_written] && counters[M::jobs_dropped] == 0);
   expect(counters[M::flows_received] == counters[M::flows_joined] + counters[M::flows_unclaimed]);
+  expect(counters[M::events_received] == counters[M::events_dropped]);
   expect(counters[M::connections_received] == counters[M::connections_joined] + counters[M::missed_never_seen] +
                                                   counters[M::missed_ring_drop] + counters[M::missed_expired] +
                                                   counters[M::missed_no_port]);
 }
 
-void measure(std::uint8_t how, std::uint8_t plugin, std::string_view job_records, std::string_view flow_records) {
+void measure(std::uint8_t how, const StreamDescription& stream, const CombinerEntry& combiner,
+             std::string_view job_records, std::string_view flow_records) {
   static const MemoryFile jobs, flows, out;
-  static const StreamHeader flow_header = all_chains().describe();
-  jobs.fill(stream_of(make_stream_header(StreamKind::jobs), job_records));
-  flows.fill(stream_of(flow_header, flow_records));
+  jobs.fill(file_of(stream, job_records));
+  flows.fill(file_of(all_chains().describe(), flow_records));
   out.fill("");
   MeasurementOptions options;
   options.output_flows = (how & 1) != 0;
@@ -99,7 +108,6 @@ void measure(std::uint8_t how, std::uint8_t plugin, std::string_view job_records
   options.join.max_flows = (how & 4) != 0 ? 2 : 1024;
   options.join.remembered = 64; // so that a run is short
   options.limits.max_jobs = (how & 8) != 0 ? 2 : 1024;
-  const auto& combiner = library_combiners[plugin % std::size(library_combiners)];
   std::vector<RecordReader> streams;
   streams.push_back(RecordReader::open(flows.endpoint(), StreamKind::flows));
   Output output(out.path(), "jobs", Appears::growing);
@@ -125,7 +133,7 @@ void compare(std::string_view text) {
 /// Makes the streams, a command after the other: an octet that says which, then its values, an octet each.
 class Script {
 public:
-  explicit Script(std::string_view input) : input_(input) {
+  Script(std::string_view input, std::uint32_t connections) : input_(input), connections_(connections) {
     while (!input_.empty())
       command();
   }
@@ -159,7 +167,8 @@ private:
     const auto what = octet();
     switch (what & 7) {
     case 0: {
-      const auto id = octet(), connections = octet();
+      const auto id = octet();
+      const auto connections = (what & 8) != 0 ? octet() : (what & 16) != 0 ? 0 : connections_;
       const auto members = text();
       compare(members);
       append(jobs, JobRecord{{}, id, connections, static_cast<std::uint32_t>(members.size())}, RecordKind::job,
@@ -180,8 +189,9 @@ private:
     case 3: {
       auto flow = test::flow(octet() - 1, octet(), octet(), (what & 8) != 0 ? 17 : 6);
       flow.ring_drops = what >> 6;
-      const std::string states(all_chains().state_bytes(), static_cast<char>(octet()));
-      append(flows, (what & 16) != 0 ? test::turned(flow) : flow, RecordKind::flow, states);
+      const auto octets = all_chains().describe().tables.front().record_octets;
+      const std::string states(octets - sizeof flow, static_cast<char>(octet()));
+      append(flows, (what & 16) != 0 ? test::turned(flow) : flow, RecordKind::row, states);
       break;
     }
     case 4:
@@ -199,6 +209,7 @@ private:
   }
 
   std::string_view input_;
+  std::uint32_t connections_; ///< of a job
 };
 
 } // namespace
@@ -206,7 +217,9 @@ private:
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2)
     return 0;
-  const Script script({reinterpret_cast<const char*>(data + 2), size - 2});
-  measure(data[0], data[1], script.jobs, script.flows);
+  const auto& combiner = *library_combiners[data[1] % std::size(library_combiners)];
+  const auto stream = job_stream(combiner, data[0]);
+  const Script script({reinterpret_cast<const char*>(data + 2), size - 2}, stream.plugin.connections);
+  measure(data[0], stream, combiner, script.jobs, script.flows);
   return 0;
 }

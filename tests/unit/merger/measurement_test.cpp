@@ -654,10 +654,10 @@ TEST_CASE("a combiner sees how its plugin was run") {
 
 TEST_CASE("flows are joined with all that they have of variable length, and events among them are counted") {
   auto flows = flow_stream();
+  flows.tables.push_back(Table::events("dns").add<Text>("query").description());
   auto& table = flows.tables[0];
   table.fields.push_back(field("tls_name", code_of<Text>, table.record_octets));
   table.record_octets += sizeof(TailRef);
-  flows.tables.push_back(Table::events("dns").add<Text>("query").description());
   Bench bench("mss");
   bench.options.output_flows = true;
   bench.jobs.job(1, 1, "\"n\":1").connection(1, 0, connection(40000, 1, 2));

@@ -97,7 +97,7 @@ TEST_CASE("every type is hashed, and changes the digest by each of its octets th
         tail.back() ^= change;
         table.set_tail(record, 0, tail);
       } else {
-        record.back() = std::byte{4}; // of an address: its version
+        std::ranges::fill(record, std::byte{4}); // of an address: its version; of what may be null: that it is not
         record[table.description().fields[0].offset] = change;
       }
       return digest_of(table, {record});
