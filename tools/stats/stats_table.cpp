@@ -73,13 +73,16 @@ std::string clock_text(std::uint64_t time_ns) {
   return {text.data(), length};
 }
 
-/// Items behind the beginning of a line, which are not broken; where one does not fit, a line of its own goes on.
+/// Items behind the beginning of a line, which are not broken; what does not fit goes on in lines of its own.
 std::string line_of(std::string line, const std::vector<std::string>& items, std::size_t columns) {
+  constexpr std::size_t worth_it = 40; // columns: in fewer, not even the first items stand behind the beginning
+  bool fits = line.size() + worth_it <= columns;
   std::string text;
   for (const auto& item : items) {
-    if (columns > 0 && line.size() + 1 + item.size() > columns) {
-      text += line + "\n";
+    if (columns > 0 && !(fits && line.size() + 1 + item.size() <= columns)) {
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
       line = "   ";
+      fits = true;
     }
     line += " " + item;
   }
@@ -140,9 +143,7 @@ std::string ring_line(const RingSnapshot& ring) {
 
 std::string stats_table(const Snapshot& now, const Snapshot* before, std::size_t columns) {
   auto text = fmt::format("session {}, {:.1f} s old\n\n", now.session, now.age_s);
-  text +=
-      line_of(fmt::format("{:<12} {:>7}  {:<8} {:>23} {:>14} {:>8} ", "STAGE", "PID", "STATE", "DONE", "RATE", "STALL"),
-              {"AND"}, columns);
+  text += fmt::format("{:<12} {:>7}  {:<8} {:>23} {:>14} {:>8}\n", "STAGE", "PID", "STATE", "DONE", "RATE", "STALL");
   for (std::size_t i = 0; i < now.stages.size(); ++i)
     text += stage_line(now, before, i, columns);
   text += messages(now, columns);
