@@ -60,6 +60,8 @@ void add_flow_sums(Ledger& ledger, const Snapshot& snapshot) {
   else
     ledger.sums.push_back({"flows received = written + dropped", merger(M::flows_received),
                            merger(M::flows_written) + merger(M::flows_dropped)});
+  ledger.sums.push_back({"events emitted = received by the merger",
+                         snapshot.sum(StageKind::observer, O::events_emitted), merger(M::events_received)});
   ledger.sums.push_back({"events received = written + dropped", merger(M::events_received),
                          merger(M::events_written) + merger(M::events_dropped)});
 }

@@ -22,7 +22,7 @@ std::vector<std::string> unbalanced(const Snapshot& snapshot) {
 TEST_CASE("a session in which nothing got lost balances") {
   const auto ledger = draw_ledger(balanced_snapshot());
   CHECK(ledger.balanced());
-  CHECK(ledger.sums.size() == 3 + 2 * 3);
+  CHECK(ledger.sums.size() == 5 + 2 * 3);
 }
 
 TEST_CASE("each counter that is off by one unbalances the sums that it stands in, and no other") {
@@ -43,13 +43,16 @@ TEST_CASE("each counter that is off by one unbalances the sums that it stands in
   CHECK(off_by_one(1, ObserverCounter::flows_emitted) == 2);
   CHECK(off_by_one(3, MergerCounter::flows_received) == 2);
   CHECK(off_by_one(3, MergerCounter::flows_written) == 1);
+  CHECK(off_by_one(1, ObserverCounter::events_emitted) == 1);
+  CHECK(off_by_one(3, MergerCounter::events_received) == 2);
+  CHECK(off_by_one(3, MergerCounter::events_dropped) == 1);
 }
 
 TEST_CASE("a measurement in which nothing got lost balances") {
   const auto ledger = draw_ledger(balanced_measurement());
   for (const auto& sum : ledger.sums)
     CHECK_MESSAGE(sum.balanced(), sum.text());
-  CHECK(ledger.sums.size() == 3 + 2 * 3 + 5);
+  CHECK(ledger.sums.size() == 5 + 2 * 3 + 5);
 }
 
 TEST_CASE("each counter of spider and merger that is off by one unbalances a measurement") {
