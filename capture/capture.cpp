@@ -74,7 +74,9 @@ CaptureResult Capture::read_all(const Publish& publish) {
     if (source_.live() || read.status == Source::Status::idle)
       for (auto& output : outputs_)
         output.publish();
-    if (const std::uint64_t now_ns = monotonic_ns(); now_ns >= next_housekeeping_ns_) [[unlikely]]
+    const std::uint64_t now_ns = monotonic_ns();
+    duty_.look(now_ns);
+    if (now_ns >= next_housekeeping_ns_) [[unlikely]]
       housekeep(now_ns, publish);
     if (all_closed()) [[unlikely]]
       return {EndCause::failed, {}};
@@ -172,9 +174,9 @@ void Capture::handle_marked(PacketDraft& draft) noexcept {
 }
 
 void Capture::deliver(PacketDraft& draft) noexcept {
-  PacketRecord& record = draft.record;
-  record.flow_hash = flow_hash(record.key, draft.addresses, options_.seed);
-  output_for(record.flow_hash).deliver(draft);
+  const std::uint64_t hash = flow_hash(draft.record.key, draft.addresses, options_.seed);
+  draft.record.flow_hash = static_cast<std::uint32_t>(hash);
+  output_for(hash).deliver(draft);
 }
 
 void Capture::deliver_released() noexcept {
@@ -239,6 +241,8 @@ void Capture::gather_counters() noexcept {
   counters_[C::clock_second] = clock_.second();
   counters_[C::position_octets] = source_.position_octets();
   counters_[C::size_octets] = source_.size_octets();
+  counters_[C::stall_max_ns] = duty_.stall_max_ns();
+  counters_[C::stall_max_second] = duty_.stall_max_second();
 }
 
 bool Capture::all_closed() const noexcept {

@@ -13,6 +13,7 @@
 #include "capture/packet_output.hpp"
 #include "capture/sources/source.hpp"
 #include "common/process/counters.hpp"
+#include "common/process/duty_cycle.hpp"
 #include "common/stream/record.hpp"
 
 #include <array>
@@ -98,7 +99,8 @@ private:
   std::array<Frame, frame_batch> frames_{};
   PacketDraft draft_{};                                 ///< of the frame at hand
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
-  std::array<std::uint64_t, CaptureCounter::total> counters_{};
+  std::array<std::uint64_t, CaptureCounter::count> counters_{};
+  DutyCycle duty_;
   std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
   std::uint64_t source_dropped_ = 0; ///< that the observers have been told of

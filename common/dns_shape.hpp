@@ -29,4 +29,9 @@ namespace orbweaver {
   return length <= payload.size() - 2 ? payload.subspan(2, length) : std::span<const std::uint8_t>{};
 }
 
+/// The same of a payload of UDP (protocol 17), or of TCP (6), where one segment holds the message.
+[[nodiscard]] constexpr bool fits_dns_response(std::uint8_t protocol, std::span<const std::uint8_t> payload) noexcept {
+  return may_be_dns_response(protocol == 17 ? payload : dns_over_tcp(payload));
+}
+
 } // namespace orbweaver

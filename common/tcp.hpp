@@ -17,6 +17,8 @@ inline constexpr std::uint8_t TCP_PSH = 0x08;
 inline constexpr std::uint8_t TCP_RST = 0x04;
 inline constexpr std::uint8_t TCP_SYN = 0x02;
 inline constexpr std::uint8_t TCP_FIN = 0x01;
+/// Accurate ECN's flag, the last bit of the octet before (RFC 9768, 3.1).
+inline constexpr std::uint16_t TCP_AE = 0x100;
 
 inline constexpr std::uint8_t TCP_SA = TCP_SYN | TCP_ACK;                       ///< 0x12
 inline constexpr std::uint8_t TCP_SAE = TCP_SYN | TCP_ACK | TCP_ECE;            ///< 0x52

@@ -19,6 +19,9 @@
 
 namespace orbweaver {
 
+/// Changes with anything that combiners of a shared object are built against.
+inline constexpr std::uint32_t conditions_interface_version = 3;
+
 /// A field of flows that a combiner reads, and the chain that brings it. A run without it is refused.
 struct FieldUse {
   std::string_view chain;
@@ -199,6 +202,6 @@ inline void combine_answers(const JobFlow& baseline, bool baseline_answered, con
   }                                                                                                                    \
   extern "C" {                                                                                                         \
   [[gnu::visibility("default")]] extern const orbweaver::SharedTable orbweaver_conditions;                             \
-  const orbweaver::SharedTable orbweaver_conditions{orbweaver::plugin_interface_version,                               \
+  const orbweaver::SharedTable orbweaver_conditions{orbweaver::conditions_interface_version,                           \
                                                     std::size(orbweaver_combiners), orbweaver_combiners};              \
   }

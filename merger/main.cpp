@@ -13,7 +13,6 @@
 #include "merger/sinks/make_sink.hpp"
 #include "merger/sinks/output.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <spdlog/spdlog.h>
 #include <string>
@@ -111,7 +110,7 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app(
+  CommandLine app(
       "Reads streams of flows and writes every flow and event as NDJSON or CSV, or with --jobs every job of an active "
       "measurement as NDJSON.",
       "orbweaver-merger");
@@ -144,7 +143,7 @@ int main(int argc, char** argv) {
   app.add_option("--answer-timeout", options.answer_timeout_s,
                  "How long after a connection's end its answer may come: forged packets are only sent")
       ->type_name("SECONDS")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->transform(number(0, 3600))
       ->capture_default_str()
       ->needs(jobs);
   add_stage_options(app, options.stage);

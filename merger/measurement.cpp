@@ -156,12 +156,18 @@ bool Measurement::take_job_record(const RecordHeader& record, std::string& why) 
                                         : take_connection(reinterpret_cast<const ConnectionRecord&>(record), why);
 }
 
+/// Splits the members of a record. Bad ones cost that record its members and nothing else: they are named and counted.
+template <typename NameOf>
+bool Measurement::split(std::string_view members, NameOf&& of) {
+  const auto verdict = json::split_members(members, members_);
+  if (!verdict && counters_[MergerCounter::members_bad]++ < max_named)
+    warn_(of() + ": its members are no JSON and are left out: " + to_string(verdict) +
+          "; more of the kind are counted (members_bad)");
+  return static_cast<bool>(verdict);
+}
+
 bool Measurement::take_job(const JobRecord& record, std::string& why) {
   const auto job = "job " + std::to_string(record.job_id);
-  if (!split_members(record.members(), members_)) {
-    why = job + ": its members are no JSON";
-    return false;
-  }
   if (jobs_.find(record.job_id) != JobTable::none) {
     why = job + " comes twice";
     return false;
@@ -174,7 +180,10 @@ bool Measurement::take_job(const JobRecord& record, std::string& why) {
   last_job_id_ = std::max(last_job_id_, record.job_id);
   ++streams_[jobs_stream].taken;
   ++counters_[MergerCounter::jobs_received];
-  const auto place = jobs_.add(record.job_id, record.connections, carried_members(members_, record.connections > 0));
+  auto members = R"("jobId":)" + std::to_string(record.job_id); // else nobody could tell whose result it is
+  if (split(record.members(), [&job] { return job; }))
+    members = carried_members(members_, record.connections > 0);
+  const auto place = jobs_.add(record.job_id, record.connections, members);
   write_if_decided(place);
   make_room();
   return true;
@@ -184,10 +193,6 @@ bool Measurement::take_connection(const ConnectionRecord& record, std::string& w
   const auto connection = [&record] {
     return "connection " + std::to_string(record.config) + " of job " + std::to_string(record.job_id);
   };
-  if (!split_members(record.members(), members_)) {
-    why = connection() + ": its members are no JSON";
-    return false;
-  }
   const auto place = jobs_.find(record.job_id);
   if (place == JobTable::none && record.job_id > last_job_id_) {
     why = connection() + ": there was no such job before";
@@ -208,7 +213,10 @@ bool Measurement::take_connection(const ConnectionRecord& record, std::string& w
   auto& added = job.connections.emplace_back();
   added.record = record;
   added.members_at = job.text.size();
-  jobs_.append(place, record.members());
+  if (split(record.members(), connection))
+    jobs_.append(place, record.members());
+  else
+    added.record.members_octets = 0;
   join_.connection(record, {place, index});
   make_room();
   return true;
@@ -327,6 +335,8 @@ void Measurement::housekeep(std::uint64_t now_ns) {
   counters_[M::octets_written] = output_.octets_written();
   counters_[M::digest_low] = digest_.low;
   counters_[M::digest_high] = digest_.high;
+  counters_[M::stall_max_ns] = loop_.duty().stall_max_ns();
+  counters_[M::stall_max_second] = loop_.duty().stall_max_second();
   publish_(counters_, now_ns);
 }
 

@@ -7,12 +7,12 @@
 // of the others, a stream is read only while it is at most `lead_s` ahead of those that have something to read.
 #pragma once
 
+#include "common/json/members.hpp"
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
 #include "merger/job_table.hpp"
 #include "merger/join/join.hpp"
-#include "merger/json_members.hpp"
 #include "merger/merger.hpp"
 #include "merger/results.hpp"
 #include "merger/row.hpp"
@@ -48,6 +48,8 @@ struct MeasurementOptions {
 
 class Measurement final : private StreamSink, private JoinSink {
 public:
+  /// So many records whose members are bad are named; all are counted.
+  static constexpr std::uint64_t max_named = 10;
   /// More connections than any plugin makes for a job; a record that says more is damaged.
   static constexpr std::uint32_t max_connections = 4096;
 
@@ -92,6 +94,8 @@ private:
   bool take_job_record(const RecordHeader& record, std::string& why);
   bool take_job(const JobRecord& record, std::string& why);
   bool take_connection(const ConnectionRecord& record, std::string& why);
+  template <typename NameOf>
+  bool split(std::string_view members, NameOf&& of);
   void tell_jobs_clock() noexcept;
   void make_room();
   void give_up(JobTable::Place place);
@@ -109,9 +113,9 @@ private:
   JobTable jobs_;
   Join join_;
   ResultWriter results_;
-  std::vector<JsonMember> members_; ///< of the record at hand
-  std::uint64_t last_job_id_ = 0;   ///< the highest so far
-  std::uint64_t jobs_s_ = 0;        ///< when the connection read last had ended; never: no more come
+  std::vector<json::Member> members_; ///< of the record at hand
+  std::uint64_t last_job_id_ = 0;     ///< the highest so far
+  std::uint64_t jobs_s_ = 0;          ///< when the connection read last had ended; never: no more come
   Digest digest_;
   std::array<std::uint64_t, MergerCounter::count> counters_{};
   std::vector<std::string> problems_;

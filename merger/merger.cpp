@@ -75,6 +75,8 @@ void Merger::housekeep(std::uint64_t now_ns) {
   counters_[MergerCounter::octets_written] = written.octets;
   counters_[MergerCounter::digest_low] = digest_.low;
   counters_[MergerCounter::digest_high] = digest_.high;
+  counters_[MergerCounter::stall_max_ns] = loop_.duty().stall_max_ns();
+  counters_[MergerCounter::stall_max_second] = loop_.duty().stall_max_second();
   publish_(counters_, now_ns);
 }
 

@@ -3,6 +3,8 @@
 
 #include "common/address.hpp"
 #include "common/error.hpp"
+#include "common/json/escape.hpp"
+#include "common/stream/connection_keys.hpp"
 #include "merger/job_flow.hpp"
 
 #include <algorithm>
@@ -15,16 +17,13 @@ namespace orbweaver {
 
 namespace {
 
-/// Keys of a connection's record that the merger writes; what else the connection brings does not change them.
-constexpr std::string_view connection_keys[] = {"sp",  "spdr_state", "spdr_start", "spdr_stop",   "config",
-                                                "dip", "jobId",      "observed",   "missed_cause"};
+/// Keys of a job's result that the merger writes.
 constexpr std::string_view result_keys[] = {"time", "conditions", "flow_results", "missed_flows"};
 
 /// Different keys that are warned of; a hostile stream must not fill the log.
 constexpr std::size_t max_warnings = 100;
 
-template <std::size_t n>
-bool is_among(std::string_view key, const std::string_view (&keys)[n]) {
+bool is_among(std::string_view key, std::span<const std::string_view> keys) {
   return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
 }
 
@@ -34,7 +33,7 @@ bool stays_inside(std::string_view key) {
 
 std::string string_of(std::string_view text) {
   std::string string;
-  append_string(string, text);
+  json::append_string(string, text);
   return string;
 }
 
@@ -65,11 +64,11 @@ std::string time_text(std::uint64_t ns) {
   return text;
 }
 
-std::string carried_members(const std::vector<JsonMember>& members, bool has_connections) {
+std::string carried_members(const std::vector<json::Member>& members, bool has_connections) {
   std::string object = "{";
   for (const auto& member : members)
     if (!stays_inside(member.key) && !(has_connections && is_among(member.key, result_keys)))
-      append_member(object, member.key, member.value);
+      json::append_member(object, member.key, member.value);
   return object.substr(1);
 }
 
@@ -109,9 +108,9 @@ std::string_view ResultWriter::line(Job& job) {
       from = std::min(from, connection.record.start_ns);
       to = std::max(to, connection.record.stop_ns);
     }
-    append_member(line_, "time", "{");
-    append_member(line_, "from", string_of(time_text(from)));
-    append_member(line_, "to", string_of(time_text(to)));
+    json::append_member(line_, "time", "{");
+    json::append_member(line_, "from", string_of(time_text(from)));
+    json::append_member(line_, "to", string_of(time_text(to)));
     line_ += '}';
   }
   if (job.expected > 0) {
@@ -119,16 +118,16 @@ std::string_view ResultWriter::line(Job& job) {
         static_cast<std::size_t>(std::count_if(connections.begin(), connections.end(), [](const auto& connection) {
           return connection.fate != JobConnection::Fate::joined;
         }));
-    append_member(line_, "conditions", "[");
+    json::append_member(line_, "conditions", "[");
     const auto conditions = conditions_of(job, missed);
     for (const char* comma = ""; const auto& condition : conditions.list()) {
       line_ += std::exchange(comma, ",");
-      append_string(line_, condition);
+      json::append_string(line_, condition);
     }
     line_ += ']';
     if (options_.output_flows) {
-      append_member(line_, "missed_flows", std::to_string(missed));
-      append_member(line_, "flow_results", "[");
+      json::append_member(line_, "missed_flows", std::to_string(missed));
+      json::append_member(line_, "flow_results", "[");
       for (const char* comma = ""; const auto& connection : connections) {
         line_ += std::exchange(comma, ",");
         append_flow_result(job, connection);
@@ -174,7 +173,7 @@ void ResultWriter::append_flow_result(Job& job, const JobConnection& connection)
   if (connection.fate == JobConnection::Fate::joined)
     append_flow_members(job, connection);
   for (const auto& member : own_)
-    append_member(line_, member.key, member.value);
+    json::append_member(line_, member.key, member.value);
   line_ += '}';
 }
 
@@ -196,10 +195,9 @@ void ResultWriter::collect_members(const Job& job, const JobConnection& connecti
   own_.push_back({"observed", is_joined ? "true" : "false"});
   if (!is_joined)
     own_.push_back({"missed_cause", string_of(to_string(connection.cause))});
-  static_cast<void>(split_members(job.members(connection), given_)); // it was whole when it came
+  static_cast<void>(json::split_members(job.members(connection), given_)); // it was whole when it came
   for (const auto& member : given_)
-    if (!stays_inside(member.key) && !is_among(member.key, connection_keys) &&
-        !(options_.server_mode && member.key == "sip"))
+    if (!stays_inside(member.key) && !is_among(member.key, connection_keys))
       own_.push_back({std::string(member.key), std::string(member.value)});
 }
 

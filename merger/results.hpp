@@ -3,11 +3,11 @@
 // `missed_flows` and `flow_results`. Owned by the merger's measurement; one thread.
 #pragma once
 
+#include "common/json/members.hpp"
 #include "merger/conditions.hpp"
 #include "merger/flow_fields.hpp"
 #include "merger/job_flow.hpp"
 #include "merger/job_table.hpp"
-#include "merger/json_members.hpp"
 #include "merger/sinks/json_rows.hpp"
 
 #include <functional>
@@ -23,7 +23,7 @@ namespace orbweaver {
 
 /// The members that a job takes along to its result: all but those that begin with `_`, and, for one that has
 /// connections, those that the result has itself. `members` is from split_members.
-[[nodiscard]] std::string carried_members(const std::vector<JsonMember>& members, bool has_connections);
+[[nodiscard]] std::string carried_members(const std::vector<json::Member>& members, bool has_connections);
 
 struct ResultOptions {
   bool output_flows = false;
@@ -81,7 +81,7 @@ private:
   std::string line_;
   std::string flow_text_;
   std::vector<Member> own_;       ///< members of a connection's record
-  std::vector<JsonMember> given_; ///< those of them that the spider gave
+  std::vector<json::Member> given_; ///< those of them that the spider gave
 };
 
 } // namespace orbweaver

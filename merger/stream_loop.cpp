@@ -44,7 +44,9 @@ void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
     }
     if (records == 0 && !stopping && !passed_over)
       wait_for_one(sink);
-    if (const auto now = monotonic_ns(); now - last_housekeeping_ns >= housekeeping_ns) {
+    const auto now = monotonic_ns();
+    duty_.look(now);
+    if (now - last_housekeeping_ns >= housekeeping_ns) {
       last_housekeeping_ns = now;
       for (auto& input : inputs_)
         input.reader.housekeep(now);

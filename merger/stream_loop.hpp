@@ -3,6 +3,7 @@
 // Owned by the merger; one thread.
 #pragma once
 
+#include "common/process/duty_cycle.hpp"
 #include "common/stream/record_reader.hpp"
 
 #include <atomic>
@@ -60,6 +61,7 @@ public:
   void close();
 
   [[nodiscard]] std::size_t size() const noexcept { return inputs_.size(); }
+  [[nodiscard]] const DutyCycle& duty() const noexcept { return duty_; }
   [[nodiscard]] const RecordReader& reader(std::size_t stream) const { return inputs_[stream].reader; }
 
   /// One sentence for each stream that was damaged or cut off.
@@ -80,6 +82,7 @@ private:
 
   std::vector<Input> inputs_;
   std::size_t next_to_wait_on_ = 0;
+  DutyCycle duty_;
   std::vector<std::string> problems_;
   std::vector<std::string> warnings_;
 };

@@ -20,7 +20,7 @@ template <int version>
 [[nodiscard]] [[gnu::always_inline]] inline PacketClass class_of(PacketView packet) noexcept {
   constexpr std::uint8_t icmp_protocol = version == 4 ? 1 : 58;
   const std::uint8_t protocol = packet->key.protocol;
-  const std::uint8_t bits = packet->bits & (PacketBits::transport | PacketBits::icmp_error);
+  const unsigned bits = packet->bits & (PacketBits::transport | PacketBits::icmp_error);
   if (bits == PacketBits::transport) [[likely]] {
     if (protocol == 6)
       return PacketClass::tcp;

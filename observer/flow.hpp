@@ -24,13 +24,14 @@ struct Flow {
   std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
   std::uint64_t last_ns;      ///< of the packet handled last
   std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it
-  std::uint32_t hash;
+  std::uint32_t timer;        ///< position in the wheel that looks at the flow: the leaving one if it is expiring, else
+                              ///< the idle one; TimerWheel::none: no second to come does
   FlowState state;
   std::uint8_t bits;       ///< FlowBits
   std::uint16_t completed; ///< chains that said complete, where all of them have to
 
   std::uint64_t first_ns;
-  std::uint32_t generation; ///< of the slot: tells its flows apart
+  std::uint32_t hash;
   union {
     std::uint32_t losses_before; ///< packets that the ring had lost when the flow opened, modulo 2^32
     std::uint32_t next_free;     ///< in a free slot
@@ -53,7 +54,6 @@ static_assert(offsetof(Flow, losses_before) + 4 == Flow::states_offset);
 
 namespace FlowBits {
 inline constexpr std::uint8_t forward_from_high = 0x01; ///< the forward direction is from the key's second endpoint
-inline constexpr std::uint8_t scheduled = 0x02;         ///< a timer will look at the flow
 inline constexpr std::uint8_t reason_shift = 4;         ///< EndReason of an expiring flow in the upper four bits
 } // namespace FlowBits
 

@@ -9,12 +9,14 @@
 // second.
 #pragma once
 
+#include "common/process/defaults.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/packet_record.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_memory.hpp"
 #include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
+#include "observer/memory_area.hpp"
 #include "observer/row.hpp"
 #include "observer/timer_wheel.hpp"
 
@@ -28,8 +30,8 @@
 namespace orbweaver {
 
 struct FlowMeterOptions {
-  std::uint64_t idle_timeout_s = 30;
-  std::uint64_t complete_timeout_s = 5;
+  std::uint64_t idle_timeout_s = default_idle_timeout_s;
+  std::uint64_t complete_timeout_s = default_complete_timeout_s;
   std::uint64_t active_timeout_s = 0; ///< 0: none
   std::uint64_t max_flows = 1 << 20;
   std::uint64_t flow_memory_octets = std::uint64_t{64} << 20; ///< for what flows hold of variable length
@@ -76,14 +78,14 @@ public:
 
   [[nodiscard]] const FlowMeterCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t open_flows() const noexcept { return table_.size() - vetoed_; }
+  /// Octets of memory that the flows, their index and their timers take: bounded by the most flows open at once,
+  /// whatever the timeouts and however many came and went.
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
   [[nodiscard]] std::uint64_t clock() const noexcept { return clock_; }
   [[nodiscard]] const FlowMemory& flow_memory() const noexcept { return memory_; }
   [[nodiscard]] std::uint64_t events() const noexcept { return scope_.events(); }
 
 private:
-  using Entry = TimerWheel::Entry;
-
   [[gnu::always_inline]] inline void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
   std::uint32_t find_or_open(PacketView packet) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
@@ -96,28 +98,33 @@ private:
   void leaving_entries(std::uint64_t second) noexcept;
   void schedule(Flow& flow, std::uint32_t slot) noexcept;
   void schedule_active(const Flow& flow, std::uint32_t slot) noexcept;
+  void cancel(std::uint32_t slot) noexcept;
+  void cancel_active(std::uint32_t slot) noexcept;
   void make_room() noexcept;
   void find_victims() noexcept;
-  void return_victims() noexcept;
-  Flow* current(Entry entry) noexcept;
   template <typename Visit>
-  void prefetched(std::span<const Entry> entries, Visit&& visit) noexcept;
+  void take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept;
+
+  /// Where an active flow stands in the active wheel.
+  [[nodiscard]] TimerWheel::Position& active_timer(std::uint32_t slot) noexcept {
+    return reinterpret_cast<TimerWheel::Position*>(active_timers_.data())[slot];
+  }
 
   /// A flow that may have to make room, and when it was idle since.
   struct Victim {
     std::uint64_t last_ns;
-    Entry entry;
-    bool from_wheel; ///< taken out of the idle wheel: must go back there
+    std::uint32_t slot;
   };
 
   const Chains& chains_;
   FlowMemory memory_;
   FlowScope scope_;
   FlowTable table_;
+  TimerPool timers_;
   TimerWheel idle_;
   TimerWheel active_; ///< of flows that have an active timeout
   TimerWheel leaving_;
-  std::vector<Entry> due_;      ///< entries of the second at hand
+  MemoryArea active_timers_;    ///< for each slot, if there is an active timeout
   std::vector<Victim> victims_; ///< the longest idle last
   std::uint64_t idle_timeout_ns_;
   std::uint64_t complete_timeout_s_;

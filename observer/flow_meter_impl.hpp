@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <initializer_list>
+#include <utility>
 
 namespace orbweaver {
 
@@ -43,21 +45,48 @@ inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t lo
   return record;
 }
 
+/// Entries that the wheels hold at most: one for a flow that waits to be idle or to leave, one for its active timeout.
+inline std::uint64_t timers_a_flow(const FlowMeterOptions& options) noexcept {
+  return options.active_timeout_s != 0 ? 2 : 1;
+}
+
+inline std::uint64_t most_flows(const FlowMeterOptions& options) noexcept {
+  return std::min(options.max_flows, TimerPool::most_entries / timers_a_flow(options));
+}
+
+/// A wheel for a timeout reaches a second further: a time within a second counts from the second's end.
+inline std::uint64_t horizon_of(std::uint64_t timeout_s) noexcept {
+  return timeout_s + 1;
+}
+
+inline std::uint64_t buckets_of(const FlowMeterOptions& options) noexcept {
+  std::uint64_t buckets = 0;
+  for (const std::uint64_t timeout_s : {options.idle_timeout_s, options.active_timeout_s, options.complete_timeout_s})
+    buckets += TimerWheel::buckets(horizon_of(timeout_s));
+  return buckets;
+}
+
 } // namespace metering
 
 template <typename Chains>
 BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, RowSink& sink)
     : chains_(chains), memory_(chains.wants_memory() ? options.flow_memory_octets : 0),
-      scope_(chains.choice(), memory_, sink), table_(chains.state_bytes(), options.max_flows),
-      idle_(options.idle_timeout_s + 1), active_(options.active_timeout_s + 1),
-      leaving_(options.complete_timeout_s + 1), idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s),
-      complete_timeout_s_(options.complete_timeout_s), active_timeout_s_(options.active_timeout_s),
-      complete_(options.complete) {}
+      scope_(chains.choice(), memory_, sink), table_(chains.state_bytes(), metering::most_flows(options)),
+      timers_(table_.max_flows() * metering::timers_a_flow(options), metering::buckets_of(options)),
+      idle_(timers_, metering::horizon_of(options.idle_timeout_s)),
+      active_(timers_, metering::horizon_of(options.active_timeout_s)),
+      leaving_(timers_, metering::horizon_of(options.complete_timeout_s)),
+      idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
+      active_timeout_s_(options.active_timeout_s), complete_(options.complete) {
+  if (active_timeout_s_ != 0)
+    active_timers_ = MemoryArea(table_.max_flows() * sizeof(TimerWheel::Position));
+}
 
 template <typename Chains>
 std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
-  return table_.memory_bytes() + memory_.touched_octets() +
-         (idle_.size() + active_.size() + leaving_.size()) * sizeof(Entry);
+  const std::uint64_t active_timers = active_timeout_s_ != 0 ? table_.slots_used() * sizeof(TimerWheel::Position) : 0;
+  return table_.memory_bytes() + memory_.touched_octets() + timers_.memory_bytes() + idle_.memory_bytes() +
+         active_.memory_bytes() + leaving_.memory_bytes() + active_timers + victims_.capacity() * sizeof(Victim);
 }
 
 template <typename Chains>
@@ -94,7 +123,7 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
     flow.last_ns = packet->time_ns;
   }
   flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
-  if (!(flow.bits & FlowBits::scheduled) && flow.state != FlowState::expiring) [[unlikely]]
+  if (flow.timer == TimerWheel::none) [[unlikely]] // an expiring flow always has one
     schedule(flow, slot);
   if (flow.state == FlowState::vetoed) [[unlikely]] {
     ++counters_.packets_ignored;
@@ -138,6 +167,7 @@ template <typename Chains>
   Flow& flow = table_.flow(slot);
   flow.first_ns = flow.last_ns = packet->time_ns;
   flow.latest_ns = packet->time_ns;
+  flow.timer = TimerWheel::none;
   flow.losses_before =
       static_cast<std::uint32_t>(packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_);
   // An ICMP error comes in the reverse direction of what it quotes.
@@ -166,34 +196,53 @@ std::uint64_t BasicFlowMeter<Chains>::idle_second(const Flow& flow) const noexce
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::schedule(Flow& flow, std::uint32_t slot) noexcept {
-  const std::uint64_t second = idle_second(flow);
-  if (second <= clock_) {
-    flow.bits &= static_cast<std::uint8_t>(~FlowBits::scheduled);
-    return;
-  }
-  flow.bits |= FlowBits::scheduled;
-  idle_.add(second, {slot, flow.generation});
+  if (const std::uint64_t second = idle_second(flow); second > clock_)
+    flow.timer = idle_.add(second, slot);
 }
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::schedule_active(const Flow& flow, std::uint32_t slot) noexcept {
-  if (const std::uint64_t second = metering::ceil_seconds(flow.first_ns) + active_timeout_s_; second > clock_)
-    active_.add(second, {slot, flow.generation});
+  const std::uint64_t second = metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
+  active_timer(slot) = second > clock_ ? active_.add(second, slot) : TimerWheel::none;
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::cancel(std::uint32_t slot) noexcept {
+  Flow& flow = table_.flow(slot);
+  const TimerWheel::Position position = std::exchange(flow.timer, TimerWheel::none);
+  if (position == TimerWheel::none)
+    return;
+  TimerWheel& wheel = flow.state == FlowState::expiring ? leaving_ : idle_;
+  if (const std::uint32_t moved = wheel.remove(position); moved != slot)
+    table_.flow(moved).timer = position;
+}
+
+template <typename Chains>
+void BasicFlowMeter<Chains>::cancel_active(std::uint32_t slot) noexcept {
+  const TimerWheel::Position position = std::exchange(active_timer(slot), TimerWheel::none);
+  if (position == TimerWheel::none)
+    return;
+  if (const std::uint32_t moved = active_.remove(position); moved != slot)
+    active_timer(moved) = position;
 }
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept {
+  cancel(slot);
   flow.state = FlowState::expiring;
   flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::forward_from_high) | static_cast<unsigned>(reason)
                                                                                         << FlowBits::reason_shift);
   if (complete_timeout_s_ == 0)
     leave(slot, reason);
   else
-    leaving_.add(second + complete_timeout_s_, {slot, flow.generation});
+    flow.timer = leaving_.add(second + complete_timeout_s_, slot);
 }
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::leave(std::uint32_t slot, EndReason reason) noexcept {
+  cancel(slot);
+  if (active_timeout_s_ != 0 && table_.flow(slot).state != FlowState::vetoed)
+    cancel_active(slot);
   emit(table_.flow(slot), reason);
   table_.erase(slot);
 }
@@ -216,7 +265,7 @@ template <typename Chains>
 void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
   if (second <= clock_ || second > metering::last_second)
     return;
-  return_victims();
+  victims_.clear();
   while (clock_ < second) {
     if (idle_.size() == 0 && active_.size() == 0 && leaving_.size() == 0) {
       clock_ = second; // nothing can happen in between, be it a year
@@ -231,29 +280,25 @@ void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
 }
 
 template <typename Chains>
-Flow* BasicFlowMeter<Chains>::current(Entry entry) noexcept {
-  Flow& flow = table_.flow(entry.slot);
-  return flow.generation == entry.generation && flow.state != FlowState::free ? &flow : nullptr;
-}
-
-template <typename Chains>
 template <typename Visit>
-void BasicFlowMeter<Chains>::prefetched(std::span<const Entry> entries, Visit&& visit) noexcept {
+void BasicFlowMeter<Chains>::take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept {
   constexpr std::size_t flows_ahead = 16, index_ahead = 6;
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i + flows_ahead < entries.size())
-      table_.prefetch_slot(entries[i + flows_ahead].slot);
-    if (i + index_ahead < entries.size())
-      table_.prefetch_index(table_.flow(entries[i + index_ahead].slot).hash);
-    if (Flow* const flow = current(entries[i]))
-      visit(*flow, entries[i].slot);
-  }
+  wheel.take(second, [&](std::span<const std::uint32_t> slots) {
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      if (i + flows_ahead < slots.size())
+        table_.prefetch_slot(slots[i + flows_ahead]);
+      if (i + index_ahead < slots.size())
+        table_.prefetch_index(table_.flow(slots[i + index_ahead]).hash);
+      Flow& flow = table_.flow(slots[i]);
+      (&wheel == &active_ ? active_timer(slots[i]) : flow.timer) = TimerWheel::none;
+      visit(flow, slots[i]);
+    }
+  });
 }
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::active_entries(std::uint64_t second) noexcept {
-  active_.take(second, due_);
-  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
+  take(active_, second, [&](Flow& flow, std::uint32_t slot) {
     if (flow.state == FlowState::active)
       leave(slot, EndReason::active_timeout);
   });
@@ -261,10 +306,7 @@ void BasicFlowMeter<Chains>::active_entries(std::uint64_t second) noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
-  idle_.take(second, due_);
-  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state == FlowState::expiring)
-      return;
+  take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
     if (idle_second(flow) > second)
       schedule(flow, slot);
     else if (flow.state == FlowState::vetoed)
@@ -276,11 +318,7 @@ void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
 
 template <typename Chains>
 void BasicFlowMeter<Chains>::leaving_entries(std::uint64_t second) noexcept {
-  leaving_.take(second, due_);
-  prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state == FlowState::expiring)
-      leave(slot, metering::reason_of(flow));
-  });
+  take(leaving_, second, [&](Flow& flow, std::uint32_t slot) { leave(slot, metering::reason_of(flow)); });
 }
 
 template <typename Chains>
@@ -290,14 +328,9 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
       find_victims();
     const Victim victim = victims_.back();
     victims_.pop_back();
-    Flow* const flow = current(victim.entry);
-    if (!flow)
-      continue;
-    if (flow->last_ns == victim.last_ns)
-      leave(victim.entry.slot,
-            flow->state == FlowState::expiring ? metering::reason_of(*flow) : EndReason::lack_of_resources);
-    else if (victim.from_wheel && flow->state != FlowState::expiring)
-      schedule(*flow, victim.entry.slot);
+    // A flow of the same last packet that has the slot since would have been as good.
+    if (const Flow& flow = table_.flow(victim.slot); flow.state != FlowState::free && flow.last_ns == victim.last_ns)
+      leave(victim.slot, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::lack_of_resources);
   }
 }
 
@@ -306,49 +339,40 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
 template <typename Chains>
 void BasicFlowMeter<Chains>::find_victims() noexcept {
   std::uint64_t first_second = clock_ + idle_.horizon();
-  const auto offer = [&](const Victim& victim, std::uint64_t idle_from) {
+  victims_.reserve(table_.size());
+  const auto offer = [&](std::uint32_t slot, std::uint64_t idle_from) {
     if (idle_from < first_second) {
       first_second = idle_from;
       victims_.clear();
     }
     if (idle_from == first_second)
-      victims_.push_back(victim);
+      victims_.push_back({table_.flow(slot).last_ns, slot});
   };
   for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
-    for (const Entry entry : leaving_.at(second))
-      if (const Flow* const flow = current(entry); flow && flow->state == FlowState::expiring)
-        offer({flow->last_ns, entry, false},
-              std::max(clock_, metering::ceil_seconds(flow->last_ns + idle_timeout_ns_)));
-  for (std::uint64_t second = clock_ + 1; second <= first_second; ++second) {
-    idle_.take(second, due_);
-    prefetched(due_, [&](Flow& flow, std::uint32_t slot) {
-      if (flow.state == FlowState::expiring)
-        return;
-      if (idle_second(flow) > second)
-        schedule(flow, slot);
-      else
-        offer({flow.last_ns, {slot, flow.generation}, true}, second);
+    take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
+      flow.timer = leaving_.add(second, slot);
+      offer(slot, std::max(clock_, metering::ceil_seconds(flow.last_ns + idle_timeout_ns_)));
     });
-  }
+  for (std::uint64_t second = clock_ + 1; second <= first_second; ++second)
+    take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
+      schedule(flow, slot);
+      if (idle_second(flow) <= second)
+        offer(slot, second);
+    });
   // Flows that no timer waits for: their packets are older than the clock.
   if (victims_.empty())
     for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot)
       if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
-        victims_.push_back({flow.last_ns, {slot, flow.generation}, false});
+        victims_.push_back({flow.last_ns, slot});
   std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
 }
 
 template <typename Chains>
-void BasicFlowMeter<Chains>::return_victims() noexcept {
-  for (const Victim& victim : victims_)
-    if (Flow* const flow = current(victim.entry); flow && victim.from_wheel && flow->state != FlowState::expiring)
-      schedule(*flow, victim.entry.slot);
-  victims_.clear();
-}
-
-template <typename Chains>
 void BasicFlowMeter<Chains>::flush() noexcept {
-  return_victims();
+  victims_.clear();
+  idle_.clear();
+  active_.clear();
+  leaving_.clear();
   table_.drain([&](Flow& flow) {
     emit(flow, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::forced_end);
   });

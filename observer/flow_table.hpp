@@ -91,7 +91,7 @@ public:
   /// A slot for a new flow with the key of this packet; its other members and its states are not set. Not when full().
   std::uint32_t insert(std::uint32_t hash, PacketView packet) noexcept;
 
-  /// Frees a slot; its generation goes up, so that timers that still name it are known to be stale.
+  /// Frees a slot, which no timer may name any more.
   void erase(std::uint32_t slot) noexcept;
 
   /// Empties the table; calls visit(Flow&) for each flow first, in the order in which they lie in memory.
@@ -157,7 +157,6 @@ private:
   void free_slot(std::uint32_t slot) noexcept {
     Flow& gone = flow(slot);
     gone.state = FlowState::free;
-    ++gone.generation;
     gone.next_free = first_free_;
     first_free_ = slot;
     --size_;

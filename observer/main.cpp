@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "config.hpp"
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <spdlog/spdlog.h>
 
@@ -26,17 +26,6 @@ struct Options {
   std::string complete = "any";
   bool describe = false;
 };
-
-/// Need in words.
-std::string names_of(std::uint32_t needs) {
-  std::string names;
-  for (const auto& [bit, name] :
-       {std::pair(Need::tcp_options, "TCP options"), std::pair(Need::icmp_quotation, "ICMP quotations"),
-        std::pair(Need::dns_payload, "DNS payloads")})
-    if (needs & bit)
-      names.append(names.empty() ? "" : ", ").append(name);
-  return names;
-}
 
 CompleteRule complete_rule(const std::string& name) {
   return name == "all" ? CompleteRule::all : name == "never" ? CompleteRule::never : CompleteRule::any;
@@ -75,7 +64,7 @@ int run(Options& options) {
   if (!input)
     open_input();
   RecordReader& reader = *input;
-  if (const std::string missing = names_of(chains.needs() & ~reader.stream().needs); !missing.empty())
+  if (const std::string missing = needs_in_words(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
@@ -94,8 +83,8 @@ int run(Options& options) {
 int main(int argc, char** argv) {
   Options options;
   options.meter.max_flows = 0;
-  CLI::App app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
-               "orbweaver-observer");
+  CommandLine app("Orbweaver's observer: reads packets, keeps the flow table, runs flow analysis chains, writes flows.",
+                  "orbweaver-observer");
   app.set_version_flag("--version", "orbweaver-observer " ORBWEAVER_VERSION);
   app.add_option("--in", options.in, "Packets: ring:NAME or file:PATH")->type_name("ENDPOINT");
   app.add_option("--out", options.out, "Flows: ring:NAME or file:PATH")->type_name("ENDPOINT");
@@ -125,7 +114,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--complete", options.complete, "Whose 'complete' ends a flow: that of any chain, of all, or nobody's")
       ->type_name("any|all|never")
-      ->check(CLI::IsMember({"any", "all", "never"}).description(""))
+      ->one_of({"any", "all", "never"}, false)
       ->capture_default_str();
   app.add_option("--observers", options.observers, "Observers that share this machine's memory")
       ->type_name("N")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/observer.hpp"
 
+#include "common/process/duty_cycle.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -10,6 +12,13 @@
 namespace orbweaver {
 
 namespace {
+
+template <typename Record>
+Record copy_of(const RecordHeader& record) noexcept {
+  Record copy;
+  std::memcpy(&copy, &record, sizeof copy);
+  return copy;
+}
 
 /// Writes rows as records; waits while the ring is full, and counts what nobody is there to take.
 class RecordSink final : public RowSink {
@@ -32,10 +41,11 @@ public:
   }
 
   /// Gives a tick or a loss on, so that who joins flows knows up to when this observer has seen, and when it was blind.
-  void forward(const RecordHeader& record) noexcept {
-    if (std::byte* const place = claim(record.length)) {
-      std::memcpy(place, &record, record.length);
-      writer_.commit(record.length, record.kind);
+  template <typename Record>
+  void forward(const Record& record, RecordKind kind) noexcept {
+    if (std::byte* const place = claim(sizeof record)) {
+      std::memcpy(place, &record, sizeof record);
+      writer_.commit(sizeof record, kind);
     }
   }
 
@@ -126,23 +136,26 @@ private:
     flush();
   }
 
-  /// A record that is no packet; false where it is nothing that belongs here.
+  /// A record that is no packet; false where it is nothing that belongs here. It lies where its writer can still change
+  /// it: all is copied once, and the copy is what is looked at and given on.
   bool handle_other(const RecordHeader& record) noexcept {
-    if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
-      meter_.tick(reinterpret_cast<const TickRecord&>(record).second);
-      sink_.forward(record);
-    } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
-      const auto& loss = reinterpret_cast<const LossRecord&>(record);
+    const auto header = copy_of<RecordHeader>(record);
+    if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
+      const auto tick = copy_of<TickRecord>(record);
+      meter_.tick(tick.second);
+      sink_.forward(tick, RecordKind::tick);
+    } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
+      const auto loss = copy_of<LossRecord>(record);
       meter_.lost(loss.packets, loss.to_ns);
-      sink_.forward(record);
-    } else if (record.kind == RecordKind::end && record.length == sizeof(EndRecord)) {
-      const auto& end = reinterpret_cast<const EndRecord&>(record);
+      sink_.forward(loss, RecordKind::loss);
+    } else if (header.kind == RecordKind::end && header.length == sizeof(EndRecord)) {
+      const auto end = copy_of<EndRecord>(record);
       cause_ = end.cause;
       warning_ = reader_.warning_of(end);
       ended_ = true;
     } else {
-      reader_.mark_damaged_at(&record, "a record of kind " + std::to_string(static_cast<unsigned>(record.kind)) +
-                                           " and length " + std::to_string(record.length) +
+      reader_.mark_damaged_at(&record, "a record of kind " + std::to_string(static_cast<unsigned>(header.kind)) +
+                                           " and length " + std::to_string(header.length) +
                                            " is none that an observer reads");
       return false;
     }
@@ -175,11 +188,12 @@ private:
   void lose_the_rest() noexcept {
     const LossRecord loss{{sizeof loss, RecordKind::loss, 0}, 1, last_ns_, std::numeric_limits<std::uint64_t>::max()};
     meter_.lost(loss.packets, loss.to_ns);
-    sink_.forward(loss.header);
+    sink_.forward(loss, RecordKind::loss);
   }
 
   void housekeep() noexcept {
     const std::uint64_t now = monotonic_ns();
+    duty_.look(now);
     reader_.housekeep(now);
     writer_.housekeep(now);
     namespace C = ObserverCounter;
@@ -209,6 +223,8 @@ private:
     counters[C::values_without_memory] = memory.full;
     counters[C::values_too_long] = memory.too_long + sink_.tails_dropped();
     counters[C::clock_second] = meter_.clock();
+    counters[C::stall_max_ns] = duty_.stall_max_ns();
+    counters[C::stall_max_second] = duty_.stall_max_second();
     stage_.publish(counters, now);
   }
 
@@ -217,6 +233,7 @@ private:
   Stage& stage_;
   RecordSink sink_;
   FlowMeter meter_;
+  DutyCycle duty_;
   std::uint64_t received_ = 0;
   std::uint64_t last_ns_ = 0; ///< time of the latest packet
   std::uint64_t batches_ = 0;
@@ -234,12 +251,13 @@ ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSe
 
 std::uint64_t flows_that_fit(std::uint32_t state_bytes, unsigned observers) {
   constexpr std::uint64_t index_bytes = 39; // of a flow, right after the index has grown, with the old one still there
+  constexpr std::uint64_t timer_bytes = 8;
   std::uint64_t available_kib = std::uint64_t{1} << 20;
   std::ifstream meminfo("/proc/meminfo");
   for (std::string line; std::getline(meminfo, line);)
     if (line.starts_with("MemAvailable:"))
       available_kib = std::stoull(line.substr(13));
-  const std::uint64_t flow_bytes = (Flow::states_offset + state_bytes + 63) / 64 * 64 + index_bytes;
+  const std::uint64_t flow_bytes = (Flow::states_offset + state_bytes + 63) / 64 * 64 + index_bytes + timer_bytes;
   return std::max<std::uint64_t>(available_kib * 1024 / 2 / std::max(observers, 1U) / flow_bytes, 1);
 }
 

@@ -2,6 +2,7 @@
 #include "spider/engine.hpp"
 
 #include "common/error.hpp"
+#include "common/process/duty_cycle.hpp"
 #include "common/stream/wait.hpp"
 #include "spider/batch.hpp"
 #include "spider/clock.hpp"
@@ -81,6 +82,7 @@ private:
   void round() {
     loop_.run_once(pause());
     now_ns_ = monotonic_ns();
+    duty_.look(now_ns_);
     eager_ = output_.waiting();
     if (!output_.waiting()) {
       synchronized() ? step_batch() : take_jobs();
@@ -201,7 +203,7 @@ private:
     ++connections_open_;
     if (connections_ == 0) {
       worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
-                                       [this, index](Plugin::Outcome&& outcome) { worked(index, outcome); });
+                                       [this, index](Plugin::Outcome&& outcome) { worked(index, std::move(outcome)); });
       if (!worker.connection)
         worked(index, {{}, ConnectionState::failed, {}});
       return;
@@ -263,13 +265,28 @@ private:
     else if (result.state != ConnectionState::discard)
       result.state = ConnectionState::skipped; // without a port nothing was sent: it says nothing of the path
     ++states_.at(static_cast<std::size_t>(result.state));
-    output_.connection(record_of(worker, result), result.members);
+    keep_good(result.members, output_.max_connection_members(), worker.job,
+              [&] { return "connection " + std::to_string(worker.config); });
+    output_.connection(record_of(worker, result), result.members.text());
     if (synchronized())
       batch_.connection_ended();
     else if (++worker.config < connections_)
       ready_.push_back(index);
     else
       end_job(index);
+  }
+
+  /// Members are checked as they are added. What a record cannot hold goes too, and all that was left out is told.
+  template <typename NameOfPlace>
+  void keep_good(json::CheckedMembers& members, std::size_t max_octets, const Job& job, NameOfPlace&& of) {
+    if (members.text().size() > max_octets)
+      members.shorten_to(max_octets, writer_.name() + " takes records of at most " +
+                                         std::to_string(writer_.max_record_bytes()) + " octets; a " +
+                                         (writer_.ring() ? "" : "ring with a ") + "larger --job-ring-mib holds more");
+    members_bad_ += members.left_out().size();
+    if (options_.member_left_out)
+      for (const auto& member : members.left_out())
+        options_.member_left_out(job, of(), member);
   }
 
   static ConnectionRecord record_of(const Worker& worker, const ConnectResult& result) {
@@ -289,13 +306,16 @@ private:
   }
 
   /// What a plugin without connections made of a job.
-  void worked(Index index, const Plugin::Outcome& outcome) {
+  void worked(Index index, Plugin::Outcome&& outcome) {
     Worker& worker = workers_[index];
     worker.connection.reset();
     --connections_open_;
     ++states_.at(static_cast<std::size_t>(outcome.state));
-    for (const std::string& members : outcome.results)
-      output_.job(worker.job.id, 0, members);
+    for (auto& members : outcome.results) {
+      keep_good(members, output_.max_job_members(), worker.job, [] { return std::string("a result"); });
+      if (!members.empty())
+        output_.job(worker.job.id, 0, members.text());
+    }
     if (!outcome.problem.empty() && options_.no_result)
       options_.no_result(worker.job, outcome.problem);
     end_job(index);
@@ -320,7 +340,6 @@ private:
 
   SpiderResult finish() {
     SpiderResult result;
-    result.members_cut = output_.cut();
     const auto fail = [&result](const std::string& problem) {
       result.complete = false;
       result.problem = problem;
@@ -359,8 +378,11 @@ private:
     counters[C::connections_skipped] = state(ConnectionState::skipped);
     counters[C::connections_discarded] = state(ConnectionState::discard);
     counters[C::connections_open] = connections_open_;
+    counters[C::members_bad] = members_bad_;
     counters[C::position_octets] = jobs_.position_octets();
     counters[C::size_octets] = jobs_.size_octets();
+    counters[C::stall_max_ns] = duty_.stall_max_ns();
+    counters[C::stall_max_second] = duty_.stall_max_second();
     stage_.publish(counters, housekept_ns_);
   }
 
@@ -386,9 +408,11 @@ private:
   std::uint64_t interval_ns_;    ///< between two connections; 0: none
   std::uint64_t allowed_ns_ = 0; ///< when the next may start
   std::uint64_t now_ns_ = 0;
+  DutyCycle duty_;
   std::uint64_t housekept_ns_ = 0;
   std::uint64_t jobs_finished_ = 0;
   std::uint64_t connections_open_ = 0;
+  std::uint64_t members_bad_ = 0;
   std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
   bool eager_ = true;                     ///< there may be more to start at once
   bool input_waits_ = false;

@@ -28,7 +28,7 @@ struct SpiderOptions {
   LocalAddresses local;
   unsigned workers = 100; ///< connections under way at once
   double rate = 0;        ///< connections a second, 0: as fast as they end
-  std::uint64_t timeout_ns = 5'000'000'000;
+  std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
   /// Sets the system to a configuration of a synchronized plugin. Throws Error.
   std::function<void(unsigned config)> configure_system;
   /// From which port a forge plugin's next datagram goes: ForgeSender::port_for().
@@ -38,14 +38,15 @@ struct SpiderOptions {
       send_forged;
   /// Is told why a job of a plugin without connections has no result.
   std::function<void(const Job& job, const std::string& why)> no_result;
+  /// Is told of each member that was left out of a connection or a result, for instance of "connection 0".
+  std::function<void(const Job& job, const std::string& of, const json::CheckedMembers::LeftOut& member)>
+      member_left_out;
 };
 
 /// How a spider came to its end.
 struct SpiderResult {
   bool complete = true; ///< false: the jobs could not be read to their end, or the records not be written
   std::string problem;  ///< what was wrong, or empty
-  /// Connections whose members were left out: the records' stream cannot hold them.
-  std::uint64_t members_cut = 0;
 };
 
 /// A forged packet keeps its worker for this long, which bounds how fast they are sent: there is no end to wait for.

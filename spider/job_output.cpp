@@ -30,7 +30,7 @@ void JobOutput::job(std::uint64_t job_id, std::uint32_t connections, std::string
   JobRecord record{};
   record.job_id = job_id;
   record.connections = connections;
-  if (!fits(sizeof record, members))
+  if (members.size() > max_job_members())
     throw Error(writer_.name() + " takes records of at most " + std::to_string(writer_.max_record_bytes()) +
                 " octets, job " + std::to_string(job_id) + " has " + std::to_string(members.size()) +
                 ": make it larger");
@@ -38,10 +38,6 @@ void JobOutput::job(std::uint64_t job_id, std::uint32_t connections, std::string
 }
 
 void JobOutput::connection(ConnectionRecord record, std::string_view members) {
-  if (!fits(sizeof record, members)) {
-    members = {};
-    ++cut_;
-  }
   write(record, RecordKind::connection, members);
 }
 

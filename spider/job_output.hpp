@@ -19,27 +19,27 @@ class JobOutput {
 public:
   explicit JobOutput(RecordWriter& writer) noexcept : writer_(writer) {}
 
-  /// Throws Error for members that the ring can never hold.
+  /// The most that a job's or a connection's members may have.
+  [[nodiscard]] std::size_t max_job_members() const noexcept { return writer_.max_record_bytes() - sizeof(JobRecord); }
+  [[nodiscard]] std::size_t max_connection_members() const noexcept {
+    return writer_.max_record_bytes() - sizeof(ConnectionRecord);
+  }
+
+  /// Throws Error for members that are longer.
   void job(std::uint64_t job_id, std::uint32_t connections, std::string_view members);
-  /// `record` is filled in but for its header and members_octets. Members that the ring can never hold are left out.
+  /// `record` is filled in but for its header and members_octets; members are not longer.
   void connection(ConnectionRecord record, std::string_view members);
 
   /// Gives away what waits, as far as there is room, and lets the reader see it. To be called in every round.
   void flush() noexcept;
   [[nodiscard]] bool waiting() const noexcept { return !waiting_.empty(); }
-  /// Connection records whose members were left out.
-  [[nodiscard]] std::uint64_t cut() const noexcept { return cut_; }
 
 private:
   template <typename Record>
   void write(Record& record, RecordKind kind, std::string_view members);
-  [[nodiscard]] bool fits(std::size_t fixed, std::string_view members) const noexcept {
-    return fixed + members.size() <= writer_.max_record_bytes();
-  }
 
   RecordWriter& writer_;
   std::deque<std::vector<std::byte>> waiting_; ///< whole records, the oldest first
-  std::uint64_t cut_ = 0;
 };
 
 } // namespace orbweaver

@@ -3,7 +3,7 @@
 
 #include "common/address.hpp"
 #include "common/error.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
 #include "common/system/network_interface.hpp"
 
 #include <cstring>
@@ -77,33 +77,23 @@ Address LocalAddresses::source_for(const Address& target) const noexcept {
 void LocalAddresses::describe(const Job& job, std::string& members) const {
   const Address source = source_for(job.destination);
   const Address& seen = job.destination.version == 4 ? public_ip4 : public_ip6;
-  std::string path;
-  const auto add = [&path](const std::string& text) {
-    if (!path.empty())
-      path += ',';
-    append_json_string(path, text);
-  };
-  const auto append_address = [&members](const char* key, const Address& address) {
-    append_json_string(members.append(key), address_text(address));
-  };
-  const auto as_name = [](std::uint32_t number) { return "AS" + std::to_string(number); };
-  if (source.version != 0) {
-    add(address_text(source));
-    append_address(R"(,"sip":)", source);
-  }
+  std::vector<std::string> path;
+  auto object = json::Object::members_of(members);
+  if (source.version != 0)
+    object.add("sip", path.emplace_back(address_text(source)));
   if (seen.version != 0) {
+    object.add("sip_public", address_text(seen));
     if (!same(seen, source))
-      add(address_text(seen));
-    append_address(R"(,"sip_public":)", seen);
+      path.push_back(address_text(seen));
   }
   if (asn) {
-    add(as_name(*asn));
-    members.append(R"(,"sip_asn":)").append(std::to_string(*asn));
+    object.add("sip_asn", *asn);
+    path.push_back("AS" + std::to_string(*asn));
   }
   if (job.destination_asn)
-    add(as_name(*job.destination_asn));
-  add(address_text(job.destination));
-  members.append(R"(,"path":[)").append(path) += ']';
+    path.push_back("AS" + std::to_string(*job.destination_asn));
+  path.push_back(address_text(job.destination));
+  object.array("path").add_all(path);
 }
 
 } // namespace orbweaver

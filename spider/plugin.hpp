@@ -4,6 +4,7 @@
 // line in plugins/library.hpp registers it. All calls come from the spider's one thread. See docs/writing-a-plugin.md.
 #pragma once
 
+#include "common/json/checked_members.hpp"
 #include "common/process/plugin_list.hpp"
 #include "common/process/shared_object.hpp"
 #include "spider/connect/connect.hpp"
@@ -20,6 +21,9 @@
 #include <vector>
 
 namespace orbweaver {
+
+/// Changes with anything that plugins of a shared object are built against.
+inline constexpr std::uint32_t plugin_interface_version = 3;
 
 /// One sysctl and the value that it has in a configuration: {"net.ipv4.tcp_ecn", "2"}.
 struct SysctlSetting {
@@ -74,14 +78,14 @@ public:
     return {};
   }
 
-  /// After each connection: may change its state, and add to its members.
+  /// After each connection: may change its state, and add to its members (`result.members.add("label", 7)`).
   virtual void post_connect(ConnectResult& result, const Job& job, const PreConnect* before, unsigned config) {
     static_cast<void>(result), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
   }
 
   /// What came of a job.
   struct Outcome {
-    std::vector<std::string> results;            ///< the members of each, JSON text without braces
+    std::vector<json::CheckedMembers> results;   ///< the members of each
     ConnectionState state = ConnectionState::ok; ///< how it is counted
     std::string problem; ///< why there is no result, in a few words: the job's domain is named with it
   };

@@ -26,7 +26,7 @@ std::vector<PluginEntry> find_plugins() {
       ORBWEAVER_LIBRARY_PLUGINS(ORBWEAVER_ENTRY)
 #undef ORBWEAVER_ENTRY
   };
-  for (const FoundTable& found : find_shared_tables("orbweaver_plugins")) {
+  for (const FoundTable& found : find_shared_tables("orbweaver_plugins", plugin_interface_version)) {
     const std::span entries(static_cast<const PluginEntry*>(found.table->entries), found.table->count);
     for (const PluginEntry& entry : entries) {
       const std::string& name = entry.description.name;

@@ -10,9 +10,9 @@
 
 namespace orbweaver {
 
-CLI::App& add_filter_command(CLI::App& front, FilterOptions& options) {
+CommandLine& add_filter_command(CommandLine& front, FilterOptions& options) {
   auto& arguments = options.spider_arguments;
-  auto& app = *front.add_subcommand("filter", "Prepare jobs: each target once, as NDJSON");
+  auto& app = front.add_subcommand("filter", "Prepare jobs: each target once, as NDJSON");
   hand_on(app, arguments, "--input", "FILE", "Jobs (standard input)");
   app.add_flag_callback(
       "--csv-input", [&arguments] { arguments.emplace_back("--csv-input"); },

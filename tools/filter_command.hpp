@@ -2,12 +2,10 @@
 // `orbweaver filter`: jobs in, each target once, NDJSON jobs out. The spider's program reads jobs; this runs it.
 #pragma once
 
+#include "common/process/command_line.hpp"
+
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -16,7 +14,7 @@ struct FilterOptions {
 };
 
 /// Adds `filter` to the front command; `options` must outlive it.
-CLI::App& add_filter_command(CLI::App& front, FilterOptions& options);
+CommandLine& add_filter_command(CommandLine& front, FilterOptions& options);
 
 /// Becomes the spider's program; comes back only by an Error.
 int filter(const FilterOptions& options);

@@ -11,7 +11,6 @@
 #include "tools/upload/upload_command.hpp"
 #include "tools/usage.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -31,10 +30,11 @@ bool is_command(int argc, char** argv, std::string_view name) {
 
 int run_command(int argc, char** argv) {
   refuse_empty_values({argv, static_cast<std::size_t>(argc)});
-  CLI::App app("Orbweaver measures network paths: it watches traffic and says what the path did to it.", "orbweaver");
+  CommandLine app("Orbweaver measures network paths: it watches traffic and says what the path did to it.",
+                  "orbweaver");
   const std::string version = "orbweaver " ORBWEAVER_VERSION;
   app.set_version_flag("--version", version);
-  app.require_subcommand(0, 1);
+  app.allow_one_subcommand();
   ObserveOptions observe_options;
   MeasureOptions measure_options;
   FilterOptions filter_options;
@@ -51,15 +51,13 @@ int run_command(int argc, char** argv) {
   const auto& upload_app = add_upload_command(app, upload_options);
   const auto& stats_app = add_stats_command(app, stats_options);
   const auto& top_app = add_top_command(app, stats_options);
-  for (auto* command : app.get_subcommands([](const CLI::App*) { return true; }))
+  for (const auto& command : app.subcommands())
     command->set_version_flag("--version", version)->group(""); // wherever it stands
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    return app.exit(success); // --help, --version
-  } catch (const CLI::ParseError& error) {
-    spdlog::error("{}", usage_error(app, error));
-    return exit_usage;
+    if (const auto status = app.parse(argc, argv))
+      return *status; // --help, --version
+  } catch (const CommandLineError& error) {
+    throw UsageError(usage_error(app, error));
   }
   if (observe_app.parsed())
     return observe(observe_options);

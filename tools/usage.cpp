@@ -34,7 +34,8 @@ std::string with_nearest(const std::string& what, const std::string& name, const
 
 } // namespace
 
-std::string usage_error(const CLI::App& front, const CLI::ParseError& error) {
+std::string usage_error(const CommandLine& line, const CommandLineError& error) {
+  const CLI::App& front = line.cli11();
   const CLI::App* app = &front;
   auto program = front.get_name();
   auto options = option_names(front);

@@ -93,10 +93,16 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
     record.icmp_type = message[0];
     record.icmp_code = message[1];
     record.bits |= PacketBits::transport;
+    if (datagram.transport_available() >= header) {
+      record.icmp_rest = be32(message + 4);
+      record.bits |= PacketBits::icmp_rest;
+    }
     const std::uint32_t quotation = left_after(datagram.transport_available(), header);
     if (is_icmp_error<version>(message[0]) && follow_quotation<version>(message + header, quotation, draft)) {
+      if (wanted & Need::icmp_sender)
+        draft.add_block(PacketBlock::icmp_sender, datagram.source, addresses_length(version) / 2);
       if (wanted & Need::icmp_quotation)
-        carry(draft, message + header, quotation);
+        draft.carry_quotation(message + header, quotation);
       return;
     }
   }
@@ -104,6 +110,21 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
 }
 
 } // namespace
+
+void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std::uint32_t wanted,
+                     PacketDraft& draft) noexcept {
+  if ((wanted & Need::ethernet) && headers.is_ethernet) {
+    EthernetHeader ethernet;
+    std::memcpy(ethernet.destination, frame, sizeof ethernet.destination);
+    std::memcpy(ethernet.source, frame + sizeof ethernet.destination, sizeof ethernet.source);
+    ethernet.type = headers.ether_type;
+    draft.add_block(PacketBlock::ethernet, &ethernet, sizeof ethernet);
+  }
+  if (wanted & Need::vlan_tags)
+    draft.add_octets(PacketBlock::vlan_tags, headers.tags.data(), headers.tag_count * sizeof(VlanTag));
+  if (wanted & Need::tunnels)
+    draft.add_octets(PacketBlock::tunnels, headers.layers.data(), headers.layer_count * sizeof(TunnelHead));
+}
 
 bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept {
   const bool later = be16(ip + 6) & 0x1fff;

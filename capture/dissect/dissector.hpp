@@ -7,11 +7,10 @@
 #pragma once
 
 #include "capture/dissect/extension_headers.hpp"
+#include "capture/dissect/header_fields.hpp"
 #include "capture/dissect/link_layers.hpp"
 #include "capture/dissect/packet_draft.hpp"
 #include "capture/sources/source.hpp"
-#include "common/dns_shape.hpp"
-#include "common/tcp.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -65,10 +64,16 @@ bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept;
 /// The same for IPv6.
 bool note_ipv6_fragment(const ExtensionWalk& walk, PacketDraft& draft) noexcept;
 
-/// Carries `length` octets from `raw` on with the packet, or as many as a record's field can tell.
-inline void carry(PacketDraft& draft, const std::uint8_t* raw, std::uint32_t length) noexcept {
-  draft.raw = raw;
-  draft.record.raw_length = static_cast<std::uint16_t>(std::min(length, 65'535u));
+/// Adds those blocks of link headers that are wanted.
+void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std::uint32_t wanted,
+                     PacketDraft& draft) noexcept;
+
+/// Carries the payload along where it is of a kind that is wanted.
+template <std::uint8_t protocol>
+inline void carry_payload(const std::uint8_t* payload, std::uint32_t length, std::uint32_t wanted,
+                          PacketDraft& draft) noexcept {
+  if (const std::uint8_t kind = payload_kind_of<protocol>(wanted, {payload, length}); kind != 0)
+    draft.carry_payload(kind, payload, length);
 }
 
 template <std::uint8_t version>
@@ -83,17 +88,16 @@ Outcome tcp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
   if (captured >= fixed_octets) [[likely]] {
     record.sequence = be32(segment + 4);
     record.acknowledgement = be32(segment + 8);
-    record.tcp_flags = segment[13];
+    record.tcp_flags = tcp_flags_of(be16(segment + 12));
+    record.tcp_window = be16(segment + 14);
     record.bits |= PacketBits::transport;
     header = std::max((segment[12] >> 4) * 4u, fixed_octets);
     const std::uint32_t available = datagram.transport_available();
-    if ((segment[13] & TCP_SYN) && (wanted & Need::tcp_options)) {
-      draft.options = segment + fixed_octets;
-      record.options_length = static_cast<std::uint8_t>(left_after(std::min(header, available), fixed_octets));
-    }
-    if ((wanted & Need::dns_payload) && available > header &&
-        may_be_dns_response(dns_over_tcp({segment + header, available - header}))) [[unlikely]]
-      carry(draft, segment + header, available - header);
+    if (wants_tcp_options(wanted, record.tcp_flags))
+      draft.add_octets(PacketBlock::tcp_options, segment + fixed_octets,
+                       left_after(std::min(header, available), fixed_octets));
+    if ((wanted & Need::payloads) && available > header)
+      carry_payload<6>(segment + header, available - header, wanted, draft);
   }
   record.payload_length = left_after(datagram.transport_length(), header);
   record.key.has_ports = 1;
@@ -111,15 +115,14 @@ Outcome udp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
   PacketRecord& record = draft.record;
   std::uint32_t length = datagram.transport_length();
   if (captured >= header) [[likely]] {
-    record.bits = static_cast<std::uint8_t>(record.bits | PacketBits::transport |
-                                            (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
+    record.bits = static_cast<std::uint16_t>(record.bits | PacketBits::transport |
+                                             (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
     // A first fragment's length field tells of the whole datagram, and offloaded segments have 0 there.
     if (const std::uint32_t own_length = be16(message + 4); own_length >= header && own_length < length)
       length = own_length;
     const std::uint32_t available = std::min(captured, length);
-    if ((wanted & Need::dns_payload) && available > header &&
-        may_be_dns_response({message + header, available - header}))
-      carry(draft, message + header, available - header);
+    if ((wanted & Need::payloads) && available > header)
+      carry_payload<17>(message + header, available - header, wanted, draft);
   }
   record.payload_length = left_after(length, header);
   record.key.has_ports = 1;
@@ -158,7 +161,8 @@ inline Outcome ipv4(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
   draft.record.traffic_class = ip[1];
   draft.record.ttl = ip[8];
   draft.record.key.protocol = ip[9];
-  draft.record.bits = ip[6] & 0x80 ? PacketBits::evil : 0;
+  draft.record.ip_id = be16(ip + 4);
+  draft.record.bits = ipv4_flag_bits(ip[6]);
   const bool fragment = be16(ip + 6) & 0x3fff;
   const bool later = fragment && note_ipv4_fragment(ip, draft);
   return transport<4>({ip, ip + 12, ip + 16, captured, total_length ? total_length : wire, headers}, later, wanted,
@@ -177,6 +181,10 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
   draft.record.traffic_class = static_cast<std::uint8_t>(be16(ip) >> 4);
   draft.record.ttl = ip[7];
   draft.record.key.protocol = ip[6];
+  if (wanted & Need::flow_label) {
+    const std::uint32_t label = be32(ip) & 0xf'ffff;
+    draft.add_block(PacketBlock::flow_label, &label, sizeof label);
+  }
   Datagram datagram{ip, ip + 8, ip + 24, captured, fixed_octets + payload_length, fixed_octets};
   if (payload_length == 0 && ip[6] != no_next_header)
     datagram.length = wire;
@@ -196,15 +204,16 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
 
 } // namespace dissection
 
-/// Dissects one frame into `draft`, carrying the raw octets that `wanted` (Need) names. Unless the outcome is
+/// Dissects one frame into `draft`, with the blocks that `wanted` (Need) asks for. Unless the outcome is
 /// `packet`, the draft says nothing. The flow hash is left 0: it waits for the ports of a fragment.
 [[nodiscard]] inline Outcome dissect(const Frame& frame, std::uint32_t wanted, PacketDraft& draft) noexcept {
-  draft.record = PacketRecord{};
-  draft.record.time_ns = frame.time_ns;
-  draft.record.header.kind = RecordKind::packet;
-  draft.fragment_part = FragmentPart::none;
-
-  const NetworkLayer network = find_network(frame.link, frame.data, frame.captured_length);
+  draft.begin(frame.time_ns);
+  LinkHeaders headers;
+  const bool wants_headers = wanted & (Need::ethernet | Need::vlan_tags | Need::tunnels);
+  const NetworkLayer network =
+      find_network(frame.link, frame.data, frame.captured_length, wants_headers ? &headers : nullptr);
+  if (wants_headers) [[unlikely]]
+    dissection::add_link_blocks(headers, frame.data, wanted, draft);
   Outcome outcome;
   if (network.kind == Network::ipv4) [[likely]]
     outcome = dissection::ipv4(frame.data + network.offset, frame.captured_length - network.offset,
@@ -214,7 +223,7 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
                                left_after(frame.wire_length, network.offset), wanted, draft);
   else
     return dissection::without_ip(network.kind);
-  draft.record.header.length = packet_record_length(draft.record);
+  draft.record.header.length = draft.length();
   return outcome;
 }
 

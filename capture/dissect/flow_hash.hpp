@@ -27,7 +27,7 @@ namespace orbweaver {
 }
 
 /// Which of `observers` a flow belongs to. Takes the upper half of the hash, so that an observer's table, which uses
-/// the lower half, is filled evenly.
+/// the lower half that records carry, is filled evenly.
 [[nodiscard]] constexpr std::uint32_t shard_of(std::uint64_t hash, std::uint32_t observers) noexcept {
   return static_cast<std::uint32_t>((hash >> 32) * observers >> 32);
 }

@@ -4,20 +4,24 @@
 namespace orbweaver {
 namespace {
 
-/// A place in a frame; every step on checks that the octets are there.
+/// A place in a frame; every step on checks that the octets are there. Notes what lies on the way, where that is
+/// wanted.
 class Cursor {
 public:
-  Cursor(const std::uint8_t* frame, std::uint32_t captured) noexcept : frame_(frame), captured_(captured) {}
+  Cursor(const std::uint8_t* frame, std::uint32_t captured, LinkHeaders* headers) noexcept
+      : frame_(frame), captured_(captured), headers_(headers) {}
 
   [[nodiscard]] bool has(std::uint32_t octets) const noexcept { return captured_ - offset_ >= octets; }
   [[nodiscard]] const std::uint8_t* at(std::uint32_t octets = 0) const noexcept { return frame_ + offset_ + octets; }
   [[nodiscard]] std::uint32_t offset() const noexcept { return offset_; }
   void skip(std::uint32_t octets) noexcept { offset_ += octets; } ///< only what has() said is there
+  [[nodiscard]] LinkHeaders* headers() const noexcept { return headers_; }
 
 private:
   const std::uint8_t* frame_;
   std::uint32_t captured_;
   std::uint32_t offset_ = 0;
+  LinkHeaders* headers_;
 };
 
 constexpr NetworkLayer cut{Network::cut, 0};
@@ -49,6 +53,8 @@ NetworkLayer mpls(Cursor cursor) noexcept {
     if (!cursor.has(4))
       return cut;
     bottom = cursor.at()[2] & 1;
+    if (cursor.headers())
+      cursor.headers()->add(TunnelKind::mpls, be32(cursor.at()) >> 12);
   }
   return by_version(cursor, other);
 }
@@ -121,12 +127,16 @@ NetworkLayer pppoe(Cursor cursor) noexcept {
   if (!cursor.has(6))
     return cut;
   const bool session = cursor.at()[1] == 0;
+  if (cursor.headers())
+    cursor.headers()->add(TunnelKind::pppoe, be16(cursor.at(2)));
   cursor.skip(6);
   return session ? ppp_protocol(cursor) : other;
 }
 
 NetworkLayer ethertype(Cursor cursor, std::uint16_t type) noexcept {
   for (;;) {
+    if (cursor.headers())
+      cursor.headers()->ether_type = type;
     switch (type) {
     case 0x0800:
       return {Network::ipv4, cursor.offset()};
@@ -137,6 +147,8 @@ NetworkLayer ethertype(Cursor cursor, std::uint16_t type) noexcept {
     case 0x9100:
       if (!cursor.has(4))
         return cut;
+      if (cursor.headers())
+        cursor.headers()->add(VlanTag{type, be16(cursor.at())});
       type = be16(cursor.at(2));
       cursor.skip(4);
       break;
@@ -156,6 +168,8 @@ NetworkLayer ethernet(Cursor cursor) noexcept {
     return cut;
   const std::uint16_t type = be16(cursor.at(12));
   cursor.skip(14);
+  if (cursor.headers())
+    cursor.headers()->is_ethernet = true;
   return ethertype(cursor, type);
 }
 
@@ -194,8 +208,9 @@ NetworkLayer address_family(Cursor cursor) noexcept {
 
 } // namespace
 
-NetworkLayer walk_link_layers(LinkType link, const std::uint8_t* frame, std::uint32_t captured) noexcept {
-  const Cursor cursor(frame, captured);
+NetworkLayer walk_link_layers(LinkType link, const std::uint8_t* frame, std::uint32_t captured,
+                              LinkHeaders* headers) noexcept {
+  const Cursor cursor(frame, captured, headers);
   switch (link) {
   case LinkType::ethernet:
     return ethernet(cursor);

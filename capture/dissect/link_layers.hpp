@@ -5,7 +5,9 @@
 
 #include "capture/dissect/link_type.hpp"
 #include "capture/dissect/octets.hpp"
+#include "common/stream/packet_blocks.hpp"
 
+#include <array>
 #include <cstdint>
 
 namespace orbweaver {
@@ -24,21 +26,42 @@ struct NetworkLayer {
   std::uint32_t offset; ///< octets of link headers; for ipv4 and ipv6 not above the octets captured
 };
 
-/// Follows link headers of any supported kind. Reads `captured` octets at most.
-[[nodiscard]] NetworkLayer walk_link_layers(LinkType link, const std::uint8_t* frame, std::uint32_t captured) noexcept;
+/// What is said on the way, for those who want to know: tags and layers in the order of the frame, the first ones.
+struct LinkHeaders {
+  bool is_ethernet = false;     ///< the frame begins with Ethernet's two addresses
+  std::uint16_t ether_type = 0; ///< of what follows all tags
+  std::uint32_t tag_count = 0;
+  std::uint32_t layer_count = 0;
+  std::array<VlanTag, max_vlan_tags> tags;
+  std::array<TunnelHead, max_tunnel_layers> layers;
+
+  void add(VlanTag tag) noexcept {
+    if (tag_count < tags.size())
+      tags[tag_count++] = tag;
+  }
+  void add(TunnelKind kind, std::uint32_t identifier) noexcept {
+    if (layer_count < layers.size())
+      layers[layer_count++] = {kind, 0, 0, identifier};
+  }
+};
+
+/// Follows link headers of any supported kind. Reads `captured` octets at most. `headers`: where to note them, or
+/// nullptr; they say something where IP was found.
+[[nodiscard]] NetworkLayer walk_link_layers(LinkType link, const std::uint8_t* frame, std::uint32_t captured,
+                                            LinkHeaders* headers) noexcept;
 
 /// The same, with the usual case inline: IP directly in an Ethernet frame.
-[[nodiscard]] inline NetworkLayer find_network(LinkType link, const std::uint8_t* frame,
-                                               std::uint32_t captured) noexcept {
+[[nodiscard]] inline NetworkLayer find_network(LinkType link, const std::uint8_t* frame, std::uint32_t captured,
+                                               LinkHeaders* headers) noexcept {
   constexpr std::uint32_t ethernet_octets = 14;
-  if (link == LinkType::ethernet && captured >= ethernet_octets) [[likely]] {
+  if (link == LinkType::ethernet && captured >= ethernet_octets && !headers) [[likely]] {
     const std::uint16_t ethertype = be16(frame + 12);
     if (ethertype == 0x0800) [[likely]]
       return {Network::ipv4, ethernet_octets};
     if (ethertype == 0x86dd)
       return {Network::ipv6, ethernet_octets};
   }
-  return walk_link_layers(link, frame, captured);
+  return walk_link_layers(link, frame, captured, headers);
 }
 
 } // namespace orbweaver

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A packet record while it is made: the dissector fills it, the fragment cache may complete its key, and the run loop
-// hashes it and copies it into a ring. Lives on the capture thread; its raw octets lie in the frame.
+// hashes it and copies it into a ring. Lives on the capture thread. All it holds is its own, but for the quotation or
+// payload at its end, which lies in the frame: a fragment that waits for its first one has neither.
 #pragma once
 
 #include "capture/dissect/octets.hpp"
@@ -26,17 +27,78 @@ enum class FragmentPart : std::uint8_t {
   return protocol == 6 || protocol == 17 || protocol == 132 || protocol == 136;
 }
 
+/// Octets of all blocks at their largest, without quotation and payload themselves.
+inline constexpr std::uint32_t max_block_octets = sizeof(EthernetHeader) + (2 + max_vlan_tags * sizeof(VlanTag)) +
+                                                  (2 + max_tunnel_layers * sizeof(TunnelHead)) + 4 + 16 +
+                                                  (2 + max_tcp_options) + 2 + 3;
+
+/// The largest packet record that capture writes: IPv6 addresses, all blocks, and 65,535 octets of payload.
+inline constexpr std::uint32_t max_packet_record_bytes = sizeof(PacketRecord) + 32 + max_block_octets + 65'535;
+
 struct PacketDraft {
   PacketRecord record;
-  std::uint8_t addresses[32];     ///< directly behind the record, as in a ring; 8 or 32 octets are in use
-  const std::uint8_t* options;    ///< record.options_length octets in the frame
-  const std::uint8_t* raw;        ///< record.raw_length octets in the frame
+  std::uint8_t addresses[32];            ///< directly behind the record, as in a ring; 8 or 32 octets are in use
+  std::uint8_t blocks[max_block_octets]; ///< as they follow the addresses, but for the last one's `carried`
+  std::uint32_t blocks_length;
+  std::uint32_t carried_length;
+  const std::uint8_t* carried;    ///< octets of quotation or payload, in the frame
   std::uint32_t fragment_id;      ///< the datagram's identification, where fragment_part is not none
   std::uint8_t fragment_protocol; ///< IPv4: its protocol field; IPv6: 0 (RFC 8200, 4.5: it may differ by fragment)
   FragmentPart fragment_part;
 
+  /// An empty draft of a packet captured then; addresses and blocks are not written.
+  void begin(std::uint64_t time_ns) noexcept {
+    record = PacketRecord{};
+    record.time_ns = time_ns;
+    record.header.kind = RecordKind::packet;
+    blocks_length = carried_length = 0;
+    fragment_part = FragmentPart::none;
+  }
+
+  // Blocks are added in the order of their bits, each once.
+
+  /// Adds a block of a fixed size.
+  void add_block(std::uint16_t bit, const void* octets, std::uint32_t length) noexcept {
+    record.blocks |= bit;
+    std::memcpy(blocks + blocks_length, octets, length);
+    blocks_length += length;
+  }
+  /// Adds a block that is a length and so many octets; none where there are none.
+  void add_octets(std::uint16_t bit, const void* octets, std::uint32_t length) noexcept {
+    if (length == 0)
+      return;
+    const auto told = static_cast<std::uint16_t>(length);
+    add_block(bit, &told, sizeof told);
+    std::memcpy(blocks + blocks_length, octets, length);
+    blocks_length += length;
+  }
+  /// Adds what an ICMP error quotes, in the frame, or as much of it as a block holds.
+  void carry_quotation(const std::uint8_t* octets, std::uint32_t length) noexcept {
+    const auto told = carry(octets, std::min(length, 65'535u));
+    add_block(PacketBlock::quotation, &told, sizeof told);
+  }
+  /// Adds transport payload in the frame, of the kind with that number, up to its limit.
+  void carry_payload(std::uint8_t kind, const std::uint8_t* octets, std::uint32_t length) noexcept {
+    const auto told = carry(octets, std::min(length, payload_kinds[kind - 1u].limit));
+    add_block(PacketBlock::payload, &told, sizeof told);
+    blocks[blocks_length++] = kind;
+  }
+
+  /// Octets of the whole record.
+  [[nodiscard]] std::uint32_t length() const noexcept {
+    return static_cast<std::uint32_t>(sizeof record) + addresses_length(record.key.version) + blocks_length +
+           carried_length;
+  }
+
   /// Writes the finished record, `record.header.length` octets, to `out`.
   void copy_to(void* out) const noexcept;
+
+private:
+  std::uint16_t carry(const std::uint8_t* octets, std::uint32_t length) noexcept {
+    carried = octets;
+    carried_length = length;
+    return static_cast<std::uint16_t>(length);
+  }
 };
 static_assert(offsetof(PacketDraft, addresses) == sizeof(PacketRecord));
 
@@ -49,10 +111,11 @@ inline void PacketDraft::copy_to(void* out) const noexcept {
     to = static_cast<std::uint8_t*>(std::memcpy(to, addresses, 32)) + 32;
   else
     to = static_cast<std::uint8_t*>(std::memcpy(to, addresses, 8)) + 8;
-  if (record.options_length)
-    std::memcpy(to, options, record.options_length);
-  if (record.raw_length)
-    std::memcpy(to + record.options_length, raw, record.raw_length);
+  if (record.blocks == 0) [[likely]]
+    return;
+  std::memcpy(to, blocks, blocks_length);
+  if (carried_length)
+    std::memcpy(to + blocks_length, carried, carried_length);
 }
 
 /// Gives the draft its canonical key: the lower endpoint (address, then port) first, and `from_high` accordingly.
@@ -83,8 +146,8 @@ inline void set_endpoints(PacketDraft& draft, const std::uint8_t* source, const 
     draft.record.key.ports[1] = from_high ? source_port : destination_port;
   }
   draft.record.key.version = version;
-  draft.record.bits =
-      static_cast<std::uint8_t>((draft.record.bits & ~PacketBits::from_high) | (from_high ? PacketBits::from_high : 0));
+  draft.record.bits = static_cast<std::uint16_t>((draft.record.bits & ~PacketBits::from_high) |
+                                                 (from_high ? PacketBits::from_high : 0));
 }
 
 } // namespace orbweaver

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <linux/if_arp.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
@@ -82,14 +83,23 @@ Decoded decode_ring(const libtrace_packet_t& packet, Frame& frame, std::uint32_t
   return decode_address(load<sockaddr_ll>(address), frame, link_number);
 }
 
+/// 0 for what lies before 1970, and clamped to what 64 bits hold.
+std::uint64_t time_of(const timeval& time) noexcept {
+  std::int64_t whole_ns = 0, part_ns = 0, time_ns = 0;
+  if (__builtin_mul_overflow(time.tv_sec, std::int64_t{1'000'000'000}, &whole_ns) ||
+      __builtin_mul_overflow(time.tv_usec, std::int64_t{1000}, &part_ns) ||
+      __builtin_add_overflow(whole_ns, part_ns, &time_ns))
+    return time.tv_sec < 0 ? 0 : std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(time_ns, 0));
+}
+
 Decoded decode_libpcap(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
   const auto header = load<pcap_pkthdr>(packet.header);
   link_number = static_cast<std::uint32_t>(packet.type) - TRACE_RT_DATA_DLT;
   const std::optional<LinkType> link = link_type_of(link_number);
   if (!link)
     return Decoded::unsupported;
-  const std::int64_t time_ns = header.ts.tv_sec * std::int64_t{1'000'000'000} + header.ts.tv_usec * std::int64_t{1000};
-  frame.time_ns = static_cast<std::uint64_t>(std::max<std::int64_t>(time_ns, 0));
+  frame.time_ns = time_of(header.ts);
   frame.captured_length = header.caplen;
   frame.wire_length = header.len;
   frame.link = *link;

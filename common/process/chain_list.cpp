@@ -2,7 +2,7 @@
 #include "common/process/chain_list.hpp"
 
 #include "common/error.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 
 #include <algorithm>
@@ -48,11 +48,6 @@ ChainDescription chain_of(const Element& object) {
   return chain;
 }
 
-void append_member(std::string& out, std::string_view key, std::string_view text) {
-  append_json_string(out += out.back() == '{' ? "" : ",", key);
-  append_json_string(out += ':', text);
-}
-
 } // namespace
 
 std::vector<FieldDescription> ChainDescription::fields_of(const TableDescription& table) const {
@@ -78,24 +73,27 @@ std::vector<ChainDescription> describe_chains() {
 }
 
 std::string chains_json(std::span<const ChainDescription> chains) {
-  std::string out = "[";
-  for (const auto& chain : chains) {
-    out += &chain == chains.data() ? "\n{" : ",\n{";
-    append_member(out, "name", chain.name);
-    append_member(out, "summary", chain.summary);
-    out += ",\"needs\":" + std::to_string(chain.needs) + ",\"completes\":" + (chain.completes ? "true" : "false");
-    out += ",\"options\":[";
-    for (const auto& option : chain.options) {
-      out += &option == chain.options.data() ? "{" : ",{";
-      append_member(out, "name", option.name);
-      append_member(out, "help", option.help);
-      append_member(out, "default", option.default_value);
-      append_member(out, "values", option.values);
-      out += '}';
+  std::string text;
+  {
+    json::Array list(text);
+    for (const auto& chain : chains) {
+      json::Object object = list.object();
+      object.add("name", chain.name).add("summary", chain.summary).add("needs", chain.needs);
+      object.add("completes", chain.completes);
+      {
+        json::Array options = object.array("options");
+        for (const auto& option : chain.options)
+          options.object()
+              .add("name", option.name)
+              .add("help", option.help)
+              .add("default", option.default_value)
+              .add("values", option.values);
+      }
+      // Made by encode(): it is JSON.
+      static_cast<void>(object.add_json("stream", chain.stream.encode()));
     }
-    out += "],\"stream\":" + chain.stream.encode() + "}";
   }
-  return out + "\n]\n";
+  return text + "\n";
 }
 
 std::uint32_t needs_of(std::span<const std::string> requests, std::span<const ChainDescription> chains) {

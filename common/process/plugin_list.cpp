@@ -2,11 +2,10 @@
 #include "common/process/plugin_list.hpp"
 
 #include "common/error.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <simdjson.h>
 
@@ -16,67 +15,31 @@ namespace {
 
 constexpr std::array models{Model::synchronized, Model::desynchronized, Model::single, Model::forge};
 
-/// Writes the members of an object, or the elements of an array, one after another.
-class JsonList {
-public:
-  JsonList(std::string& out, char open, char close) : out_(out), close_(close) { out_ += open; }
-  JsonList(const JsonList&) = delete;
-  JsonList& operator=(const JsonList&) = delete;
-  ~JsonList() { out_ += close_; }
-
-  /// Room for the next value.
-  std::string& next() {
-    if (out_.back() != '{' && out_.back() != '[')
-      out_ += ',';
-    return out_;
-  }
-  std::string& member(std::string_view key) {
-    append_json_string(next(), key);
-    return out_ += ':';
-  }
-  void member(std::string_view key, std::string_view text) { append_json_string(member(key), text); }
-  void member(std::string_view key, bool truth) { member(key) += truth ? "true" : "false"; }
-  void member(std::string_view key, const std::optional<std::int64_t>& number) {
-    member(key) += number ? std::to_string(*number) : "null";
-  }
-  void member(std::string_view key, const std::vector<std::string>& texts) {
-    JsonList list(member(key), '[', ']');
-    for (const auto& text : texts)
-      append_json_string(list.next(), text);
-  }
-
-private:
-  std::string& out_;
-  char close_;
-};
-
-void append_option(std::string& out, const PluginOption& option) {
-  JsonList object(out, '{', '}');
-  object.member("name", std::string_view(option.name));
-  object.member("help", std::string_view(option.help));
-  object.member("type_name", std::string_view(option.type_name));
-  object.member("default_value", std::string_view(option.default_value));
-  object.member("several", option.several);
-  object.member("minimum", option.minimum);
-  object.member("maximum", option.maximum);
+void describe(json::Object object, const PluginOption& option) {
+  object.add("name", option.name)
+      .add("help", option.help)
+      .add("type_name", option.type_name)
+      .add("default_value", option.default_value)
+      .add("several", option.several)
+      .add("minimum", option.minimum)
+      .add("maximum", option.maximum);
 }
 
-void append_plugin(std::string& out, const PluginDescription& plugin) {
-  JsonList object(out, '{', '}');
-  object.member("name", std::string_view(plugin.name));
-  object.member("summary", std::string_view(plugin.summary));
-  object.member("version", std::string_view(plugin.version));
-  object.member("model", to_string(plugin.model));
-  object.member("chains", plugin.chains);
-  object.member("connect_kinds", plugin.connect_kinds);
+void describe(json::Object object, const PluginDescription& plugin) {
+  object.add("name", plugin.name)
+      .add("summary", plugin.summary)
+      .add("version", plugin.version)
+      .add("model", to_string(plugin.model));
+  object.array("chains").add_all(plugin.chains);
+  object.array("connect_kinds").add_all(plugin.connect_kinds);
   {
-    JsonList options(object.member("options"), '[', ']');
+    json::Array options = object.array("options");
     for (const auto& option : plugin.options)
-      append_option(options.next(), option);
+      describe(options.object(), option);
   }
-  object.member("changes_system", plugin.changes_system);
-  object.member("server_mode", plugin.server_mode);
-  object.member("origin", std::string_view(plugin.origin));
+  object.add("changes_system", plugin.changes_system)
+      .add("server_mode", plugin.server_mode)
+      .add("origin", plugin.origin);
 }
 
 using Element = simdjson::dom::element;
@@ -123,7 +86,7 @@ PluginDescription description_of(const Element& plugin) {
   return description;
 }
 
-void add_option(CLI::App& command, const PluginOption& option, PluginArguments& arguments) {
+void add_option(CommandLine& command, const PluginOption& option, PluginArguments& arguments) {
   auto& values = arguments.values;
   if (option.type_name.empty()) {
     command.add_flag_callback(
@@ -132,9 +95,9 @@ void add_option(CLI::App& command, const PluginOption& option, PluginArguments& 
   }
   if (!option.default_value.empty())
     values[option.name] = {option.default_value};
-  CLI::Option* const added = command.add_option("--" + option.name, values[option.name], option.help)
-                                 ->type_name(option.type_name)
-                                 ->default_str(option.default_value);
+  CommandOption* const added = command.add_option("--" + option.name, values[option.name], option.help)
+                                   ->type_name(option.type_name)
+                                   ->default_str(option.default_value);
   if (option.several)
     added->allow_extra_args(false);
   else
@@ -176,23 +139,22 @@ std::vector<PluginDescription> describe_plugins() {
 std::string plugins_json(const std::vector<PluginDescription>& plugins) {
   std::string text;
   {
-    JsonList list(text, '[', ']');
+    json::Array list(text);
     for (const auto& plugin : plugins)
-      append_plugin(list.next() += '\n', plugin);
-    text += '\n';
+      describe(list.object(), plugin);
   }
-  return text;
+  return text += '\n';
 }
 
-CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments) {
+CommandLine& add_plugin_command(CommandLine& parent, const PluginDescription& plugin, PluginArguments& arguments) {
   const auto origin = plugin.origin.empty() ? "" : " (" + plugin.origin + ")";
-  CLI::App& command = *parent.add_subcommand(plugin.name, plugin.summary + origin);
+  CommandLine& command = parent.add_subcommand(plugin.name, plugin.summary + origin);
   command.fallthrough(); // options of the program may stand behind the plugin
   if (!plugin.connect_kinds.empty()) {
     arguments.connect = plugin.connect_kinds.front();
     command.add_option("--connect", arguments.connect, "Kind of connection")
         ->type_name("KIND")
-        ->check(CLI::IsMember(plugin.connect_kinds))
+        ->one_of(plugin.connect_kinds)
         ->capture_default_str();
   }
   for (const auto& option : plugin.options)

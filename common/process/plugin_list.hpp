@@ -3,16 +3,14 @@
 // line from it. The spider itself fills these structs for each plugin that it has.
 #pragma once
 
+#include "common/process/command_line.hpp"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -62,7 +60,7 @@ struct PluginArguments {
 /// Adds a plugin as a subcommand with `--connect` and its options, checked as the description says; what the user gives
 /// comes to `arguments`, which must outlive the app. Used by the spider and by the front command, so that both take
 /// the same command line.
-CLI::App& add_plugin_command(CLI::App& parent, const PluginDescription& plugin, PluginArguments& arguments);
+CommandLine& add_plugin_command(CommandLine& parent, const PluginDescription& plugin, PluginArguments& arguments);
 
 /// The command line that add_plugin_command() reads as these arguments: {"--connect=tcp", "--codepoint=48"}.
 [[nodiscard]] std::vector<std::string> plugin_command_line(const PluginDescription& plugin,

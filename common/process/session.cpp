@@ -2,17 +2,20 @@
 #include "common/process/session.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
+#include "common/process/session_name.hpp"
 #include "common/stream/ring.hpp"
 
 #include <algorithm>
 #include <bit>
-#include <cctype>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
+#include <ctime>
+#include <memory>
 #include <new>
-#include <system_error>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace orbweaver {
 
@@ -20,7 +23,7 @@ namespace {
 
 constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
-constexpr std::uint32_t control_version = 1;
+constexpr std::uint32_t control_version = 2;
 constexpr std::string_view control_suffix = ".control";
 /// What system_state.hpp keeps: it must outlive the session whose changes it tells of.
 constexpr std::string_view state_suffix = ".state";
@@ -29,44 +32,70 @@ std::string control_name(const std::string& session) {
   return std::string(segment_prefix) + session + std::string(control_suffix);
 }
 
-bool name_fits(const std::string& name) {
-  return !name.empty() && name.size() <= 48 &&
-         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+std::span<StageBlock> stages_of(ControlBlock& control) noexcept {
+  const auto count = control.stage_count.load(std::memory_order_acquire); // pairs with the store in add_stage
+  return {control.stages.data(), std::min<std::size_t>(count, max_stages)};
 }
 
-bool lives(const Session& session) {
-  if (process_lives(session.control().creator_pid.load(std::memory_order_relaxed)))
-    return true;
-  const auto stages = session.stages();
-  return std::any_of(stages.begin(), stages.end(), [](const StageBlock& stage) {
-    return stage.state.load(std::memory_order_relaxed) == StageState::running &&
-           process_lives(stage.pid.load(std::memory_order_relaxed));
-  });
-}
-
-/// Whether a segment that begins with a Header, of a session or of a ring, was left half made: its creator died before
-/// it stored the magic, or even before it said who it is; then only its age tells.
+/// What a segment that begins with a Header, of a session or of a ring, holds now. A copy: of what nobody may care for
+/// any more, a mapping could be cut short under our hands.
 template <typename Header>
-bool half_made(const std::string& name) {
-  namespace fs = std::filesystem;
-  constexpr std::chrono::seconds longest_making{60}; // the largest ring, whose memory is all reserved first
-  const fs::path file = Segment::path(name);
-  std::error_code gone;
-  const bool old = fs::file_time_type::clock::now() - fs::last_write_time(file, gone) > longest_making && !gone;
-  if (fs::file_size(file, gone) < sizeof(Header))
-    return old;
-  const Segment segment = Segment::attach(name, false);
-  const auto& header = *reinterpret_cast<const Header*>(segment.data());
-  const pid_t creator = header.creator_pid.load(std::memory_order_relaxed);
-  return header.magic.load(std::memory_order_acquire) == 0 && (creator == 0 ? old : !process_lives(creator));
+struct Glance {
+  explicit Glance(const std::string& segment) : header(std::make_unique<Header>()) {
+    constexpr std::time_t longest_making_s = 60; // the largest ring, whose memory is all reserved first
+    const FileDescriptor file = Segment::open(segment, false);
+    struct stat status {};
+    old = fstat(file.get(), &status) == 0 && std::time(nullptr) - status.st_mtime > longest_making_s;
+    whole = pread(file.get(), static_cast<void*>(header.get()), sizeof(Header), 0) == sizeof(Header);
+  }
+
+  /// Whether its creator died before it stored the magic, or even before it said who it is; then only its age tells.
+  [[nodiscard]] bool half_made() const {
+    const pid_t creator = header->creator_pid.load(std::memory_order_relaxed);
+    if (!whole)
+      return old;
+    return header->magic.load(std::memory_order_relaxed) == 0 && (creator == 0 ? old : !process_lives(creator));
+  }
+
+  std::unique_ptr<Header> header; ///< meaningless where it is not whole
+  bool whole, old;
+};
+
+/// Whether no living process has to do with a session. One being made, or of another version, is not ours to judge.
+bool session_is_dead(const std::string& name) {
+  const Glance<ControlBlock> seen(control_name(name));
+  ControlBlock& control = *seen.header;
+  if (!seen.whole || control.magic.load(std::memory_order_relaxed) != control_magic)
+    return seen.half_made();
+  const auto stages = stages_of(control);
+  return control.version == control_version && !process_lives(control.creator_pid.load(std::memory_order_relaxed)) &&
+         std::none_of(stages.begin(), stages.end(), [](const StageBlock& stage) {
+           return stage.state.load(std::memory_order_relaxed) == StageState::running &&
+                  process_lives(stage.pid.load(std::memory_order_relaxed));
+         });
 }
 
-bool ring_lives(const std::string& segment) {
-  const Ring ring = Ring::attach(segment, false);
-  const auto& header = ring.header();
+/// The same of a ring.
+bool ring_is_dead(const std::string& segment) {
+  const Glance<RingHeader> seen(segment);
+  const RingHeader& header = *seen.header;
+  if (!seen.whole || header.magic.load(std::memory_order_relaxed) != ring_magic)
+    return seen.half_made();
   const auto pid = [](const RingEnd& end) { return end.pid.load(std::memory_order_relaxed); };
-  return process_lives(header.creator_pid.load(std::memory_order_relaxed)) || process_lives(pid(header.producer)) ||
-         process_lives(pid(header.consumer));
+  return header.version.load(std::memory_order_relaxed) == ring_version &&
+         !process_lives(header.creator_pid.load(std::memory_order_relaxed)) && !process_lives(pid(header.producer)) &&
+         !process_lives(pid(header.consumer));
+}
+
+/// Removes what a session has among `segments`, which are sorted, but for what says how to put the system back.
+void remove_session(const std::string& name, const std::vector<std::string>& segments) {
+  const std::string prefix = std::string(segment_prefix) + name + ".";
+  // The control segment goes last, so that an interrupted removal is found again.
+  for (auto segment = std::lower_bound(segments.begin(), segments.end(), prefix);
+       segment != segments.end() && segment->starts_with(prefix); ++segment)
+    if (!segment->ends_with(control_suffix) && !segment->ends_with(state_suffix))
+      Segment::remove(*segment);
+  Segment::remove(control_name(name));
 }
 
 } // namespace
@@ -93,7 +122,7 @@ Session Session::create(const std::string& name, const std::string& prefix) {
   clear_dead();
   Session session;
   session.name_ = name.empty() ? prefix + "-" + std::to_string(getpid()) : name;
-  if (!name_fits(session.name_))
+  if (!session_name_fits(session.name_))
     throw UsageError("session name '" + session.name_ + "': use 1 to 48 letters, digits, dashes or underscores");
   if (Segment::exists(control_name(session.name_)))
     throw UsageError("session '" + session.name_ + "' runs already; give this one another name (--session), or end it");
@@ -110,7 +139,9 @@ Session Session::create(const std::string& name, const std::string& prefix) {
 Session Session::attach(const std::string& name, bool writable) {
   Session session;
   session.name_ = name;
-  if (!Segment::exists(control_name(name)))
+  if (const auto why = Segment::why_not_ours(control_name(name)); !why.empty())
+    throw Error("session '" + name + "' is not ours: " + why);
+  if (!session_name_fits(name) || !Segment::exists(control_name(name)))
     throw Error("no session '" + name + "' is running");
   session.segment_ = Segment::attach(control_name(name), writable);
   if (session.segment_.size() < sizeof(ControlBlock) ||
@@ -123,36 +154,40 @@ Session Session::attach(const std::string& name, bool writable) {
 
 std::vector<std::string> Session::names() {
   std::vector<std::string> names;
-  for (const auto& segment : Segment::list(segment_prefix))
-    if (segment.ends_with(control_suffix))
-      names.push_back(
-          segment.substr(segment_prefix.size(), segment.size() - segment_prefix.size() - control_suffix.size()));
+  for (const auto& segment : Segment::list(segment_prefix)) {
+    if (!segment.ends_with(control_suffix) || segment.size() < segment_prefix.size() + control_suffix.size())
+      continue;
+    auto name = segment.substr(segment_prefix.size(), segment.size() - segment_prefix.size() - control_suffix.size());
+    if (session_name_fits(name))
+      names.push_back(std::move(name));
+  }
+  std::sort(names.begin(), names.end());
   return names;
 }
 
 std::vector<std::string> Session::clear_dead() {
   std::vector<std::string> removed;
-  for (const auto& name : names()) {
+  // In this order: a session's control segment is there before its rings are.
+  const auto segments = Segment::list(segment_prefix);
+  const auto sessions = names();
+  for (const auto& name : sessions) {
     try {
-      if (half_made<ControlBlock>(control_name(name)) || !lives(attach(name, false))) {
-        remove(name);
+      if (session_is_dead(name)) {
+        remove_session(name, segments);
         removed.push_back(name);
       }
     } catch (const Error&) {
-      // Being made, or of another version: not ours to remove.
+      // Somebody else was faster.
     }
   }
-  for (const auto& segment : Segment::list(segment_prefix)) {
+  for (const auto& segment : segments) {
     const auto ring = segment.substr(segment_prefix.size());
-    const auto sessions = names();
-    const bool of_session = std::any_of(sessions.begin(), sessions.end(),
-                                        [&](const std::string& name) { return ring.starts_with(name + "."); });
+    const bool of_session = std::binary_search(sessions.begin(), sessions.end(), ring.substr(0, ring.find('.')));
     try {
-      if (!of_session && !segment.ends_with(state_suffix) && (half_made<RingHeader>(segment) || !ring_lives(segment)) &&
-          Segment::remove(segment))
+      if (!of_session && !segment.ends_with(state_suffix) && ring_is_dead(segment) && Segment::remove(segment))
         removed.push_back(ring);
     } catch (const Error&) {
-      // Being made, not a ring, or somebody else was faster.
+      // Somebody else was faster.
     }
   }
   return removed;
@@ -160,11 +195,7 @@ std::vector<std::string> Session::clear_dead() {
 
 void Session::remove(const std::string& name) noexcept {
   try {
-    // The control segment goes last, so that an interrupted removal is found again.
-    for (const auto& segment : Segment::list(std::string(segment_prefix) + name + "."))
-      if (!segment.ends_with(control_suffix) && !segment.ends_with(state_suffix))
-        Segment::remove(segment);
-    Segment::remove(control_name(name));
+    remove_session(name, Segment::list(std::string(segment_prefix) + name + "."));
   } catch (...) {
     // Out of memory while listing: the next start clears it.
   }
@@ -182,8 +213,7 @@ StageBlock& Session::add_stage(StageKind kind, std::uint32_t index) {
 }
 
 std::span<StageBlock> Session::stages() const noexcept {
-  const auto count = control().stage_count.load(std::memory_order_acquire); // pairs with the store in add_stage
-  return {control().stages.data(), std::min<std::size_t>(count, max_stages)};
+  return stages_of(control());
 }
 
 std::string Session::ring_name(std::string_view stream, std::size_t index) const {

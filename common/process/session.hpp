@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/process/counters.hpp"
+#include "common/process/message_log.hpp"
 #include "common/stream/shared_memory.hpp"
 
 #include <array>
@@ -36,6 +37,7 @@ struct alignas(64) StageBlock {
   std::atomic<pid_t> pid;
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC of its last housekeeping
   std::array<std::atomic<std::uint64_t>, max_counters> counters;
+  MessageLog messages; ///< the stage's warnings and errors
 
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
     return counters[place].load(std::memory_order_relaxed);
@@ -67,13 +69,13 @@ public:
   Session() = default;
 
   /// Makes a session after clearing what dead ones left. An empty name: one of the process id. Throws where the name
-  /// is taken or not fit (letters, digits, dash, underscore; at most 48).
+  /// is taken or not fit (session_name.hpp).
   static Session create(const std::string& name, const std::string& prefix = "session");
 
-  /// Attaches one by its name. Read-only for those who only watch.
+  /// Attaches one of this user by its name. Read-only for those who only watch.
   static Session attach(const std::string& name, bool writable = true);
 
-  /// The names of all sessions there are, dead ones too.
+  /// The names of all sessions of this user, dead ones too.
   [[nodiscard]] static std::vector<std::string> names();
 
   /// Removes the segments of sessions and of rings that no living process has to do with; not what says how to put the

@@ -10,13 +10,10 @@
 
 namespace orbweaver {
 
-/// Changes with anything in the installed headers that an object is built against.
-inline constexpr std::uint32_t plugin_interface_version = 3;
-
 struct SharedTable {
-  std::uint32_t interface_version = plugin_interface_version;
-  std::uint32_t count = 0;       ///< entries
-  const void* entries = nullptr; ///< an array; of what, the symbol's name says
+  std::uint32_t interface_version; ///< of its kind: chains, plugins and conditions each have one of their own
+  std::uint32_t count;             ///< entries
+  const void* entries;             ///< an array; of what, the symbol's name says
 };
 
 /// A table that was found.
@@ -25,10 +22,12 @@ struct FoundTable {
   std::string origin; ///< path of the shared object
 };
 
-/// The tables of that symbol in every `*.so` of the folders of ORBWEAVER_PLUGIN_PATH (separated by colons) and of the
-/// installed plugin folder, folders in that order, objects by name. The objects stay loaded. One that cannot be loaded,
-/// or that was built for another interface version, is left out with a warning that names it; one without the symbol
-/// is for another stage.
-[[nodiscard]] std::vector<FoundTable> find_shared_tables(const char* symbol);
+/// The tables of that symbol and interface version in every `*.so` of the folders of ORBWEAVER_PLUGIN_PATH (separated
+/// by colons) and of the installed plugin folder, folders in that order, objects by name. The objects stay loaded. One
+/// that cannot be loaded, or whose table is of another version, is left out with a warning that names it; one without
+/// the symbol is for another stage. Folders and objects are `code_folder` and `code_file` (trusted_file.hpp), so that
+/// nobody but root and the effective user says what runs here; others are left out with a warning too. A program with
+/// more rights than its caller (set-user-ID, file capabilities) does not look at ORBWEAVER_PLUGIN_PATH.
+[[nodiscard]] std::vector<FoundTable> find_shared_tables(const char* symbol, std::uint32_t version);
 
 } // namespace orbweaver

@@ -3,12 +3,12 @@
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
+#include "common/process/message_sink.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/ring.hpp"
 #include "common/stream/wait.hpp"
 #include "config.hpp"
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <csignal>
 #include <cstdio>
@@ -18,6 +18,7 @@
 #include <spawn.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sstream>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,6 +50,11 @@ void handle(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr); // no SA_RESTART: a blocking call returns, and the stop flag is seen
 }
 
+/// Of the default logger; none where set_up_log() was not called, as in tests.
+std::shared_ptr<MessageSink> message_sink() {
+  return std::dynamic_pointer_cast<MessageSink>(spdlog::default_logger()->sinks().front());
+}
+
 void unblock(int signal) {
   sigset_t set;
   sigemptyset(&set);
@@ -58,7 +64,7 @@ void unblock(int signal) {
 
 } // namespace
 
-void add_stage_options(CLI::App& app, StageOptions& options) {
+void add_stage_options(CommandLine& app, StageOptions& options) {
   app.add_option("--cpu", options.cpu, "Run on this core only")
       ->type_name("N")
       ->transform(whole_number(0, CPU_SETSIZE - 1));
@@ -81,16 +87,18 @@ Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.sessi
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
   if (alone_) {
-    session_ = Session::create({}, std::string(to_string(kind)));
-    block_ = &session_.add_stage(kind, 0);
+    session_ = std::make_shared<Session>(Session::create({}, std::string(to_string(kind))));
+    block_ = &session_->add_stage(kind, 0);
   } else {
-    session_ = Session::attach(options.session);
-    if (options.slot >= session_.stages().size())
+    session_ = std::make_shared<Session>(Session::attach(options.session));
+    if (options.slot >= session_->stages().size())
       throw Error("session '" + options.session + "' has no stage " + std::to_string(options.slot));
-    block_ = &session_.stages()[options.slot];
+    block_ = &session_->stages()[options.slot];
     // The front command decides about Ctrl-C; when it dies, the stage comes to its end.
     prctl(PR_SET_PDEATHSIG, SIGTERM);
   }
+  if (const auto sink = message_sink())
+    sink->keep_in({session_, &block_->messages});
   handle(SIGTERM, alone_ ? on_stop_signal : on_session_signal);
   unblock(SIGTERM); // the front command starts stages with it blocked, so that none is lost before there is a handler
   handle(SIGINT, alone_ ? on_stop_signal : SIG_IGN);
@@ -98,27 +106,29 @@ Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.sessi
   block_->pid.store(getpid(), std::memory_order_relaxed);
   block_->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   block_->state.store(StageState::running, std::memory_order_release);
-  if (!alone_ && getppid() != session_.control().creator_pid.load(std::memory_order_relaxed))
+  if (!alone_ && getppid() != session_->control().creator_pid.load(std::memory_order_relaxed))
     stop_flag.store(true, std::memory_order_relaxed); // it died before prctl was called
 }
 
 Stage::~Stage() {
+  if (const auto sink = message_sink())
+    sink->print_totals();
   block_->state.store(end_, std::memory_order_release);
   if (alone_) {
-    Session::remove(session_.name());
+    Session::remove(session_->name());
     return;
   }
   // Where the front command was killed, the last stage out removes what it left.
   // A killed parent is ours no more, even while it is still in the process table.
-  if (getppid() == session_.control().creator_pid.load(std::memory_order_relaxed))
+  if (getppid() == session_->control().creator_pid.load(std::memory_order_relaxed))
     return;
   // Of two that leave at once, each stores before it looks at the other: one of them at least sees that it is the last.
   std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with itself in the other stages
-  for (const auto& stage : session_.stages())
+  for (const auto& stage : session_->stages())
     if (stage.state.load(std::memory_order_acquire) == StageState::running &&
         process_lives(stage.pid.load(std::memory_order_relaxed)))
       return;
-  Session::remove(session_.name());
+  Session::remove(session_->name());
 }
 
 const std::atomic<bool>& Stage::stop() const noexcept {
@@ -132,7 +142,8 @@ const std::atomic<bool>& Stage::stop_reading() const noexcept {
 void set_up_log(const std::string& program) {
   if (spdlog::get(program))
     return;
-  auto logger = spdlog::stderr_logger_st(program);
+  auto logger = std::make_shared<spdlog::logger>(
+      program, std::make_shared<MessageSink>(program, std::make_shared<spdlog::sinks::stderr_sink_st>()));
   logger->set_pattern("%n: %l: %v");
   spdlog::set_default_logger(logger);
 }
@@ -149,17 +160,17 @@ int report_errors(const std::function<int()>& run) {
   }
 }
 
-int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run) {
-  set_up_log(app.get_name());
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& success) {
-    return app.exit(success); // --help, --version
-  } catch (const CLI::ParseError& error) {
-    spdlog::error("{} (see {} --help)", error.what(), app.get_name());
-    return exit_usage;
-  }
-  return report_errors(run);
+int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run) {
+  set_up_log(app.name());
+  return report_errors([&] {
+    try {
+      if (const auto status = app.parse(argc, argv))
+        return *status; // --help, --version
+    } catch (const CommandLineError& error) {
+      throw UsageError(std::string(error.what()) + " (see " + app.name() + " --help)");
+    }
+    return run();
+  });
 }
 
 void pin_to_cpu(int cpu) {

@@ -3,19 +3,17 @@
 // and how errors become an exit status.
 #pragma once
 
+#include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -35,7 +33,7 @@ struct StageOptions {
 };
 
 /// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
-void add_stage_options(CLI::App& app, StageOptions& options);
+void add_stage_options(CommandLine& app, StageOptions& options);
 
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
 [[nodiscard]] EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib);
@@ -52,7 +50,8 @@ inline constexpr unsigned default_flow_memory_mib = 64;
 class Stage {
 public:
   /// Pins the process, sets its signals (SIGTERM asks to stop; where the stage runs alone SIGINT too, and the second
-  /// one ends the process at once; SIGPIPE is ignored), and takes its block of counters. Throws Error.
+  /// one ends the process at once; SIGPIPE is ignored), and takes its block of counters. What it warns of from then on,
+  /// and what it was warned of before, is kept there too (MessageSink). Throws Error.
   Stage(StageKind kind, const StageOptions& options);
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
@@ -71,13 +70,13 @@ public:
   }
 
   /// The session's name; one of the process id where the stage runs alone.
-  [[nodiscard]] const std::string& session_name() const noexcept { return session_.name(); }
+  [[nodiscard]] const std::string& session_name() const noexcept { return session_->name(); }
 
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 
 private:
-  Session session_;
+  std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
   bool alone_;
   StageState end_ = StageState::failed;
@@ -88,9 +87,10 @@ int report_errors(const std::function<int()>& run);
 
 /// Parses the command line and runs a program: `run` returns the exit status. Errors become one line on stderr,
 /// `program: error: what`, and an exit status.
-int run_program(CLI::App& app, int argc, char** argv, const std::function<int()>& run);
+int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run);
 
-/// Sets up logging on stderr as `program: level: text`; done by run_program, and before it by who has to warn earlier.
+/// Sets up logging on stderr as `program: level: text` (MessageSink); done by run_program, and before it by who has to
+/// warn earlier.
 void set_up_log(const std::string& program);
 
 /// Pins the process to a core; the error says which cores there are.

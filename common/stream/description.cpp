@@ -2,7 +2,7 @@
 #include "common/stream/description.hpp"
 
 #include "common/error.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
 #include "common/stream/flow_record.hpp"
 
 #include <algorithm>
@@ -15,59 +15,41 @@ namespace {
 
 using Element = simdjson::dom::element;
 
-void append_member(std::string& out, std::string_view key, std::string_view text) {
-  if (text.empty())
-    return;
-  append_json_string(out += ',', key);
-  append_json_string(out += ':', text);
+/// A member that is left out where it says nothing.
+void add(json::Object& object, std::string_view key, const std::string& text) {
+  if (!text.empty())
+    object.add(key, text);
 }
 
-void append_list(std::string& out, std::string_view key, const std::vector<std::string>& texts) {
-  append_json_string(out += ',', key);
-  out += ":[";
-  for (const auto& text : texts)
-    append_json_string(&text == texts.data() ? out : out += ',', text);
-  out += ']';
-}
-
-void append_field(std::string& out, const FieldDescription& field) {
-  out += R"({"at":)" + std::to_string(field.offset);
-  append_member(out, "name", field.name);
-  append_member(out, "chain", field.chain);
-  append_member(out, "type", to_string(field.type));
-  append_member(out, "help", field.help);
-  append_member(out, "unit", field.unit);
-  append_member(out, "ipfix", field.ipfix);
-  append_member(out, "mirror", field.mirror);
+void describe(const FieldDescription& field, json::Object object) {
+  add(object, "name", field.name);
+  add(object, "chain", field.chain);
+  object.add("type", to_string(field.type)).add("at", field.offset);
+  add(object, "unit", field.unit);
+  add(object, "ipfix", field.ipfix);
+  add(object, "mirror", field.mirror);
+  add(object, "help", field.help);
   if (!field.names.empty())
-    append_list(out, "names", field.names);
-  out += '}';
+    object.array("names").add_all(field.names);
 }
 
-void append_table(std::string& out, const TableDescription& table) {
-  out += R"({"record_octets":)" + std::to_string(table.record_octets);
-  append_member(out, "name", table.name);
-  append_member(out, "help", table.help);
-  out += ",\"fields\":[";
-  for (const auto& field : table.fields) {
-    out += &field == table.fields.data() ? "\n" : ",\n";
-    append_field(out, field);
-  }
-  out += "]}";
+void describe(const TableDescription& table, json::Object object) {
+  add(object, "name", table.name);
+  add(object, "help", table.help);
+  object.add("record_octets", table.record_octets);
+  json::Array fields = object.array("fields");
+  for (const auto& field : table.fields)
+    describe(field, fields.object());
 }
 
-void append_plugin(std::string& out, const PluginRun& plugin) {
-  out += R"({"connections":)" + std::to_string(plugin.connections);
-  append_member(out, "name", plugin.name);
-  append_member(out, "version", plugin.version);
-  append_member(out, "connect", plugin.connect);
-  out += R"(,"options":{)";
-  for (const char* comma = ""; const auto& [name, values] : plugin.options) {
-    std::string member;
-    append_list(member, name, values);
-    out += std::exchange(comma, ",") + member.substr(1);
-  }
-  out += "}}";
+void describe(const PluginRun& plugin, json::Object object) {
+  add(object, "name", plugin.name);
+  add(object, "version", plugin.version);
+  add(object, "connect", plugin.connect);
+  object.add("connections", plugin.connections);
+  json::Object options = object.object("options");
+  for (const auto& [name, values] : plugin.options)
+    options.array(name).add_all(values);
 }
 
 std::string text_of(const Element& object, std::string_view key) {
@@ -207,23 +189,20 @@ std::string check_table(const TableDescription& table, std::uint32_t header_octe
 }
 
 std::string StreamDescription::encode() const {
-  std::string out = "{";
-  append_member(out, "kind", to_string(kind));
-  out.erase(1, 1);
-  out += ",\"needs\":" + std::to_string(needs);
-  if (!tables.empty()) {
-    out += ",\"tables\":[";
+  std::string text;
+  {
+    json::Object object(text);
+    object.add("kind", to_string(kind)).add("needs", needs);
+    if (!plugin.name.empty())
+      describe(plugin, object.object("plugin"));
+    json::Array list = object.array("tables");
     for (const auto& table : tables)
-      append_table(&table == tables.data() ? out : out += ',', table);
-    out += ']';
+      describe(table, list.object());
   }
-  if (!plugin.name.empty())
-    append_plugin(out += ",\"plugin\":", plugin);
-  out += "}\n";
-  if (out.size() > max_description_octets)
-    throw Error("a description of " + std::to_string(out.size()) + " octets is too long for a stream, " +
+  if (text.size() > max_description_octets)
+    throw Error("a description of " + std::to_string(text.size()) + " octets is too long for a stream, " +
                 std::to_string(max_description_octets) + " are the most: choose fewer chains");
-  return out;
+  return text;
 }
 
 StreamDescription StreamDescription::decode(std::string_view text) {

@@ -8,6 +8,7 @@
 #include "common/stream/record.hpp"
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -25,6 +26,13 @@ enum class EndReason : std::uint8_t {
 /// Their names in the IPFIX registry.
 constexpr std::array<std::string_view, 6> enumerator_names(EndReason) noexcept {
   return {"", "idle timeout", "active timeout", "end of Flow detected", "forced end", "lack of resources"};
+}
+
+/// The name of a reason; empty for a value that does not exist.
+[[nodiscard]] constexpr std::string_view to_string(EndReason reason) noexcept {
+  const auto names = enumerator_names(reason);
+  const auto place = static_cast<std::size_t>(reason);
+  return place < names.size() ? names[place] : std::string_view();
 }
 
 /// What every flow has. The chains' states follow, each at the offset that the observer gave it.

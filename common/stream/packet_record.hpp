@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A packet as it crosses from capture to an observer: what the chains need, dissected, in host byte order.
-// A plain IPv4 segment takes 64 octets, an IPv6 segment 88.
+// A plain IPv4 segment takes 64 octets, an IPv6 segment 88; what only some chains need follows in blocks, where one of
+// them was chosen.
 //
 // The flow key is canonical: of the two endpoints (address, port) the lower one comes first, whichever sent the packet;
 // PacketBits::from_high says that the sender was the second one. So both directions have equal keys and equal hashes.
 #pragma once
 
+#include "common/stream/needs.hpp"
+#include "common/stream/packet_blocks.hpp"
 #include "common/stream/record.hpp"
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <optional>
 #include <span>
 
 namespace orbweaver {
@@ -24,55 +31,51 @@ struct FlowKeyHead {
 static_assert(sizeof(FlowKeyHead) == 8);
 
 namespace PacketBits {
-inline constexpr std::uint8_t from_high = 0x01;     ///< sent by the key's second endpoint
-inline constexpr std::uint8_t fragment = 0x02;      ///< a fragment, first or later
-inline constexpr std::uint8_t evil = 0x04;          ///< the reserved bit of the IPv4 header (RFC 3514)
-inline constexpr std::uint8_t zero_checksum = 0x08; ///< UDP: the checksum field is 0
-inline constexpr std::uint8_t transport = 0x10;     ///< the transport header's fields below are valid (it was captured)
+inline constexpr std::uint16_t from_high = 0x01;     ///< sent by the key's second endpoint
+inline constexpr std::uint16_t fragment = 0x02;      ///< a fragment, first or later
+inline constexpr std::uint16_t evil = 0x04;          ///< the reserved bit of the IPv4 header (RFC 3514)
+inline constexpr std::uint16_t zero_checksum = 0x08; ///< UDP: the checksum field is 0
+inline constexpr std::uint16_t transport = 0x10; ///< the transport header's fields below are valid (it was captured)
 /// An ICMP error: the key is that of the quoted packet and the packet counts as sent by the quoted packet's receiver.
-inline constexpr std::uint8_t icmp_error = 0x20;
+inline constexpr std::uint16_t icmp_error = 0x20;
+inline constexpr std::uint16_t dont_fragment = 0x40; ///< IPv4: DF (RFC 791, 3.1)
+inline constexpr std::uint16_t icmp_rest = 0x80;     ///< ICMP: icmp_rest is valid (its octets were captured)
 } // namespace PacketBits
 
-/// Kinds of raw bytes that chains can ask for; a packet stream's header holds the union of what was asked (bits).
-namespace Need {
-inline constexpr std::uint32_t none = 0;
-inline constexpr std::uint32_t tcp_options = 1;    ///< the options of segments with SYN
-inline constexpr std::uint32_t icmp_quotation = 2; ///< what follows the first 8 octets of an ICMP error
-inline constexpr std::uint32_t dns_payload = 4;    ///< TCP and UDP payloads that may be a DNS response (dns_shape.hpp)
-inline constexpr std::uint32_t all = 7;
-} // namespace Need
-
-/// After the fixed part: the addresses (2 × 4 or 2 × 16 octets, network order, lower endpoint first), then
-/// `options_length` octets of TCP options, then `raw_length` octets of quotation or payload.
+/// The fixed part. The addresses follow (2 × 4 or 2 × 16 octets, network order, lower endpoint first), so that key and
+/// addresses are one run of octets, and then the blocks. Fields of TCP are valid where key.protocol is 6, those of ICMP
+/// where it is 1 (58 for IPv6), both with PacketBits::transport; an ICMP error (PacketBits::icmp_error) has ICMP's,
+/// whatever the key says. What is not valid is 0 or of the other protocol.
 struct PacketRecord {
   RecordHeader header;
   std::uint64_t time_ns;   ///< since the epoch
-  std::uint64_t flow_hash; ///< XXH3 of the key, keyed for the session
-  FlowKeyHead key;
+  std::uint32_t flow_hash; ///< lower half of the XXH3 of the key, keyed for the session (the upper picks the observer)
   std::uint32_t ip_length; ///< octets of the datagram by its length field; wire length less link header where that is 0
-  std::uint32_t payload_length;  ///< octets of transport payload by the length fields, however much was captured
-  std::uint32_t sequence;        ///< TCP
-  std::uint32_t acknowledgement; ///< TCP
-  std::uint8_t traffic_class;    ///< IPv4 TOS or IPv6 traffic class: DSCP << 2 | ECN
-  std::uint8_t ttl;              ///< or hop limit
+  std::uint32_t payload_length; ///< octets of transport payload by the length fields, however much was captured
   union {
-    std::uint8_t tcp_flags; ///< TCP: CWR … FIN
-    std::uint8_t icmp_code; ///< ICMP
+    std::uint32_t sequence;  ///< TCP (RFC 9293, 3.1)
+    std::uint32_t icmp_rest; ///< ICMP: octets 4–7, see PacketView::icmp_rest()
   };
-  std::uint8_t bits;           ///< PacketBits
-  std::uint8_t icmp_type;      ///< ICMP
-  std::uint8_t options_length; ///< octets of TCP options carried, 0–40
-  std::uint16_t raw_length;    ///< octets of quotation or payload carried
+  std::uint32_t acknowledgement; ///< TCP (RFC 9293, 3.1)
+  union {
+    std::uint16_t tcp_flags; ///< TCP: FIN (bit 0) to CWR (bit 7), AE (bit 8; RFC 9768, 3.1)
+    std::uint8_t icmp_type;  ///< ICMP (RFC 792; RFC 4443, 2.1)
+  };
+  union {
+    std::uint16_t tcp_window; ///< TCP: as it stands in the header, without the scale (RFC 9293, 3.1; RFC 7323, 2)
+    std::uint8_t icmp_code;   ///< ICMP
+  };
+  std::uint16_t ip_id; ///< IPv4: identification (RFC 791, 3.1; it says something of fragments, RFC 6864); IPv6: 0
+  std::uint8_t traffic_class; ///< IPv4 TOS or IPv6 traffic class: DSCP << 2 | ECN (RFC 2474, 3; RFC 3168, 5)
+  std::uint8_t ttl;           ///< or hop limit
+  std::uint16_t bits;         ///< PacketBits
+  std::uint16_t blocks;       ///< PacketBlock: which ones follow
+  FlowKeyHead key;
 };
 static_assert(sizeof(PacketRecord) == 56);
-
-/// The largest packet record: IPv6 addresses, all options and 65,535 octets of payload.
-inline constexpr std::uint32_t max_packet_record_bytes = sizeof(PacketRecord) + 32 + 40 + 65'535;
-
-/// Octets of both addresses of a key of that IP version.
-[[nodiscard]] constexpr std::uint32_t addresses_length(std::uint8_t version) noexcept {
-  return version == 6 ? 32 : 8;
-}
+static_assert(offsetof(PacketRecord, key) + sizeof(FlowKeyHead) == sizeof(PacketRecord));
+static_assert(sizeof(PacketRecord) + addresses_length(4) == 64, "a plain IPv4 segment is one cache line of the ring");
+static_assert(sizeof(PacketRecord) + addresses_length(6) == 88);
 
 /// A packet record where it lies, with its variable part. Cheap to copy; valid until the record is released.
 class PacketView {
@@ -91,31 +94,104 @@ public:
   [[nodiscard]] const std::uint8_t* addresses() const noexcept {
     return reinterpret_cast<const std::uint8_t*>(record_ + 1);
   }
-  /// The TCP options carried: of a SYN, where a chain asked for them; may be cut short by the snap length.
-  [[nodiscard]] std::span<const std::uint8_t> tcp_options() const noexcept {
-    return {addresses() + addresses_length(record_->key.version), record_->options_length};
+
+  /// Octets 4–7 of an ICMP message as one number: an error's unused octets, next-hop MTU (RFC 1191, section 4; RFC
+  /// 4443, 3.2), pointer (RFC 792; RFC 4443, 3.4) or gateway (RFC 792); an echo's identifier and sequence number.
+  [[nodiscard]] std::optional<std::uint32_t> icmp_rest() const noexcept {
+    return record_->bits & PacketBits::icmp_rest ? std::optional(record_->icmp_rest) : std::nullopt;
   }
-  /// The payload or quotation carried, where a chain asked for it.
-  [[nodiscard]] std::span<const std::uint8_t> raw() const noexcept {
-    return {addresses() + addresses_length(record_->key.version) + record_->options_length, record_->raw_length};
+
+  // What follows travels where a chain asked for it (Need), and is empty where it does not or the packet has none.
+
+  /// Of Ethernet frames.
+  [[nodiscard]] std::optional<EthernetHeader> ethernet() const noexcept {
+    const std::uint8_t* const at = block(PacketBlock::ethernet);
+    return at ? std::optional(read_block<EthernetHeader>(at)) : std::nullopt;
+  }
+  /// The outer max_vlan_tags of them.
+  [[nodiscard]] VlanTags vlan_tags() const noexcept { return VlanTags(octets_of(PacketBlock::vlan_tags)); }
+  /// Calls `visit(TunnelLayer)` for the outer max_tunnel_layers layers in which the packet was carried, outer first.
+  template <typename Visit>
+  void for_each_tunnel(Visit&& visit) const noexcept {
+    for_each_tunnel_layer(octets_of(PacketBlock::tunnels), visit);
+  }
+  /// Of IPv6.
+  [[nodiscard]] std::optional<std::uint32_t> flow_label() const noexcept {
+    const std::uint8_t* const at = block(PacketBlock::flow_label);
+    return at ? std::optional(read_block<std::uint32_t>(at)) : std::nullopt;
+  }
+  /// The address of the router or host that sent an ICMP error: 4 or 16 octets, network order.
+  [[nodiscard]] std::span<const std::uint8_t> icmp_sender() const noexcept {
+    const std::uint8_t* const at = block(PacketBlock::icmp_sender);
+    return at ? std::span(at, addresses_length(record_->key.version) / 2) : std::span<const std::uint8_t>{};
+  }
+  /// TCP options: of a SYN, or of every segment, as was asked; may be cut short by the snap length.
+  [[nodiscard]] std::span<const std::uint8_t> tcp_options() const noexcept {
+    return octets_of(PacketBlock::tcp_options);
+  }
+  /// What an ICMP error quotes, from the IP header on.
+  [[nodiscard]] std::span<const std::uint8_t> quotation() const noexcept { return octets_of(PacketBlock::quotation); }
+  /// The transport payload where it is of that kind: `packet.payload("dns")`.
+  [[nodiscard]] std::span<const std::uint8_t> payload(PayloadName kind) const noexcept {
+    return payload_kind() == kind.number() ? payload() : std::span<const std::uint8_t>{};
+  }
+  /// The transport payload, of whatever kind.
+  [[nodiscard]] std::span<const std::uint8_t> payload() const noexcept {
+    const std::uint8_t* const at = block(PacketBlock::payload);
+    return at ? std::span(at + 3, read_block<std::uint16_t>(at)) : std::span<const std::uint8_t>{};
+  }
+  /// The number of its kind (PayloadName::number); 0: none travels.
+  [[nodiscard]] std::uint8_t payload_kind() const noexcept {
+    const std::uint8_t* const at = block(PacketBlock::payload);
+    return at ? at[2] : std::uint8_t{0};
   }
 
 private:
+  /// The start of a block, or nullptr.
+  [[nodiscard]] const std::uint8_t* block(std::uint16_t bit) const noexcept {
+    if (!(record_->blocks & bit))
+      return nullptr;
+    const bool six = record_->key.version == 6;
+    const std::uint8_t* at = addresses() + addresses_length(record_->key.version);
+    for (unsigned before = record_->blocks & (bit - 1u); before != 0; before &= before - 1) {
+      const BlockShape& shape = block_shapes[std::countr_zero(before)];
+      at += shape.octets[six] + (shape.has_length ? read_block<std::uint16_t>(at) : 0u);
+    }
+    return at;
+  }
+  /// The content of a block that is a length and so many octets.
+  [[nodiscard]] std::span<const std::uint8_t> octets_of(std::uint16_t bit) const noexcept {
+    const std::uint8_t* const at = block(bit);
+    return at ? std::span(at + 2, read_block<std::uint16_t>(at)) : std::span<const std::uint8_t>{};
+  }
+
   const PacketRecord* record_;
 };
 
-/// Octets that the record must have by its own fields.
-[[nodiscard]] constexpr std::uint32_t packet_record_length(const PacketRecord& record) noexcept {
-  return static_cast<std::uint32_t>(sizeof(PacketRecord)) + addresses_length(record.key.version) +
-         record.options_length + record.raw_length;
+/// Whether those `octets` are the blocks that the record announces, no more and no less, each within its bounds.
+[[nodiscard]] bool packet_blocks_valid(const PacketRecord& record, std::span<const std::uint8_t> octets) noexcept;
+
+/// Whether a record of kind `packet` is what its fields say: for a consumer, which trusts nothing. `record` is the
+/// consumer's own copy of the fixed part, which nobody else can change; what follows lies at `variable`, as long as
+/// record.header.length says, which the reader of the stream has checked.
+[[nodiscard]] inline bool packet_record_valid(const PacketRecord& record, const std::uint8_t* variable) noexcept {
+  const std::uint32_t addresses = addresses_length(record.key.version), plain = sizeof record + addresses;
+  if ((record.key.version != 4 && record.key.version != 6) || record.header.length < plain) [[unlikely]]
+    return false;
+  if (record.blocks == 0) [[likely]]
+    return record.header.length == plain;
+  return packet_blocks_valid(record, {variable + addresses, record.header.length - plain});
 }
 
-/// Whether a record of kind `packet` is what its fields say: for a consumer, which trusts nothing.
-[[nodiscard]] inline bool packet_record_valid(const RecordHeader* header) noexcept {
-  if (header->length < sizeof(PacketRecord))
+/// The same of a record where it lies.
+[[nodiscard]] inline bool packet_record_valid(const RecordHeader* place) noexcept {
+  const RecordHeader header = *place; // read once: it says how far the rest may be read
+  if (header.length < sizeof(PacketRecord)) [[unlikely]]
     return false;
-  const auto& record = *reinterpret_cast<const PacketRecord*>(header);
-  return (record.key.version == 4 || record.key.version == 6) && header->length == packet_record_length(record);
+  PacketRecord record;
+  std::memcpy(&record, place, sizeof record);
+  record.header = header;
+  return packet_record_valid(record, reinterpret_cast<const std::uint8_t*>(place) + sizeof record);
 }
 
 } // namespace orbweaver

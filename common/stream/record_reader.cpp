@@ -26,6 +26,8 @@ bool stop_requested(const std::atomic<bool>* stop) {
 
 /// A ring somebody produces into, or produced into and left drained by nobody; nothing while there is none.
 std::optional<Ring> attach_live(const std::string& segment) {
+  if (const auto why = Segment::why_not_ours(segment); !why.empty())
+    throw Error(why); // whoever put it there, our producer cannot make one
   if (!Segment::exists(segment))
     return std::nullopt;
   Ring ring;
@@ -63,13 +65,16 @@ bip::mapped_region map_file(const std::string& path) {
 /// `name`. A ring's has no checksum.
 StreamDescription read_description(const StreamHeader& header, std::string_view text, StreamKind kind,
                                    const std::string& name, bool has_checksum) {
-  if (const auto why = check_stream_header(header, kind); !why.empty())
+  // Of an altered file that is said, not what its kind seems to be.
+  if (const auto why = check_stream_header(header, has_checksum ? header.kind : kind); !why.empty())
     throw Error(name + ": " + why);
   if (header.description_octets > text.size())
     throw Error(name + ": cut off at offset " + std::to_string(sizeof header + text.size()) + ", in its description");
   const std::string copy(text.substr(0, header.description_octets));
   if (has_checksum && header.checksum != stream_checksum(header, copy))
-    throw Error(name + ": damaged at offset 0: its header or description was altered, the checksum is another");
+    throw Error(name + ": damaged at offset 0: the header or description was altered, the checksum is another");
+  if (const auto why = check_stream_header(header, kind); !why.empty())
+    throw Error(name + ": " + why);
   try {
     return decode_stream(header, copy);
   } catch (const Error& error) {
@@ -133,6 +138,11 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   const auto name = ring.name().substr(segment_prefix.size());
   if (header.consumer.state.load(std::memory_order_acquire) == EndState::attached && !end_is_dead(header.consumer))
     throw UsageError("ring:" + name + " already has a consumer, process " + std::to_string(header.consumer.pid.load()));
+  // Where it is to the producer's is looked at when records are.
+  const auto given_back = header.consumer.index.load(std::memory_order_relaxed);
+  if (!ring.indices_fit(given_back, given_back))
+    throw Error("ring:" + name + " is damaged: the consumer's index " + std::to_string(given_back) +
+                " is out of range");
   RecordReader reader;
   reader.name_ = "ring:" + name;
   const StreamHeader stream = header.stream;
@@ -141,9 +151,9 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   reader.ring_ = ring; // from here on the reader leaves the ring when it goes
   reader.busy_poll_ = options.busy_poll;
   reader.area_ = ring.area();
-  reader.mask_ = header.capacity_bytes - 1;
-  reader.cursor_ = reader.released_ = reader.seen_ = header.consumer.index.load(std::memory_order_relaxed);
-  reader.release_batch_ = header.capacity_bytes / 8;
+  reader.mask_ = ring.capacity_bytes() - 1;
+  reader.cursor_ = reader.released_ = reader.seen_ = given_back;
+  reader.release_batch_ = ring.capacity_bytes() / 8;
   header.consumer.pid.store(getpid(), std::memory_order_relaxed);
   header.consumer.state.store(EndState::attached, std::memory_order_release);
   return reader;

@@ -29,6 +29,11 @@ bool write_all(int fd, const std::byte* data, std::size_t size) noexcept {
   return true;
 }
 
+std::string damaged_indices(std::uint64_t published, std::uint64_t given_back) {
+  return "the producer's index " + std::to_string(published) + " and the consumer's " + std::to_string(given_back) +
+         " are out of range";
+}
+
 /// Attaches the ring of that name, or makes it where there is none that anybody lives in and that is allowed.
 Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, bool& created) {
   const auto segment = endpoint.segment_name();
@@ -88,9 +93,14 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
   header.stream = stream_header;
   description.copy(header.description.data(), header.description.size());
   writer.area_ = writer.ring_.area();
-  writer.mask_ = header.capacity_bytes - 1;
+  writer.mask_ = writer.ring_.capacity_bytes() - 1;
   writer.position_ = writer.published_ = header.producer.index.load(std::memory_order_relaxed);
-  writer.limit_ = header.consumer.index.load(std::memory_order_acquire) + header.capacity_bytes;
+  const auto given_back = header.consumer.index.load(std::memory_order_acquire);
+  if (!writer.ring_.indices_fit(writer.position_, given_back)) {
+    writer.finished_ = true; // its destructor touches nothing
+    throw Error(writer.name_ + " is damaged: " + damaged_indices(writer.position_, given_back));
+  }
+  writer.limit_ = given_back + writer.ring_.capacity_bytes();
   writer.max_record_bytes_ = writer.ring_.max_record_bytes();
   header.producer.pid.store(getpid(), std::memory_order_relaxed);
   // Pairs with the acquire load in attach_live (record_reader.cpp): who sees `attached` sees the stream header.
@@ -104,7 +114,8 @@ RecordWriter::RecordWriter(RecordWriter&& other) noexcept
       published_(other.published_), records_(other.records_), max_record_bytes_(other.max_record_bytes_),
       ring_(std::move(other.ring_)), buffer_(std::move(other.buffer_)), fd_(std::exchange(other.fd_, -1)),
       error_(other.error_), owns_ring_(std::exchange(other.owns_ring_, false)), busy_poll_(other.busy_poll_),
-      finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)) {}
+      finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)),
+      damage_(std::move(other.damage_)) {}
 
 RecordWriter::~RecordWriter() {
   if (!finished_ && (ring_ || fd_ >= 0)) {
@@ -116,8 +127,16 @@ RecordWriter::~RecordWriter() {
 }
 
 bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
+  if (!damage_.empty())
+    return false;
   // Pairs with the release store in RecordReader::release_now: the consumer has done with what it gave back.
-  limit_ = ring_.header().consumer.index.load(std::memory_order_acquire) + mask_ + 1;
+  const auto given_back = ring_.header().consumer.index.load(std::memory_order_acquire);
+  if (!ring_.indices_fit(published_, given_back) || given_back + mask_ + 1 < limit_) {
+    damage_ = damaged_indices(published_, given_back);
+    limit_ = 0;
+    return false;
+  }
+  limit_ = given_back + mask_ + 1;
   return position_ + wanted <= limit_;
 }
 
@@ -179,8 +198,8 @@ Room RecordWriter::wait_for_room(std::uint32_t length, const std::atomic<bool>& 
   // A padding record may be needed too; some room beyond that, so that a full ring is not filled record by record.
   const std::uint64_t wanted = std::max(2 * record_stride(length), (mask_ + 1) / 8);
   for (;;) {
-    if (wait_round(header.producer.waiting, busy_poll_, [&] { return has_room(wanted); }))
-      return Room::available;
+    if (wait_round(header.producer.waiting, busy_poll_, [&] { return has_room(wanted) || !damage_.empty(); }))
+      return damage_.empty() ? Room::available : Room::failed;
     if (reader_gone())
       return Room::reader_gone;
     if (stop.load(std::memory_order_relaxed))
@@ -223,7 +242,7 @@ void RecordWriter::housekeep(std::uint64_t now_ns) noexcept {
 
 bool RecordWriter::finish(EndCause cause, const std::atomic<bool>& stop) noexcept {
   if (std::exchange(finished_, true))
-    return error_ == 0;
+    return failure().empty();
   const EndRecord end{{}, cause};
   bool complete = write(&end, sizeof end, RecordKind::end);
   if (!complete && wait_for_last_room(sizeof end, stop) == Room::available)
@@ -240,17 +259,19 @@ bool RecordWriter::finish(EndCause cause, const std::atomic<bool>& stop) noexcep
   header.producer.state.store(EndState::finished, std::memory_order_release);
   wake_peer(header.consumer.waiting);
   if (!owns_ring_)
-    return complete;
+    return complete && damage_.empty();
   const auto drained = [&] {
     return header.consumer.state.load(std::memory_order_acquire) == EndState::finished || end_is_dead(header.consumer);
   };
-  while (!drained() && !stop.load(std::memory_order_relaxed))
+  while (damage_.empty() && !drained() && !stop.load(std::memory_order_relaxed))
     wait_round(header.producer.waiting, false, drained);
   Segment::remove(ring_.name());
-  return complete;
+  return complete && damage_.empty();
 }
 
 std::string RecordWriter::failure() const {
+  if (!damage_.empty())
+    return name_ + " is damaged: " + damage_;
   return error_ == 0 ? std::string() : "cannot write " + name_.substr(name_.find(':') + 1) + ": " + errno_text(error_);
 }
 

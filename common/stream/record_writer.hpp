@@ -6,6 +6,9 @@
 // Committed records reach the reader with publish(), which commit() calls by itself each `publish_batch_bytes`. A
 // reader that sleeps is not woken for each batch, but for an eighth of the ring: on a busy machine it would otherwise
 // take the writer's core at every wake-up, and both would advance by one batch in a time slice.
+//
+// Of what it reads in a ring it trusts nothing: the capacity is that of when it attached, and a consumer's index that
+// none can have ends the stream, and failure() says so.
 #pragma once
 
 #include "common/stream/description.hpp"
@@ -27,7 +30,7 @@ enum class Room {
   available,   ///< claim() succeeds now
   reader_gone, ///< nobody will read this stream any more (the consumer died or has left)
   stopped,     ///< the stop flag was set
-  failed,      ///< the file cannot be written: failure() says why
+  failed,      ///< the file cannot be written, or the ring's consumer is where none can be: failure() says why
 };
 
 /// Whether publish() wakes a reader that sleeps.
@@ -107,7 +110,7 @@ public:
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The ring that it writes, none for a file.
   [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
-  /// Why writing failed (file, errno text), or empty.
+  /// Why writing failed (the file and errno's text, or the ring and how it is damaged), or empty.
   [[nodiscard]] std::string failure() const;
 
   static constexpr std::uint64_t publish_batch_bytes = 32 << 10;
@@ -115,6 +118,7 @@ public:
 private:
   RecordWriter() = default;
   std::byte* claim_slowly(std::uint64_t stride) noexcept;
+  /// Looks where the consumer is. False also where it cannot be there: then the stream has failed.
   bool has_room(std::uint64_t wanted) noexcept;
   /// Writes what the buffer holds as one block.
   bool flush_file() noexcept;
@@ -134,6 +138,7 @@ private:
   bool busy_poll_ = false;
   bool finished_ = false;
   std::string name_;
+  std::string damage_; ///< how the ring is; nothing is written any more
 };
 
 } // namespace orbweaver

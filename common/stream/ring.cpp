@@ -14,21 +14,16 @@
 
 namespace orbweaver {
 
-namespace {
-
-constexpr std::size_t area_offset = (sizeof(RingHeader) + 4095) & ~std::size_t{4095};
-
-} // namespace
-
 Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages) {
   const auto capacity = std::bit_ceil(std::clamp(capacity_bytes, min_ring_bytes, max_ring_bytes));
   Ring ring;
-  ring.segment_ = Segment::create(segment_name, area_offset + capacity, huge_pages);
+  ring.segment_ = Segment::create(segment_name, ring_area_offset + capacity, huge_pages);
+  ring.capacity_bytes_ = capacity;
   ring.name_ = segment_name;
   auto* header = new (ring.segment_.data()) RingHeader{};
-  header->version = ring_version;
-  header->capacity_bytes = capacity;
-  header->area_offset = area_offset;
+  header->version.store(ring_version, std::memory_order_relaxed);
+  header->capacity_bytes.store(capacity, std::memory_order_relaxed);
+  header->area_offset.store(ring_area_offset, std::memory_order_relaxed);
   header->creator_pid.store(getpid(), std::memory_order_relaxed);
   // Pairs with the acquire load in attach: who sees the magic sees all of the header.
   header->magic.store(ring_magic, std::memory_order_release);
@@ -40,25 +35,29 @@ Ring Ring::attach(const std::string& segment_name, bool writable) {
   ring.segment_ = Segment::attach(segment_name, writable);
   ring.name_ = segment_name;
   const auto refuse = [&](const std::string& why) { throw Error("ring " + segment_name + ": " + why); };
-  if (ring.segment_.size() < area_offset + min_ring_bytes)
+  if (ring.segment_.size() < ring_area_offset + min_ring_bytes)
     refuse("too small to be a ring");
   const auto& header = ring.header();
   // Pairs with the release store in create.
   if (header.magic.load(std::memory_order_acquire) != ring_magic)
     refuse("not a ring, or not yet complete");
-  if (header.version != ring_version)
-    refuse("ring version " + std::to_string(header.version) + ", this program has version " +
-           std::to_string(ring_version) + ": start all stages from one build");
-  if (header.area_offset != area_offset || !std::has_single_bit(header.capacity_bytes) ||
-      header.capacity_bytes < min_ring_bytes || header.capacity_bytes > ring.segment_.size() - area_offset)
+  const auto version = header.version.load(std::memory_order_relaxed);
+  const auto capacity = header.capacity_bytes.load(std::memory_order_relaxed);
+  const auto area_offset = header.area_offset.load(std::memory_order_relaxed);
+  if (version != ring_version)
+    refuse("ring version " + std::to_string(version) + ", this program has version " + std::to_string(ring_version) +
+           ": start all stages from one build");
+  if (area_offset != ring_area_offset || !std::has_single_bit(capacity) || capacity < min_ring_bytes ||
+      capacity > max_ring_bytes || capacity > ring.segment_.size() - ring_area_offset)
     refuse("damaged: its header does not fit its size");
+  ring.capacity_bytes_ = capacity;
   return ring;
 }
 
 std::uint64_t Ring::fill_bytes() const noexcept {
   const auto given_back = header().consumer.index.load(std::memory_order_relaxed);
   const auto published = header().producer.index.load(std::memory_order_relaxed);
-  return published > given_back ? std::min(published - given_back, header().capacity_bytes) : 0;
+  return published > given_back ? std::min(published - given_back, capacity_bytes_) : 0;
 }
 
 bool process_lives(pid_t pid) noexcept {

@@ -4,6 +4,7 @@
 // it would, a padding record fills the area up to its end. Offsets only, so that every process maps it where it likes.
 #pragma once
 
+#include "common/stream/record.hpp"
 #include "common/stream/shared_memory.hpp"
 #include "common/stream/stream_header.hpp"
 
@@ -42,13 +43,14 @@ struct RingEnd {
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<EndState>::is_always_lock_free);
 
 /// At offset 0 of the segment. The creator fills it and stores `magic` last (release); whoever attaches loads it first
-/// (acquire) and then trusts version, capacity and layout.
+/// (acquire), then version, capacity and layout, each once: the other end may change them at any time, so that what was
+/// checked is what was loaded, and a Ring keeps it.
 struct RingHeader {
   std::atomic<std::uint64_t> magic;
-  std::uint32_t version;
+  std::atomic<std::uint32_t> version;
   std::uint32_t reserved;
-  std::uint64_t capacity_bytes; ///< of the area, a power of two
-  std::uint64_t area_offset;    ///< of the area in the segment
+  std::atomic<std::uint64_t> capacity_bytes; ///< of the area, a power of two
+  std::atomic<std::uint64_t> area_offset;    ///< of the area in the segment
   std::atomic<pid_t> creator_pid;
   RingEnd producer;
   RingEnd consumer;
@@ -61,6 +63,10 @@ inline constexpr std::uint64_t ring_magic =
 inline constexpr std::uint32_t ring_version = 2;
 inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
+/// Of the area in the segment: the first page behind the header.
+inline constexpr std::uint64_t ring_area_offset = (sizeof(RingHeader) + 4095) & ~std::uint64_t{4095};
+/// No index passes it, so that sums with one do not wrap: at 100 Gbit/s it is reached after ten years.
+inline constexpr std::uint64_t max_ring_index = std::uint64_t{1} << 62;
 
 /// A mapped ring. Copies share the mapping.
 class Ring {
@@ -74,7 +80,9 @@ public:
   static Ring attach(const std::string& segment_name, bool writable = true);
 
   [[nodiscard]] RingHeader& header() const noexcept { return *reinterpret_cast<RingHeader*>(segment_.data()); }
-  [[nodiscard]] std::byte* area() const noexcept { return segment_.data() + header().area_offset; }
+  [[nodiscard]] std::byte* area() const noexcept { return segment_.data() + ring_area_offset; }
+  /// Of the area, a power of two; as it was when this was made or attached.
+  [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(segment_); }
 
@@ -82,10 +90,18 @@ public:
   [[nodiscard]] std::uint64_t fill_bytes() const noexcept;
 
   /// The most octets that one record may have, so that it always fits at last.
-  [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return header().capacity_bytes / 4; }
+  [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return capacity_bytes_ / 4; }
+
+  /// Whether a producer that has published so much and a consumer that has given back so much can be ends of this ring:
+  /// both aligned to records, the consumer not ahead, and no further behind than the area holds.
+  [[nodiscard]] bool indices_fit(std::uint64_t published, std::uint64_t given_back) const noexcept {
+    return published <= max_ring_index && (published | given_back) % record_alignment == 0 && given_back <= published &&
+           published - given_back <= capacity_bytes_;
+  }
 
 private:
   Segment segment_;
+  std::uint64_t capacity_bytes_ = 0;
   std::string name_;
 };
 

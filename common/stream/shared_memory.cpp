@@ -2,10 +2,9 @@
 #include "common/stream/shared_memory.hpp"
 
 #include "common/error.hpp"
+#include "common/trusted_file.hpp"
 
 #include <algorithm>
-#include <boost/interprocess/file_mapping.hpp>
-#include <boost/interprocess/shared_memory_object.hpp>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -45,53 +44,54 @@ std::optional<HugePages> huge_pages_mount() {
   return std::nullopt;
 }
 
-bip::mapped_region create_on_huge_pages(const std::string& name, std::size_t bytes) {
-  const auto huge = huge_pages_mount();
-  if (!huge)
-    throw Error("huge pages: no hugetlbfs is mounted; mount one (mount -t hugetlbfs none /dev/hugepages), or leave "
-                "--huge-pages out");
-  const std::size_t rounded = (bytes + huge->page_bytes - 1) / huge->page_bytes * huge->page_bytes;
-  const std::string path = huge->mount + "/" + name;
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0)
-    throw Error("huge pages: cannot create " + path + ": " + errno_text());
-  const bool sized = ftruncate(fd, static_cast<off_t>(rounded)) == 0;
-  const int error = errno;
-  close(fd);
+/// An open file, as Boost maps one.
+struct OpenFile {
+  int fd;
+  [[nodiscard]] bip::mapping_handle_t get_mapping_handle() const noexcept { return {fd, false}; }
+};
+
+void size_in_shm(const FileDescriptor& file, const std::string& name, std::size_t bytes) {
+  // Reserves the memory now: a full /dev/shm is an error here, not a SIGBUS later.
+  if (const int error = posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)))
+    throw Error(std::to_string(bytes >> 20) + " MiB of shared memory for " + name + ": " + errno_text(error) +
+                "; use smaller rings, or enlarge /dev/shm (mount -o remount,size=... /dev/shm)");
+}
+
+bip::mapped_region map_huge(const FileDescriptor& file, const std::string& name, std::size_t bytes,
+                            std::size_t page_bytes) {
+  const std::size_t pages = (bytes + page_bytes - 1) / page_bytes;
+  if (ftruncate(file.get(), static_cast<off_t>(pages * page_bytes)) != 0)
+    throw Error("huge pages: " + name + ": " + errno_text());
   try {
-    if (!sized)
-      throw Error("huge pages: " + path + ": " + errno_text(error));
-    return {bip::file_mapping(path.c_str(), bip::read_write), bip::read_write, 0, rounded};
+    return {OpenFile{file.get()}, bip::read_write, 0, pages * page_bytes};
   } catch (const bip::interprocess_exception&) {
-    unlink(path.c_str());
-    const auto pages = rounded / huge->page_bytes;
-    throw Error("huge pages: " + std::to_string(pages) + " pages of " + std::to_string(huge->page_bytes >> 20) +
+    throw Error("huge pages: " + std::to_string(pages) + " pages of " + std::to_string(page_bytes >> 20) +
                 " MiB are not free for " + name +
                 "; raise vm.nr_hugepages by so many for each ring of the session (sysctl "
                 "vm.nr_hugepages), or leave --huge-pages out");
-  } catch (...) {
-    unlink(path.c_str());
-    throw;
   }
 }
 
-/// Where a segment of that name is, or nothing.
-std::optional<std::string> huge_path(const std::string& name) {
-  const auto huge = huge_pages_mount();
-  if (!huge)
-    return std::nullopt;
-  const std::string path = huge->mount + "/" + name;
-  return access(path.c_str(), F_OK) == 0 ? std::optional(path) : std::nullopt;
+/// The file of that name in a folder, whosever it is; false where there is none.
+bool find(const std::string& folder, const std::string& name, std::string& path, struct stat& status) {
+  path = folder + "/" + name;
+  return name.find('/') == std::string::npos && lstat(path.c_str(), &status) == 0;
 }
 
-bool in_shm(const std::string& name) {
-  return access((std::string(shm_directory) + "/" + name).c_str(), F_OK) == 0;
+/// The same in /dev/shm, or else on hugetlbfs.
+bool find(const std::string& name, std::string& path, struct stat& status) {
+  if (find(shm_directory, name, path, status))
+    return true;
+  const auto huge = huge_pages_mount();
+  return huge && find(huge->mount, name, path, status);
 }
 
 void list_directory(const std::string& directory, std::string_view prefix, std::vector<std::string>& names) {
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
-    if (auto name = entry.path().filename().string(); name.starts_with(prefix))
+    struct stat status {};
+    if (auto name = entry.path().filename().string();
+        name.starts_with(prefix) && lstat(entry.path().c_str(), &status) == 0 && is_trusted(status, own_file))
       names.push_back(std::move(name));
   }
 }
@@ -101,50 +101,60 @@ void list_directory(const std::string& directory, std::string_view prefix, std::
 Segment::Segment(bip::mapped_region&& region) : region_(std::make_shared<bip::mapped_region>(std::move(region))) {}
 
 Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pages) {
+  const auto huge = huge_pages ? huge_pages_mount() : std::nullopt;
+  if (huge_pages && !huge)
+    throw Error("huge pages: no hugetlbfs is mounted; mount one (mount -t hugetlbfs none /dev/hugepages), or leave "
+                "--huge-pages out");
+  const std::string path = (huge ? huge->mount : std::string(shm_directory)) + "/" + name;
+  const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) {
+    const int error = errno;
+    const std::string why = error == EEXIST ? why_not_ours(name) : std::string();
+    throw Error("cannot create " + path + ": " + (why.empty() ? errno_text(error) : why));
+  }
   try {
-    if (huge_pages)
-      return Segment(create_on_huge_pages(name, bytes));
-    bip::shared_memory_object object(bip::create_only, name.c_str(), bip::read_write, bip::permissions(0600));
-    try {
-      object.truncate(static_cast<bip::offset_t>(bytes));
-      // Reserves the memory now: a full /dev/shm is an error here, not a SIGBUS later.
-      if (const int error = posix_fallocate(object.get_mapping_handle().handle, 0, static_cast<off_t>(bytes)))
-        throw Error(std::to_string(bytes >> 20) + " MiB of shared memory for " + name + ": " + errno_text(error) +
-                    "; use smaller rings, or enlarge /dev/shm (mount -o remount,size=... /dev/shm)");
-      return Segment(bip::mapped_region(object, bip::read_write));
-    } catch (...) {
-      remove(name);
-      throw;
-    }
+    if (huge)
+      return Segment(map_huge(file, name, bytes, huge->page_bytes));
+    size_in_shm(file, name, bytes);
+    return Segment(bip::mapped_region(OpenFile{file.get()}, bip::read_write, 0, bytes));
   } catch (const bip::interprocess_exception& error) {
-    throw Error("cannot create shared memory " + name + ": " + error.what());
+    unlink(path.c_str());
+    throw Error("cannot map " + path + ": " + error.what());
+  } catch (...) {
+    unlink(path.c_str());
+    throw;
   }
 }
 
-Segment Segment::attach(const std::string& name, bool writable) {
-  const auto mode = writable ? bip::read_write : bip::read_only;
-  try {
-    if (in_shm(name)) {
-      const bip::shared_memory_object object(bip::open_only, name.c_str(), mode);
-      bip::offset_t size = 0;
-      if (!object.get_size(size) || size == 0)
-        throw Error("shared memory " + name + " is empty: its creator has not finished");
-      return Segment(bip::mapped_region(object, mode));
-    }
-    if (const auto path = huge_path(name))
-      return Segment(bip::mapped_region(bip::file_mapping(path->c_str(), mode), mode));
+FileDescriptor Segment::open(const std::string& name, bool writable) {
+  struct stat status {};
+  std::string path, why;
+  if (!find(name, path, status))
     throw Error("no shared memory of the name " + name);
+  FileDescriptor file = open_trusted(AT_FDCWD, path, writable ? O_RDWR : O_RDONLY, own_file, why);
+  if (!file)
+    throw Error(path + " " + (why.empty() ? "has just gone" : why));
+  return file;
+}
+
+Segment Segment::attach(const std::string& name, bool writable) {
+  const FileDescriptor file = open(name, writable);
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0 || status.st_size <= 0)
+    throw Error("shared memory " + name + " is empty: its creator has not finished");
+  try {
+    return Segment(bip::mapped_region(OpenFile{file.get()}, writable ? bip::read_write : bip::read_only, 0,
+                                      static_cast<std::size_t>(status.st_size)));
   } catch (const bip::interprocess_exception& error) {
     throw Error("cannot attach shared memory " + name + ": " + error.what());
   }
 }
 
 bool Segment::remove(const std::string& name) noexcept {
-  if (bip::shared_memory_object::remove(name.c_str()))
-    return true;
   try {
-    const auto path = huge_path(name);
-    return path && unlink(path->c_str()) == 0;
+    struct stat status {};
+    std::string path;
+    return find(name, path, status) && is_trusted(status, own_file) && unlink(path.c_str()) == 0;
   } catch (...) {
     return false;
   }
@@ -152,14 +162,21 @@ bool Segment::remove(const std::string& name) noexcept {
 
 bool Segment::exists(const std::string& name) noexcept {
   try {
-    return !path(name).empty();
+    struct stat status {};
+    std::string path;
+    return find(name, path, status) && is_trusted(status, own_file);
   } catch (...) {
     return false;
   }
 }
 
-std::string Segment::path(const std::string& name) {
-  return in_shm(name) ? std::string(shm_directory) + "/" + name : huge_path(name).value_or(std::string());
+std::string Segment::why_not_ours(const std::string& name) {
+  struct stat status {};
+  std::string path;
+  if (!find(name, path, status))
+    return {};
+  const std::string why = why_not_trusted(status, own_file);
+  return why.empty() ? why : path + " " + why;
 }
 
 std::vector<std::string> Segment::list(std::string_view prefix) {

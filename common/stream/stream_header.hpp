@@ -12,7 +12,7 @@
 namespace orbweaver {
 
 /// Read by programs of other builds: `version` changes with any layout in record.hpp, packet_record.hpp,
-/// flow_record.hpp, job_record.hpp, the codes of field_types.hpp, or here.
+/// packet_blocks.hpp, flow_record.hpp, job_record.hpp, the codes of field_types.hpp, or here.
 struct StreamHeader {
   std::array<char, 8> magic{};
   std::uint32_t version{};

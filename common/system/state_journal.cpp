@@ -3,9 +3,15 @@
 
 #include "common/error.hpp"
 #include "common/file_text.hpp"
+#include "common/printable.hpp"
+#include "common/process/session_name.hpp"
 #include "common/stream/shared_memory.hpp"
+#include "common/system/sysctl_list.hpp"
+#include "common/trusted_file.hpp"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <poll.h>
 #include <sstream>
 #include <string_view>
@@ -35,26 +41,62 @@ bool still_there(int fd) {
   return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
+/// The first of several that were refused, and how many more there were.
+class Refused {
+public:
+  void add(const std::string& what) {
+    if (count_++ == 0)
+      first_ = printable(what);
+  }
+  [[nodiscard]] std::string text() const {
+    return count_ < 2 ? first_ : first_ + " (and " + std::to_string(count_ - 1) + " more)";
+  }
+
+private:
+  std::string first_;
+  std::size_t count_ = 0;
+};
+
+/// Adds what a line says; false where no session writes such a line. The namespace comes first.
+bool add_line(const std::string& line, StateJournal::Entries& entries) {
+  std::istringstream text(line);
+  std::vector<std::string> words;
+  for (std::string word; text >> word;)
+    words.push_back(word);
+  const auto is = [&](std::string_view kind, std::size_t count) { return words.size() == count && words[0] == kind; };
+  if (NetNamespace space; is("namespace", 3) && !entries.space) {
+    std::istringstream numbers(line.substr(words[0].size()));
+    if (!(numbers >> space.inode >> space.cookie))
+      return false;
+    entries.space = space;
+  } else if (is("sysctl", 3) && entries.space && sysctl_refusal(words[1], words[2]).empty()) {
+    entries.sysctls.emplace_back(words[1], words[2]);
+  } else if (is("nftables", 1) && entries.space) {
+    entries.nftables = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 StateJournal::Entries parse(const std::string& text) {
   StateJournal::Entries entries;
+  Refused refused;
   std::istringstream lines(text);
   std::string line;
   // A last line without its end was cut off before its change was made.
-  while (std::getline(lines, line) && !lines.eof()) {
-    std::istringstream words(line);
-    std::string kind, name;
-    words >> kind;
-    if (kind == "namespace") {
-      NetNamespace space;
-      words >> space.inode >> space.cookie;
-      entries.space = space;
-    } else if (kind == "sysctl" && words >> name) {
-      entries.sysctls.emplace_back(name, line.substr(kind.size() + name.size() + 2));
-    } else if (kind == "nftables") {
-      entries.nftables = true;
-    }
-  }
+  while (std::getline(lines, line) && !lines.eof())
+    if (!add_line(line, entries))
+      refused.add("'" + line + "'");
+  entries.refused = refused.text();
   return entries;
+}
+
+/// That of a session, where it is believed.
+FileDescriptor open_journal(const std::string& session, int flags) {
+  std::string why;
+  return session_name_fits(session) ? open_trusted(AT_FDCWD, StateJournal::path_of(session), flags, own_file, why)
+                                    : FileDescriptor();
 }
 
 } // namespace
@@ -64,14 +106,19 @@ std::string StateJournal::path_of(const std::string& session) {
 }
 
 StateJournal StateJournal::make(const std::string& session) {
+  if (!session_name_fits(session))
+    throw Error("a session cannot have the name '" + printable(session) + "'");
   const std::string path = path_of(session);
   for (;;) {
     FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
-    if (file.get() < 0)
-      throw Error("cannot make " + path + ": " + errno_text() +
-                  (errno == EEXIST ? "; it says what another network namespace, or one that could not be restored, "
-                                     "is to be put back to: use another session name"
-                                   : ""));
+    if (file.get() < 0) {
+      const int error = errno;
+      std::string why;
+      if (error == EEXIST && open_trusted(AT_FDCWD, path, O_RDONLY, own_file, why))
+        why = "it says what another network namespace, or one that could not be restored, is to be put back to";
+      throw Error("cannot make " + path + ": " + errno_text(error) +
+                  (error == EEXIST ? "; " + (why.empty() ? why : "it " + why) + "; use another session name" : ""));
+    }
     // Another start may have taken the empty file for one that a killed session left.
     if (lock(file.get(), patience_ms) && still_there(file.get()))
       return {session, std::move(file), false};
@@ -79,8 +126,8 @@ StateJournal StateJournal::make(const std::string& session) {
 }
 
 StateJournal StateJournal::take(const std::string& session, int patience_ms) {
-  FileDescriptor file(open(path_of(session).c_str(), O_RDWR | O_CLOEXEC));
-  if (file.get() < 0)
+  FileDescriptor file = open_journal(session, O_RDWR);
+  if (!file)
     return {session, FileDescriptor(), false};
   if (!lock(file.get(), patience_ms))
     return {session, FileDescriptor(), true};
@@ -88,17 +135,34 @@ StateJournal StateJournal::take(const std::string& session, int patience_ms) {
   return {session, still_there(file.get()) ? std::move(file) : FileDescriptor(), false};
 }
 
-std::vector<std::string> StateJournal::sessions() {
-  std::vector<std::string> sessions;
-  for (const auto& name : Segment::list(segment_prefix))
-    if (name.ends_with(state_suffix))
-      sessions.push_back(name.substr(segment_prefix.size(), name.size() - segment_prefix.size() - state_suffix.size()));
-  return sessions;
+StateJournal::List StateJournal::list() {
+  List list;
+  Refused refused;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(shm_directory, none)) {
+    const std::string file = entry.path().filename();
+    if (!file.starts_with(segment_prefix) || !file.ends_with(state_suffix) ||
+        file.size() < segment_prefix.size() + state_suffix.size())
+      continue;
+    const auto session = file.substr(segment_prefix.size(), file.size() - segment_prefix.size() - state_suffix.size());
+    struct stat status {};
+    if (!session_name_fits(session))
+      refused.add(entry.path().string() + " has no session's name");
+    else if (lstat(entry.path().c_str(), &status) != 0)
+      continue; // its session has just ended
+    else if (const auto why = why_not_trusted(status, own_file); !why.empty())
+      refused.add(entry.path().string() + " " + why);
+    else
+      list.sessions.push_back(session);
+  }
+  std::sort(list.sessions.begin(), list.sessions.end());
+  list.refused = refused.text();
+  return list;
 }
 
 std::optional<NetNamespace> StateJournal::namespace_of(const std::string& session) {
-  const FileDescriptor file(open(path_of(session).c_str(), O_RDONLY | O_CLOEXEC));
-  return file.get() < 0 ? std::nullopt : parse(read_all(file.get())).space;
+  const FileDescriptor file = open_journal(session, O_RDONLY);
+  return file ? parse(read_all(file.get())).space : std::nullopt;
 }
 
 void StateJournal::add_namespace(const NetNamespace& space) const {

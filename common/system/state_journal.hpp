@@ -3,6 +3,8 @@
 // first line says which network namespace it is about, and each further line what is to be put back; it is written
 // before the change. Whoever changes or restores holds its lock (flock), which the kernel takes back from a killed
 // process, and which a running nft program holds too: nothing is put back before the last change has been made.
+// Anybody may put files into that folder: a journal is believed where it is an `own_file` (trusted_file.hpp) and its
+// name holds a session's, and of its lines those that a session could have written.
 #pragma once
 
 #include "common/file_descriptor.hpp"
@@ -19,9 +21,16 @@ class StateJournal {
 public:
   /// What a journal says.
   struct Entries {
-    std::optional<NetNamespace> space; ///< none: killed before anything was changed
-    std::vector<std::pair<std::string, std::string>> sysctls;
+    std::optional<NetNamespace> space;                        ///< none: killed before anything was changed
+    std::vector<std::pair<std::string, std::string>> sysctls; ///< each of the list, with a value that fits
     bool nftables = false;
+    std::string refused; ///< the first line that no session writes, and how many more there are; empty: none
+  };
+
+  /// The journals there are.
+  struct List {
+    std::vector<std::string> sessions; ///< that have one
+    std::string refused; ///< the first file that looks like one and is not believed, why, and how many more there are
   };
 
   /// How long a restorer waits for an nft program that a killed spider left running.
@@ -30,11 +39,11 @@ public:
   /// A new one, locked. Throws Error where the session has one.
   static StateJournal make(const std::string& session);
 
-  /// That of a session, locked; empty where there is none, or where somebody else holds it for that long.
+  /// That of a session, locked; empty where there is none that is believed, or where somebody else holds it for that
+  /// long.
   static StateJournal take(const std::string& session, int patience_ms);
 
-  /// The sessions that have one.
-  static std::vector<std::string> sessions();
+  static List list();
 
   /// The namespace of a journal, whoever holds it.
   static std::optional<NetNamespace> namespace_of(const std::string& session);

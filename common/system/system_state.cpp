@@ -6,6 +6,7 @@
 #include "common/file_text.hpp"
 #include "common/system/net_namespace.hpp"
 #include "common/system/state_journal.hpp"
+#include "common/system/sysctl_list.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -129,13 +130,17 @@ void append(std::vector<std::string>& to, std::vector<std::string>&& more) {
 /// Restores by a journal that is locked, and removes it where all is well.
 std::vector<std::string> restore_by(const StateJournal& journal) {
   std::vector<std::string> done, failed;
-  const auto space = journal.entries().space;
+  const StateJournal::Entries entries = journal.entries();
+  const auto& space = entries.space;
   if (space && space != NetNamespace::current()) {
     if (space->exists())
       return {"session '" + journal.session() + "' changed the state of another network namespace (net:[" +
               std::to_string(space->inode) + "]): start a measurement there, and it is put back"};
   } else {
     put_back(journal, done, failed);
+    if (!entries.refused.empty())
+      done.push_back("left out of " + StateJournal::path_of(journal.session()) +
+                     " what no session writes there: " + entries.refused);
   }
   if (failed.empty())
     journal.remove();
@@ -162,7 +167,7 @@ SystemState::SystemState(const std::string& session) {
     const NetNamespace here = NetNamespace::current();
     journal.add_namespace(here);
     // Two that start at once: each has written its namespace before it looks, so that one of them sees the other.
-    for (const std::string& other : StateJournal::sessions())
+    for (const std::string& other : StateJournal::list().sessions)
       if (other != session && StateJournal::take(other, 0).held_by_other() && StateJournal::namespace_of(other) == here)
         throw Error("session '" + other +
                     "' changes the state of this network namespace now, and two at once would measure each other: "
@@ -178,11 +183,15 @@ SystemState::~SystemState() {
 }
 
 void SystemState::set_sysctl(const std::string& name, const std::string& value) {
+  if (const auto why = sysctl_refusal(name, value); !why.empty())
+    throw Error("cannot set " + name + " to '" + value + "': " + why);
   auto known = changes_->values.find(name);
   if (known == changes_->values.end()) {
     const auto before = read_sysctl(name);
     if (!before)
       throw Error(sysctl_problem(name, errno));
+    if (const auto why = sysctl_refusal(name, *before); !why.empty())
+      throw Error("cannot set " + name + ": what it is, '" + *before + "', could not be put back: " + why);
     changes_->journal.add_sysctl(name, *before);
     known = changes_->values.emplace(name, *before).first;
   }
@@ -206,6 +215,8 @@ void SystemState::set_nftables(const std::string& body) {
 
 void SystemState::check_rights(const std::vector<std::string>& sysctls, bool nftables) {
   for (const auto& name : sysctls) {
+    if (const auto why = sysctl_refusal(name); !why.empty())
+      throw Error("cannot set " + name + ": " + why);
     const FileDescriptor file(open(sysctl_path(name).c_str(), O_WRONLY | O_CLOEXEC));
     if (file.get() < 0)
       throw Error(sysctl_problem(name, errno));
@@ -242,10 +253,14 @@ std::vector<std::string> restore_system_state(const std::string& session) {
 
 std::vector<std::string> restore_dead_system_states() {
   std::vector<std::string> said;
-  for (const std::string& session : StateJournal::sessions())
+  for (const std::string& session : StateJournal::list().sessions)
     if (const StateJournal journal = StateJournal::take(session, 0))
       append(said, restore_by(journal));
   return said;
+}
+
+std::string refused_system_states() {
+  return StateJournal::list().refused;
 }
 
 } // namespace orbweaver

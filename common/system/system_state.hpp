@@ -22,8 +22,9 @@ public:
   /// Puts back everything, and removes the journal.
   ~SystemState();
 
-  /// Sets a sysctl ("net.ipv4.tcp_ecn"); the value that it has is remembered the first time. Throws Error: what is
-  /// missing (the right to write it, the sysctl itself), and how to get it.
+  /// Sets a sysctl of sysctl_list.hpp ("net.ipv4.tcp_ecn") to a value from 0 to 255; the value that it has is
+  /// remembered the first time. Throws Error for any other, and says what is missing (the right to write it, the sysctl
+  /// itself), and how to get it.
   void set_sysctl(const std::string& name, const std::string& value);
 
   /// Replaces the session's nftables table (family inet) by one of this body; empty: removes it. Throws Error.
@@ -48,5 +49,9 @@ std::vector<std::string> restore_system_state(const std::string& session);
 /// The same for the journals of all sessions that have no living process. Those of other network namespaces stay while
 /// the namespace exists, and are named.
 std::vector<std::string> restore_dead_system_states();
+
+/// Of files that look like journals and from which nothing is put back, as they are not ours: the first, why, and how
+/// many more there are. Empty where there is none. For the front command, to warn of once.
+[[nodiscard]] std::string refused_system_states();
 
 } // namespace orbweaver

@@ -41,13 +41,13 @@ _orbweaver() {
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete-timeout --count --cpus --digest --filter
-        --flow-ring-mib --format --help --huge-pages --idle-timeout --input --list-chains --max-flows --observers --output
+        --complete --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --list-chains --max-flows --observers --output
         --packet-ring-mib --promiscuous --reader --session --snaplen --summary' -- "$cur"))
       ;;
-    observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | cut -d' ' -f1)" -- "$cur")) ;;
+    observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete-timeout --connect --cpus --csv-input
-        --filter --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib --look-up-public
+        --filter --complete --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib --look-up-public
         --max-flows --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate
         --session --settle --summary --timeout --workers' -- "$cur"))
       ;;

@@ -2,7 +2,7 @@
 # fish completion for orbweaver
 
 function __orbweaver_chains
-    orbweaver observe --list-chains 2>/dev/null | string replace -r ' +' \t
+    orbweaver observe --list-chains 2>/dev/null | string match -r '^[^ :]+: .*' | string replace ': ' \t
 end
 
 function __orbweaver_sessions

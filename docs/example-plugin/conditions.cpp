@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the answers' TTL says of the path back.
-#include <merger/conditions.hpp>
+#include <orbweaver/conditions.hpp>
 
 namespace {
 

@@ -2,8 +2,9 @@
 // The TTL (hop limit) of the answers, and how often it changed on the way: a sign of another path (RFC 791, 3.2).
 #pragma once
 
+#include <orbweaver/chain.hpp>
+
 #include <array>
-#include <observer/shared_chain.hpp>
 
 struct TtlChain {
   static constexpr std::string_view name = "ttl";
@@ -16,10 +17,13 @@ struct TtlChain {
   };
 
   inline static const auto fields = std::array{
-      orbweaver::field("ttl_last_fwd", &State::last, 0),
-      orbweaver::field("ttl_last_rev", &State::last, 1),
-      orbweaver::field("ttl_changes_fwd", &State::changes, 0),
-      orbweaver::field("ttl_changes_rev", &State::changes, 1),
+      orbweaver::field("ttl_last_fwd", "TTL of the last packet, forward", &State::last, 0).in("hops"),
+      orbweaver::field("ttl_last_rev", "TTL of the last packet, reverse", &State::last, 1)
+          .in("hops")
+          .mirrors("ttl_last_fwd"),
+      orbweaver::field("ttl_changes_fwd", "how often it changed, forward", &State::changes, 0),
+      orbweaver::field("ttl_changes_rev", "how often it changed, reverse", &State::changes, 1)
+          .mirrors("ttl_changes_fwd"),
   };
 
   static bool ip(State& state, orbweaver::PacketView packet, bool rev) noexcept {

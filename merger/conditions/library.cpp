@@ -19,7 +19,7 @@ CombinerEntry find_combiner(std::string_view plugin) {
       return *entry;
     note(entry->plugin);
   }
-  for (const auto& found : find_shared_tables("orbweaver_conditions")) {
+  for (const auto& found : find_shared_tables("orbweaver_conditions", conditions_interface_version)) {
     const auto* const entries = static_cast<const CombinerEntry*>(found.table->entries);
     for (std::uint32_t i = 0; i < found.table->count; ++i) {
       if (entries[i].plugin == plugin)

@@ -13,7 +13,6 @@ extern const CombinerEntry dnsresolv_combiner;
 extern const CombinerEntry dscp_combiner;
 extern const CombinerEntry ecn_combiner;
 extern const CombinerEntry evilbit_combiner;
-extern const CombinerEntry example_combiner;
 extern const CombinerEntry h2_combiner;
 extern const CombinerEntry mss_combiner;
 extern const CombinerEntry tcpopt_combiner;
@@ -22,7 +21,7 @@ extern const CombinerEntry udpzero_combiner;
 
 /// By name.
 inline constexpr const CombinerEntry* library_combiners[] = {
-    &dnsresolv_combiner, &dscp_combiner, &ecn_combiner,    &evilbit_combiner, &example_combiner,
+    &dnsresolv_combiner, &dscp_combiner, &ecn_combiner,    &evilbit_combiner,
     &h2_combiner,        &mss_combiner,  &tcpopt_combiner, &tfo_combiner,     &udpzero_combiner,
 };
 

@@ -7,6 +7,7 @@
 // the clock is as much past its coming; but a flow never leaves before the job stream has come as far.
 #pragma once
 
+#include "common/process/defaults.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
 #include "merger/join/flow_window.hpp"
@@ -53,9 +54,7 @@ public:
 
 struct JoinOptions {
   bool server_mode = false;
-  /// An observer lets a flow go 30 s after its last packet and 5 s for late ones; 25 s more because a close that nobody
-  /// answers goes on for a while after the connection has ended: that keeps its flow open.
-  std::uint64_t missed_after_s = 30 + 5 + 25;
+  std::uint64_t missed_after_s = default_missed_after_s; ///< how long a connection waits for its flow
   /// The answer to a connection that only sends (a forged packet) may come so long after its end.
   std::uint64_t answer_ns = 0;
   std::uint32_t max_flows = 1 << 20;                      ///< that are kept; a power of two

@@ -11,7 +11,7 @@ namespace orbweaver {
 struct DnsChain {
   static constexpr std::string_view name = "dns";
   static constexpr std::string_view summary = "a valid DNS response came back";
-  static constexpr std::uint32_t needs = Need::dns_payload;
+  static constexpr std::uint32_t needs = Need::payload("dns");
   static constexpr bool completes = true;
 
   struct State {
@@ -22,14 +22,14 @@ struct DnsChain {
       std::array{field("dns_response_valid", "a DNS response came back", &State::response_valid)};
 
   static bool udp(State& state, PacketView packet, bool rev) noexcept {
-    if (rev && packet->raw_length > 0 && !state.response_valid)
-      state.response_valid = is_response(packet.raw());
+    if (const auto message = packet.payload("dns"); rev && !message.empty() && !state.response_valid)
+      state.response_valid = is_response(message);
     return !state.response_valid;
   }
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {
-    if (rev && packet->raw_length > 0 && !state.response_valid)
-      state.response_valid = is_response_over_tcp(packet.raw());
+    if (const auto segment = packet.payload("dns"); rev && !segment.empty() && !state.response_valid)
+      state.response_valid = is_response_over_tcp(segment);
     return !state.response_valid;
   }
 

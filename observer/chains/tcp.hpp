@@ -34,7 +34,7 @@ struct TcpChain {
   };
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {
-    const std::uint8_t flags = packet->tcp_flags;
+    const auto flags = static_cast<std::uint8_t>(packet->tcp_flags); // those of the octet of that name
     if (flags & TCP_SYN)
       state.syn_flags[rev].set_first(flags);
     if (!rev && (flags & TCP_ACK) && !state.connected)

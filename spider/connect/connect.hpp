@@ -2,6 +2,9 @@
 // What is asked of a connection and what came of it. Plain values: what a plugin sees of the engine.
 #pragma once
 
+#include "common/json/checked_members.hpp"
+#include "common/process/defaults.hpp"
+#include "common/stream/connection_keys.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/job_record.hpp"
 
@@ -74,7 +77,7 @@ struct ConnectRequest {
   std::uint16_t destination_port = 0;
   std::string interface; ///< name, for SO_BINDTODEVICE
   std::string domain;    ///< Host, server name, or the name that is asked for; empty: the address stands in for it
-  std::uint64_t timeout_ns = 5'000'000'000;
+  std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
   bool fast_open = false; ///< what is sent first goes with the SYN where a cookie is known (RFC 7413); not for udp
   bool http2 = false;     ///< http, https: try HTTP/2 (an upgrade without TLS, ALPN with it)
   /// Local ports of the job's connections before this one. On the same ports, its packets would be taken for theirs.
@@ -86,7 +89,8 @@ struct ConnectResult {
   std::int32_t source_port = -1; ///< known before the first packet left; -1 where that failed
   std::uint64_t start_ns = 0;    ///< CLOCK_REALTIME before the first packet and after the end
   std::uint64_t stop_ns = 0;
-  std::string members; ///< more members of the connection record, JSON text without braces: `"http_response_code":200`
+  /// More members of the connection's record: `members.add("http_response_code", 200)`.
+  json::CheckedMembers members{connection_keys};
 };
 
 } // namespace orbweaver

@@ -2,7 +2,6 @@
 #include "spider/connect/dns_connector.hpp"
 
 #include "spider/connect/dns_message.hpp"
-#include "spider/connect/octet_text.hpp"
 #include "spider/connect/socket_connection.hpp"
 
 #include <array>
@@ -115,18 +114,15 @@ private:
       fail("what came is no response to the query");
       return;
     }
-    append_json_name(result_.members, "dns_rcode");
-    result_.members += std::to_string(answer->rcode);
-    append_json_name(result_.members, "dns_answers");
-    result_.members += std::to_string(answer->answers);
+    result_.members.add("dns_rcode", answer->rcode);
+    result_.members.add("dns_answers", answer->answers);
     complete(ConnectionState::ok);
   }
 
   void fail(int error) { complete(error == ETIMEDOUT ? ConnectionState::timeout : ConnectionState::failed); }
 
   void fail(std::string_view why) {
-    append_json_name(result_.members, "dns_error");
-    append_json_string(result_.members, why);
+    result_.members.add("dns_error", why);
     complete(ConnectionState::failed);
   }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/connect/http_header.hpp"
 
-#include "spider/connect/octet_text.hpp"
-
 #include <algorithm>
 
 namespace orbweaver {
@@ -61,24 +59,13 @@ void HttpHeader::add_field(std::string_view line) {
   fields_[last_].values.emplace_back(trimmed(line.substr(colon + 1)));
 }
 
-std::string HttpHeader::json() const {
-  std::string out = "{";
-  for (const auto& field : fields_) {
-    if (out.size() > 1)
-      out += ',';
-    append_octets_string(out, field.name);
-    out += ':';
-    if (field.values.size() > 1)
-      out += '[';
-    for (const auto& value : field.values) {
-      if (&value != &field.values.front())
-        out += ',';
-      append_octets_string(out, value);
-    }
-    if (field.values.size() > 1)
-      out += ']';
+void HttpHeader::describe(json::Object& object) const {
+  for (const auto& [name, values] : fields_) {
+    if (values.size() == 1)
+      object.add(name, values.front());
+    else
+      object.array(name).add_all(values);
   }
-  return out += '}';
 }
 
 } // namespace orbweaver

@@ -2,6 +2,8 @@
 // The header fields of an HTTP response, kept within a bound. Owned by one transfer; the spider's thread.
 #pragma once
 
+#include "common/json/builder.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -26,9 +28,9 @@ public:
   [[nodiscard]] bool begun() const noexcept { return begun_; }
   [[nodiscard]] bool truncated() const noexcept { return truncated_; }
 
-  /// The fields of the last header as a JSON object: names in lower case, in the order of their first appearance, a
-  /// list of values where a name comes more than once.
-  [[nodiscard]] std::string json() const;
+  /// Adds the fields of the last header: names in lower case, in the order of their first appearance, a list of values
+  /// where a name comes more than once.
+  void describe(json::Object& object) const;
 
 private:
   struct Field {

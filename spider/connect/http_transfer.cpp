@@ -4,11 +4,9 @@
 #include "common/address.hpp"
 #include "config.hpp"
 #include "spider/clock.hpp"
-#include "spider/connect/octet_text.hpp"
 #include "spider/connect/socket.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace orbweaver {
 
@@ -17,13 +15,6 @@ namespace {
 /// An address as it stands in a URL.
 std::string url_host(const Address& address) {
   return address.version == 4 ? address_text(address) : std::string("[").append(address_text(address)).append("]");
-}
-
-std::string seconds(curl_off_t microseconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%lld.%06lld", static_cast<long long>(microseconds / 1'000'000),
-                static_cast<long long>(microseconds % 1'000'000));
-  return text;
 }
 
 template <typename T>
@@ -157,42 +148,30 @@ ConnectResult HttpTransfer::result(CURLcode code) const {
     result.state = code == CURLE_OPERATION_TIMEDOUT && !error_ ? ConnectionState::timeout : ConnectionState::failed;
   auto& members = result.members;
   if (header_.begun()) {
-    append_json_name(members, "http_response_code");
-    members += std::to_string(info<long>(easy_.get(), CURLINFO_RESPONSE_CODE));
-    append_json_name(members, "http_response_header");
-    members += header_.json();
-    append_json_name(members, "http_response_body");
-    append_octets_string(members, body_);
+    members.add("http_response_code", info<long>(easy_.get(), CURLINFO_RESPONSE_CODE));
+    members.add_object("http_response_header", [&](json::Object& header) { header_.describe(header); });
+    members.add("http_response_body", body_);
   }
-  append_json_name(members, "http_info");
-  members += info_json(code);
+  members.add_object("http_info", [&](json::Object& object) { describe(code, object); });
   result.stop_ns = realtime_ns();
   return result;
 }
 
-std::string HttpTransfer::info_json(CURLcode code) const {
-  std::string out = "{";
-  const auto add_text = [&out](std::string_view name, const char* text) {
-    if (!text)
-      return;
-    append_json_name(out, name);
-    append_octets_string(out, text);
+void HttpTransfer::describe(CURLcode code, json::Object& object) const {
+  const auto add_text = [&](std::string_view name, const char* text) {
+    if (text)
+      object.add(name, text);
   };
   const auto add_time = [&](std::string_view name, CURLINFO which) {
-    append_json_name(out, name);
-    out += seconds(info<curl_off_t>(easy_.get(), which));
+    object.add(name, json::Decimal{static_cast<double>(info<curl_off_t>(easy_.get(), which)) / 1e6, 6});
   };
   if (header_.begun()) {
     add_text("http_version", version_name(info<long>(easy_.get(), CURLINFO_HTTP_VERSION)));
-    append_json_name(out, "header_truncated");
-    out += header_.truncated() ? "true" : "false";
-    append_json_name(out, "body_truncated");
-    out += body_truncated_ ? "true" : "false";
+    object.add("header_truncated", header_.truncated()).add("body_truncated", body_truncated_);
   }
   if (easy_) {
     add_text("primary_ip", info<const char*>(easy_.get(), CURLINFO_PRIMARY_IP));
-    append_json_name(out, "primary_port");
-    out += std::to_string(info<long>(easy_.get(), CURLINFO_PRIMARY_PORT));
+    object.add("primary_port", info<long>(easy_.get(), CURLINFO_PRIMARY_PORT));
     add_time("connect_time", CURLINFO_CONNECT_TIME_T);
     if (request_.kind == ConnectKind::https)
       add_time("appconnect_time", CURLINFO_APPCONNECT_TIME_T);
@@ -204,7 +183,6 @@ std::string HttpTransfer::info_json(CURLcode code) const {
     add_text("error", error_);
   else if (code != CURLE_OK && !header_.truncated() && !body_truncated_)
     add_text("error", curl_easy_strerror(code));
-  return out += '}';
 }
 
 } // namespace orbweaver

@@ -50,7 +50,7 @@ private:
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static std::size_t take_header(char* data, std::size_t size, std::size_t count, void* self);
   static std::size_t take_body(char* data, std::size_t size, std::size_t count, void* self);
-  [[nodiscard]] std::string info_json(CURLcode code) const;
+  void describe(CURLcode code, json::Object& object) const;
 
   ConnectRequest request_;
   std::size_t body_limit_;

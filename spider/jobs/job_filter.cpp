@@ -2,41 +2,45 @@
 #include "spider/jobs/job_filter.hpp"
 
 #include "common/error.hpp"
+#include "common/json/escape.hpp"
+#include "common/json/members.hpp"
 
 #include <poll.h>
-#include <simdjson.h>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace orbweaver {
 
 namespace {
 
 /// The object, which was read as a job, with that port for its `dp`, at the place of the old one or at the end.
-std::string with_port(const std::string& object, std::uint16_t port, simdjson::ondemand::parser& parser) {
-  const simdjson::padded_string padded(object);
+std::string with_port(std::string_view object, std::uint16_t port) {
+  std::vector<json::Member> members;
+  static_cast<void>(json::split_members(object.substr(1, object.size() - 2), members)); // it was checked as it was read
   const std::string number = std::to_string(port);
   std::string text;
-  const char* copied = padded.data();
-  auto document = parser.iterate(padded);
-  for (auto field : document.get_object()) {
-    if (field.unescaped_key().value() != "dp")
+  const char* copied = object.data();
+  for (const auto& [key, value] : members) {
+    if (json::unescaped(key) != "dp")
       continue;
-    const std::string_view old = field.value().raw_json_token();
-    text.append(copied, old.data()).append(number);
-    copied = old.data() + old.find_last_not_of(" \t\r\n") + 1;
+    text.append(copied, value.data()).append(number);
+    copied = value.data() + value.size();
   }
-  text.append(copied, padded.data() + padded.size());
-  if (copied == padded.data())
-    text.insert(text.rfind('}'), ",\"dp\":" + number);
+  text.append(copied, object.data() + object.size());
+  if (copied == object.data()) {
+    text.pop_back();
+    json::append_member(text, "dp", number);
+    text += '}';
+  }
   return text;
 }
 
 } // namespace
 
 void filter_jobs(JobReader& jobs, std::optional<std::uint16_t> port, std::FILE* out) {
-  simdjson::ondemand::parser parser;
   const auto write = [&](const Job& job) {
-    const auto line = (port ? with_port(job.text, *port, parser) : job.text) + "\n";
+    const auto line = (port ? with_port(job.text, *port) : job.text) + "\n";
     return std::fputs(line.c_str(), out) >= 0;
   };
   bool written = true;

@@ -2,7 +2,8 @@
 #include "spider/jobs/job_parser.hpp"
 
 #include "common/address.hpp"
-#include "common/json_string.hpp"
+#include "common/json/builder.hpp"
+#include "common/json/number.hpp"
 #include "spider/jobs/host_name.hpp"
 #include "spider/jobs/line_reader.hpp"
 
@@ -16,7 +17,7 @@ namespace orbweaver {
 
 namespace {
 
-namespace json = simdjson::ondemand;
+namespace ondemand = simdjson::ondemand;
 static_assert(LineReader::slack_octets >= simdjson::SIMDJSON_PADDING);
 
 /// Deeper documents are refused, so that the stack is bounded.
@@ -28,28 +29,6 @@ std::string_view trimmed(std::string_view text) noexcept {
   return first == text.npos ? std::string_view() : text.substr(first, text.find_last_not_of(space) + 1 - first);
 }
 
-/// Whether it is a number (RFC 8259, 6), of any size.
-bool is_number(std::string_view text) noexcept {
-  const auto digits = [&text] {
-    const auto count = std::min(text.find_first_not_of("0123456789"), text.size());
-    text.remove_prefix(count);
-    return count > 0;
-  };
-  const auto skip = [&text](std::string_view any) {
-    const bool there = !text.empty() && any.find(text.front()) != any.npos;
-    text.remove_prefix(there);
-    return there;
-  };
-  skip("-");
-  if (!skip("0") && !digits())
-    return false;
-  if (skip(".") && !digits())
-    return false;
-  if (skip("eE") && (skip("+-"), !digits()))
-    return false;
-  return text.empty();
-}
-
 /// A value that was gone through.
 struct Checked {
   std::string_view text;     ///< as it is written
@@ -58,7 +37,7 @@ struct Checked {
 };
 
 /// Goes through a whole value, which simdjson checks only as far as it is looked at.
-Checked checked(json::value value, json::document& document, unsigned depth) {
+Checked checked(ondemand::value value, ondemand::document& document, unsigned depth) {
   if (depth > max_depth)
     throw BadJob("it is nested deeper than " + std::to_string(max_depth));
   const std::string_view token = value.raw_json_token();
@@ -91,7 +70,7 @@ Checked checked(json::value value, json::document& document, unsigned depth) {
     break;
   default:
     // Not read as a number: it may be larger than one of this machine's.
-    if (!is_number(trimmed(token)))
+    if (!json::is_number(trimmed(token)))
       throw BadJob("a value is none of JSON");
   }
   return {.text = trimmed(token)};
@@ -134,17 +113,6 @@ void clear(Job& job) {
   job.text.clear();
 }
 
-void append_member(std::string& members, std::string_view key, std::string_view value, bool quoted) {
-  if (!members.empty())
-    members += ',';
-  append_json_string(members, key);
-  members += ':';
-  if (quoted)
-    append_json_string(members, value);
-  else
-    members += value;
-}
-
 /// The fields of a line of CSV (RFC 4180); a quoted one ends on its line.
 std::vector<std::string> csv_fields(std::string_view line) {
   std::vector<std::string> fields(1);
@@ -172,12 +140,12 @@ std::vector<std::string> csv_fields(std::string_view line) {
 } // namespace
 
 struct JobParser::State {
-  json::parser parser;
-  json::parser info_parser;
+  ondemand::parser parser;
+  ondemand::parser info_parser;
 
   /// The number of an `info` object, which was checked.
   std::optional<std::uint32_t> asn_of(std::string_view info) {
-    json::document document = info_parser.iterate(info.data(), info.size(), info.size() + LineReader::slack_octets);
+    ondemand::document document = info_parser.iterate(info.data(), info.size(), info.size() + LineReader::slack_octets);
     std::uint64_t asn = 0;
     auto value = document["ASN"];
     const bool there =
@@ -231,8 +199,9 @@ void JobParser::ndjson(std::string_view line, Job& job) {
   clear(job);
   std::optional<std::uint32_t> info_asn;
   try {
-    json::document document = state_->parser.iterate(line.data(), line.size(), line.size() + LineReader::slack_octets);
-    json::object object;
+    ondemand::document document =
+        state_->parser.iterate(line.data(), line.size(), line.size() + LineReader::slack_octets);
+    ondemand::object object;
     if (document.get_object().get(object) != simdjson::SUCCESS)
       throw BadJob("it is no JSON object");
     for (auto field : object) {
@@ -243,8 +212,10 @@ void JobParser::ndjson(std::string_view line, Job& job) {
       if (is_info && value.text.starts_with('{'))
         info_asn = state_->asn_of(value.text);
       // Who reads the members goes by their keys: an escaped one must not stand for another.
-      if (!key.starts_with('_') && !written_by_spider(key))
-        append_member(job.members, key, value.text, false);
+      if (!key.starts_with('_') && !written_by_spider(key)) {
+        json::append_key(job.members, key);
+        job.members += value.text;
+      }
     }
     if (document.current_location().error() != simdjson::OUT_OF_BOUNDS)
       throw BadJob("text stands behind the object");
@@ -265,23 +236,26 @@ void JobParser::csv(std::string_view line, Job& job) {
     throw BadJob("it has " + std::to_string(fields.size()) +
                  " columns, not 2 (rank,domain), 3 (dip,dp,domain) or 4 (dip,dp,domain,rank)");
   std::string_view rank;
+  auto members = json::Object::members_of(job.members);
   if (fields.size() == 2) {
     rank = fields[0];
   } else {
     take_address(job, fields[0]);
-    append_member(job.members, "dip", fields[0], true);
+    members.add("dip", fields[0]);
     if (!fields[1].empty()) {
       take_port(job, fields[1]);
-      append_member(job.members, "dp", std::to_string(*job.destination_port), false);
+      members.add("dp", *job.destination_port);
     }
     rank = fields.size() == 4 ? std::string_view(fields[3]) : std::string_view();
   }
   if (const auto& domain = fields[fields.size() == 2 ? 1 : 2]; !domain.empty()) {
     take_domain(job, domain);
-    append_member(job.members, "domain", domain, true);
+    members.add("domain", domain);
   }
-  if (!rank.empty())
-    append_member(job.members, "rank", rank, !is_number(rank));
+  if (json::is_number(rank))
+    json::append_member(job.members, "rank", rank);
+  else if (!rank.empty())
+    members.add("rank", rank);
   job.text = "{" + job.members + "}";
 }
 

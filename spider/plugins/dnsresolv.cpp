@@ -2,30 +2,22 @@
 // dnsresolv — looks a job's domain up and writes the job once for each address, with it as `dip`: jobs for the other
 // plugins. Makes no connections.
 #include "common/address.hpp"
-#include "spider/connect/octet_text.hpp"
+#include "common/json/members.hpp"
 #include "spider/connect/resolver.hpp"
 #include "spider/plugins/library.hpp"
-
-#include <simdjson.h>
 
 namespace orbweaver::plugins {
 
 namespace {
 
-/// A job's members without any `dip`, as they came, each with a comma before it.
+/// A job's members without any `dip`, as they came.
 std::string members_without_address(const Job& job) {
-  namespace json = simdjson::ondemand;
-  const simdjson::padded_string text("{" + job.members + "}");
-  json::parser parser;
-  json::document document = parser.iterate(text);
+  std::vector<json::Member> all;
+  static_cast<void>(json::split_members(job.members, all)); // they were checked when the job was read
   std::string members;
-  for (auto field : document.get_object()) {
-    const char* const begin = field.key().value().raw();
-    const std::string_view key = field.unescaped_key();
-    const std::string_view value = simdjson::to_json_string(field.value());
+  for (const auto& [key, value] : all)
     if (key != "dip")
-      members.append(",\"").append(begin, static_cast<std::size_t>(value.data() + value.size() - begin));
-  }
+      json::append_member(members, key, value);
   return members;
 }
 
@@ -59,9 +51,9 @@ private:
     void found(Resolver::Answer&& answer) {
       Outcome outcome{{}, answer.state, std::move(answer.problem)};
       for (const Address& address : answer.addresses) {
-        auto& members = outcome.results.emplace_back(R"("dip":)");
-        append_json_string(members, address_text(address));
-        members += members_;
+        auto& members = outcome.results.emplace_back();
+        members.add("dip", address_text(address));
+        members.add_members(members_);
       }
       const Done done = std::move(done_);
       done(std::move(outcome)); // may destroy this

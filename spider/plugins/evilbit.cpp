@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // evilbit — does the path let packets through whose reserved bit is set (RFC 3514)? First clear, then set.
 #include "spider/connect/forged_datagram.hpp"
-#include "spider/connect/octet_text.hpp"
 #include "spider/plugins/library.hpp"
 
 namespace orbweaver::plugins {
@@ -20,10 +19,8 @@ public:
   }
 
   void post_connect(ConnectResult& result, const Job& job, const PreConnect*, unsigned) override {
-    if (job.destination.version == 4)
-      return;
-    append_json_name(result.members, "skipped");
-    append_json_string(result.members, "IPv6 has no reserved bit");
+    if (job.destination.version != 4)
+      result.members.add("skipped", "IPv6 has no reserved bit");
   }
 };
 

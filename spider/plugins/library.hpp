@@ -10,7 +10,6 @@
   PLUGIN(dscp)                                                                                                         \
   PLUGIN(ecn)                                                                                                          \
   PLUGIN(evilbit)                                                                                                      \
-  PLUGIN(example)                                                                                                      \
   PLUGIN(h2)                                                                                                           \
   PLUGIN(mss)                                                                                                          \
   PLUGIN(tcpopt)                                                                                                       \

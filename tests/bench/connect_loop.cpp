@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include "common/process/command_line.hpp"
 
 #include <algorithm>
 #include <array>
@@ -111,14 +111,15 @@ Outcome run(const std::vector<Target>& targets, unsigned under_way_limit, unsign
 } // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Connects and closes, as fast as the kernel can.");
+  orbweaver::CommandLine app("Connects and closes, as fast as the kernel can.", "connect_loop");
   unsigned under_way = 1000, rounds = 1;
   std::uint16_t port = 80;
   app.add_option("-w", under_way, "connections under way at once")->capture_default_str();
   app.add_option("-p", port, "port")->capture_default_str();
   app.add_option("-r", rounds, "rounds: each address once a round")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
   try {
+    if (const auto status = app.parse(argc, argv))
+      return *status;
     std::vector<Target> targets;
     for (std::string line; std::getline(std::cin, line);)
       targets.push_back(parse(line, port));

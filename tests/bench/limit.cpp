@@ -38,7 +38,7 @@ bool dissect_any(const Frame& frame, Packet& packet) {
   PacketDraft draft;
   if (dissect(frame, Need::none, draft) != Outcome::packet)
     return false;
-  draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
+  draft.record.flow_hash = static_cast<std::uint32_t>(flow_hash(draft.record.key, draft.addresses, 1));
   packet.record = draft.record;
   std::memcpy(packet.addresses, draft.addresses, sizeof draft.addresses);
   return true;
@@ -98,13 +98,13 @@ int main(int argc, char** argv) {
     return walk(path, [&](std::span<Packet> packets) {
       std::array<std::uint32_t, frame_batch> likely_slots;
       for (const Packet& packet : packets)
-        table.prefetch_index(static_cast<std::uint32_t>(packet.record.flow_hash));
+        table.prefetch_index(packet.record.flow_hash);
       for (std::size_t i = 0; i < packets.size(); ++i)
-        likely_slots[i] = table.prefetch_flow(static_cast<std::uint32_t>(packets[i].record.flow_hash));
+        likely_slots[i] = table.prefetch_flow(packets[i].record.flow_hash);
       for (std::size_t i = 0; i < packets.size(); ++i) {
         const Packet& packet = packets[i];
         const PacketView view(&packet.record);
-        const auto hash = static_cast<std::uint32_t>(packet.record.flow_hash);
+        const std::uint32_t hash = packet.record.flow_hash;
         std::uint32_t slot = table.holds(likely_slots[i], view) ? likely_slots[i] : table.find(hash, view);
         if (slot == FlowTable::none) {
           slot = table.insert(hash, view);

@@ -2,15 +2,15 @@
 // Writes the synthetic capture on which benchmarks run: the same bytes for the same arguments.
 //
 //     synth [--packets N] [--flows N | --concurrent N] [--snaplen N] [--seconds N] [--seed N] FILE
+#include "common/process/command_line.hpp"
 #include "tests/bench/synth_frame.hpp"
 #include "tests/bench/synth_schedule.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 namespace orbweaver::synth {
 namespace {
@@ -100,18 +100,21 @@ int run(int argc, char** argv) {
   std::uint32_t seconds = 60;
   std::uint32_t concurrent = 0;
   std::string path;
-  CLI::App app{"Writes a deterministic synthetic capture."};
+  CommandLine app("Writes a deterministic synthetic capture.", "synth");
   app.add_option("--packets", plan.packets, "packets in all")->capture_default_str();
   auto* const flows = app.add_option("--flows", plan.flows, "flows of heavy-tailed sizes")->capture_default_str();
   app.add_option("--concurrent", concurrent, "instead, this many flows, open from the first round to the last")
       ->excludes(flows);
   app.add_option("--snaplen", snap_length, "octets kept of a frame")
-      ->check(CLI::Range(1, 65535))
+      ->transform(whole_number(1, 65535))
       ->capture_default_str();
-  app.add_option("--seconds", seconds, "duration of the capture")->check(CLI::Range(1, 86400))->capture_default_str();
+  app.add_option("--seconds", seconds, "duration of the capture")
+      ->transform(whole_number(1, 86400))
+      ->capture_default_str();
   app.add_option("--seed", plan.seed, "another seed gives another capture")->capture_default_str();
   app.add_option("FILE", path, "the pcap file")->required();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = app.parse(argc, argv))
+    return *status;
 
   if (concurrent != 0)
     plan.flows = concurrent;

@@ -40,7 +40,7 @@ void make(Packet& packet, std::uint64_t flow, std::uint64_t time_ns) {
   PacketRecord& record = packet.record;
   record.header = {sizeof(Packet), RecordKind::packet, 0};
   record.time_ns = time_ns;
-  record.flow_hash = mix(flow + 1);
+  record.flow_hash = static_cast<std::uint32_t>(mix(flow + 1));
   record.key.protocol = 6;
   record.key.version = 4;
   record.key.has_ports = 1;

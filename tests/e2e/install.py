@@ -35,7 +35,12 @@ class Install(support.TestCase):
         find("share/bash-completion/completions/orbweaver")
         find("/_orbweaver")
         find("share/fish/vendor_completions.d/orbweaver.fish")
-        find("include/orbweaver/common/record.hpp")
+        for interface in ("chain", "plugin", "conditions"):
+            find(f"include/orbweaver/{interface}.hpp")
+        headers = [name.split("/include/")[1] for name in installed if "/include/" in name]
+        self.assertEqual([name for name in headers if not name.startswith("orbweaver/")], [])
+        for stays_inside in ("ring.hpp", "counters.hpp", "session.hpp", "flow_table.hpp", "chain_set.hpp", "engine.hpp"):
+            self.assertFalse([name for name in headers if name.endswith("/" + stays_inside)], stays_inside)
 
     def test_man_pages_name_every_option_and_have_no_mistakes(self):
         for page in glob.glob(os.path.join(support.SOURCE, "docs", "man", "*.1")):

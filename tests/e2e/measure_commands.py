@@ -451,8 +451,8 @@ class Measure(support.TestCase):
         self.addCleanup(merger.kill)
         spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", ring,
                      "--job-ring-mib", "1", "mss", "--connect", "http", check=0)
-        self.assertIn("what the target said was left out of 1 connection records: it is too large for the job ring, a larger "
-                      "--job-ring-mib holds it", spider.stderr)
+        self.assertRegex(spider.stderr, r'plugin mss, job 1: "http_response_body" is left out of connection 0: its \d+ octets '
+                         r"are too many: ring:\S+ takes records of at most \d+ octets; a larger --job-ring-mib holds more")
         self.assertEqual(len(merger.communicate(timeout=support.PATIENCE_S)[0].splitlines()), 1)
 
     def test_an_interrupt_while_nobody_writes_the_jobs_ends_in_order(self):

@@ -87,7 +87,10 @@ class Outputs(support.TestCase):
     def test_lists_and_statistics_that_cannot_be_written_are_an_error_of_one_line(self):
         running = support.Running(self, "basic", "--output", "/dev/null")
         running.wait_for_flows()
-        commands = [[ORBWEAVER, "observe", "--list-chains"], [support.program("orbweaver-observer"), "--describe-chains"]]
+        commands = [[ORBWEAVER, "observe", "--list-chains"], [support.program("orbweaver-observer"), "--describe-chains"],
+                    [support.program("orbweaver-spider"), "--describe-plugins"], [ORBWEAVER, "measure", "ecn", "--help"]]
+        programs = [ORBWEAVER, *(support.program(f"orbweaver-{stage}") for stage in ("capture", "observer", "spider", "merger"))]
+        commands += [[name, option] for name in programs for option in ("--help", "--version")]
         commands += [[ORBWEAVER, "stats", running.session, *more] for more in ([], ["--json"], ["--watch"])]
         for command in commands:
             with open("/dev/full", "w") as full:

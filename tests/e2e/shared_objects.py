@@ -2,8 +2,10 @@
 """Chains, plugins and conditions of others: the example project of docs/, built against the installed headers, is
 listed, loaded and measures; what cannot be loaded is named and left out."""
 
+import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -11,15 +13,41 @@ import tempfile
 import bed as beds
 import bed_case
 import support
-from support import ORBWEAVER, SOURCE, TROUBLES, observe, run
+from support import ORBWEAVER, SOURCE, TROUBLES, flow_lines, observe, run
 
 BUILD_PATIENCE_S = 240
 BROKEN = """
-#include <common/process/shared_object.hpp>
+#include <orbweaver/chain.hpp>
 extern "C" {
 extern const orbweaver::SharedTable orbweaver_chains;
-const orbweaver::SharedTable orbweaver_chains{orbweaver::plugin_interface_version + 1, 0, nullptr};
+const orbweaver::SharedTable orbweaver_chains{orbweaver::chain_interface_version + 1, 0, nullptr};
 }
+"""
+
+CARELESS = """
+#include <orbweaver/conditions.hpp>
+#include <orbweaver/plugin.hpp>
+namespace {
+struct Careless final : orbweaver::Plugin {
+  unsigned connections() const override { return 1; }
+  void post_connect(orbweaver::ConnectResult& result, const orbweaver::Job& job, const orbweaver::PreConnect*, unsigned) override {
+    result.members.add_members("\\"a\\":\\"un\\"escaped\\"");
+    result.members.add("number", job.id);
+  }
+};
+orbweaver::PluginEntry entry() {
+  orbweaver::PluginDescription description;
+  description.name = "careless";
+  description.connect_kinds = {"tcp"};
+  return {description, []() -> std::unique_ptr<orbweaver::Plugin> { return std::make_unique<Careless>(); }};
+}
+const orbweaver::PluginEntry entries[] = {entry()};
+void combine(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
+  conditions.add("careless.number:" + *flows[0]->member("/number"));
+}
+}
+ORBWEAVER_EXPORT_PLUGINS(entries)
+ORBWEAVER_EXPORT_CONDITIONS({"careless", combine, 1})
 """
 
 
@@ -37,7 +65,7 @@ class SharedObjects(support.TestCase):
         environment = dict(os.environ, PKG_CONFIG_PATH=pc, PKG_CONFIG_SYSROOT_DIR=root)
         for command in (["meson", "setup", build, os.path.join(SOURCE, "docs", "example-plugin")], ["ninja", "-C", build]):
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=BUILD_PATIENCE_S)
-        cls.include = next(os.path.join(at, "orbweaver") for at, folders, _ in os.walk(root)
+        cls.include = next(at for at, folders, _ in os.walk(root)
                            if os.path.basename(at) == "include" and "orbweaver" in folders)
         cls.objects = build
         os.environ["ORBWEAVER_PLUGIN_PATH"] = build
@@ -45,7 +73,7 @@ class SharedObjects(support.TestCase):
 
     def test_its_chain_is_listed_and_runs_beside_the_built_in_ones(self):
         self.assertRegex(run(ORBWEAVER, "observe", "--list-chains", check=0).stdout,
-                         r"(?m)^ttl +ttl_last_fwd ttl_last_rev ttl_changes_fwd ttl_changes_rev$")
+                         r"(?m)^ttl: TTL of both.*\n +ttl_last_fwd +u8_or_null, hops +TTL of the last")
         plain = observe(TROUBLES, "basic", "tcp").stdout
         with_ttl = [json.loads(line) for line in observe(TROUBLES, "basic", "ttl", "tcp").stdout.splitlines()]
         self.assertTrue(any(flow["ttl_last_fwd"] is not None for flow in with_ttl))
@@ -60,6 +88,135 @@ class SharedObjects(support.TestCase):
         self.assertRegex(run(ORBWEAVER, "measure", "--help", check=0).stdout, r"(?m)^ +ttl +TTL of the answers.* \(/.*\.so\)$")
         self.assertIn("--connect", run(ORBWEAVER, "measure", "ttl", "--help", check=0).stdout)
 
+    def test_its_plugin_has_options_and_adds_members_to_its_connections(self):
+        jobs, stream = self.path("jobs"), self.path("stream")
+        with open(jobs, "w") as file:
+            file.write('{"dip":"127.0.0.1","dp":1}\n{"dip":"127.0.0.2","dp":1,"domain":"a.example"}\n')
+        spider = [support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "ttl"]
+        run(*spider, "--label=042", check=0)
+        results = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "ttl", "--output-flows",
+                      check=0).stdout
+        flows = [json.loads(line)["flow_results"][0] for line in results.splitlines()]
+        self.assertEqual([(flow["ttl_label"], flow["ttl_domain"]) for flow in sorted(flows, key=lambda flow: flow["dip"])],
+                         [(42, False), (42, True)])
+        self.assertIn("--label", run(*spider, "--label=1000", check=2).stderr)
+
+    def test_a_plugin_that_forgets_to_escape_loses_that_text_and_no_result(self):
+        source, jobs, stream = self.path("careless.cpp"), self.path("jobs"), self.path("stream")
+        with open(source, "w") as file:
+            file.write(CARELESS)
+        run("c++", "-std=c++20", "-shared", "-fPIC", f"-I{self.include}", "-o", self.path("careless.so"), source, check=0)
+        with open(jobs, "w") as file:
+            file.writelines('{"dip":"127.0.0.%d","dp":1}\n' % number for number in range(1, 7))
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "careless",
+                     check=0, env=environment)
+        self.assertRegex(spider.stderr, r"\A\S+: warning: plugin careless, job \d: members are left out of connection 0: "
+                         r"a comma is expected at octet 8; .*\n\Z")
+        merger = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "careless", check=0,
+                     env=environment)
+        self.assertEqual(merger.stderr, "")
+        numbers = [json.loads(line)["conditions"][0] for line in merger.stdout.splitlines()]
+        self.assertEqual(sorted(numbers), [f"careless.number:{number}" for number in range(1, 7)])
+
+    def build_object(self, name, source):
+        path = self.path(name + ".cpp")
+        with open(path, "w") as file:
+            file.write(source)
+        return run("c++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC", f"-I{self.include}",
+                   "-o", self.path(name + ".so"), path)
+
+    def test_a_chain_with_a_field_of_every_type_events_options_and_an_end_prints_as_ndjson_and_csv(self):
+        with open(os.path.join(SOURCE, "tests", "unit", "observer", "every_type_chain.hpp")) as file:
+            chain = re.sub(r'#include "observer/chain.hpp"', "#include <orbweaver/chain.hpp>", file.read())
+        built = self.build_object("every", chain.replace("#pragma once", "") + "\nORBWEAVER_EXPORT_CHAINS(orbweaver::test::EveryTypeChain)\n")
+        self.assertEqual(built.returncode, 0, built.stderr)
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        lines = observe(TROUBLES, "basic", "every:loud=true,packets=2", env=environment).stdout.splitlines()
+        rows = [json.loads(line) for line in lines]
+        flows = [row for row in rows if "event" not in row]
+        seen = [row for row in rows if row.get("event") == "every_seen"]
+        ended = [row for row in rows if row.get("event") == "every_ended"]
+        self.assertEqual(len(ended), len(flows))
+        self.assertEqual(sorted(flow_lines(observe(TROUBLES, "basic").stdout)),
+                         sorted(json.dumps({name: value for name, value in flow.items() if not name.startswith("every_")},
+                                           separators=(",", ":")) for flow in flows))
+        flow = flows[0]
+        self.assertEqual(flow["every_u64"], 2**64 - 1)
+        self.assertEqual(flow["every_colour"], "green")
+        self.assertEqual(flow["every_mac"], "00:01:02:03:04:05")
+        self.assertEqual(flow["every_f64"], 0.5)
+        self.assertIsNone(flow["every_u32_or_null"])
+        self.assertEqual(flow["every_i64_or_null"], -1)
+        self.assertEqual(flow["every_octets"][:4], "00ff")
+        self.assertEqual(flow["every_words"][0], "forward")
+        self.assertEqual(len(flow["every_text"]), len(flow["every_lengths"]))
+        self.assertEqual(seen[0]["words"], ["a", "", "b,c"])
+        self.assertEqual(list(seen[0])[:7], ["event", "time", "sip", "dip", "proto", "sp", "dp"])
+        output = self.path("flows.csv")
+        observe(TROUBLES, "basic", "every:loud=true,packets=2", "--output", output, env=environment)
+        with open(output, newline="") as file:
+            table = list(csv.DictReader(file))
+        self.assertEqual(len(table), len(flows))
+        self.assertEqual(table[0]["every_u32_or_null"], "")
+        self.assertEqual(json.loads(table[0]["every_words"])[0], "forward")
+        with open(self.path("flows.every_seen.csv"), newline="") as file:
+            events = list(csv.DictReader(file))
+        self.assertEqual(len(events), len(seen))
+        self.assertEqual(json.loads(events[0]["words"]), ["a", "", "b,c"])
+
+    def test_what_no_observer_could_run_does_not_compile_and_says_what_to_write(self):
+        chain = """
+#include <orbweaver/chain.hpp>
+using namespace orbweaver;
+enum class Size : std::uint32_t { small };
+struct Trap {
+  static constexpr std::string_view name = "trap", summary = "a trap";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State { %s };
+  inline static const auto fields = std::array{field("%s", "a trap", &State::x)};
+  %s
+};
+ORBWEAVER_EXPORT_CHAINS(Trap)
+"""
+        good = ("bool x = false;", "trap_x", "static bool tcp(State&, PacketView, bool) noexcept { return true; }")
+        self.assertEqual(self.build_object("good", chain % good).returncode, 0)
+        traps = {
+            ("float x = 0;", good[1], good[2]): "use double",
+            ("char x[8]{};", good[1], good[2]): "text is Text",
+            ("Size x{};", good[1], good[2]): "enum class E : std::uint8_t",
+            ("const char* x = nullptr;", good[1], good[2]): "a pointer says nothing in another process",
+            (good[0], "a name", good[2]): "a name has 1 to 63 letters, digits or underscores",
+            (good[0], 'quo\\"te', good[2]): "a name has 1 to 63 letters, digits or underscores",
+            (good[0], good[1], "static bool tcp(State&, PacketView) noexcept { return true; }"): "the hook tcp would never be called",
+            (good[0], good[1], "static bool icmp(State&, PacketView, bool) noexcept { return true; }"): "they are icmp4 and icmp6",
+            (good[0], good[1], "static bool new_flow(State&, PacketView, bool) noexcept { return true; }"):
+                "the hook new_flow would never be called",
+            (good[0], good[1], "static void end(State&) noexcept {}"): "the hook end would never be called",
+        }
+        for trap, says in traps.items():
+            built = self.build_object("trap", chain % trap)
+            self.assertNotEqual(built.returncode, 0, trap)
+            self.assertIn(says, built.stderr, trap)
+
+    def test_two_chains_with_one_field_are_refused_by_the_names_of_both(self):
+        twin = """
+#include <orbweaver/chain.hpp>
+struct Twin {
+  static constexpr std::string_view name = "twin", summary = "says \\"so\\"";
+  static constexpr std::uint32_t needs = orbweaver::Need::none;
+  struct State { bool x = false; };
+  inline static const auto fields = std::array{orbweaver::field("pkt_fwd", "packets", &State::x)};
+};
+ORBWEAVER_EXPORT_CHAINS(Twin)
+"""
+        self.assertEqual(self.build_object("twin", twin).returncode, 0)
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        self.assertIn('says "so"', run(ORBWEAVER, "observe", "--list-chains", check=0, env=environment).stdout)
+        refused = observe(TROUBLES, "basic", "twin", check=2, env=environment)
+        self.assertIn("chain 'basic' and chain 'twin' both have a field 'pkt_fwd'", refused.stderr)
+        self.assertEqual(observe(TROUBLES, "tcp", "twin", env=environment).returncode, 0)
+
     def test_an_object_of_another_interface_version_is_named_and_left_out(self):
         source = self.path("old.cpp")
         with open(source, "w") as file:
@@ -70,7 +227,7 @@ class SharedObjects(support.TestCase):
         environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=f"{self.folder}:{self.objects}")
         listed = run(ORBWEAVER, "observe", "--list-chains", check=0, env=environment)
         self.assertIn("ttl", listed.stdout)
-        self.assertRegex(listed.stderr, r"left out: .*old\.so was built for plugin interface \d+, this is \d+")
+        self.assertRegex(listed.stderr, r"left out: orbweaver_chains of .*old\.so was built for interface version \d+, this is \d+")
         self.assertRegex(listed.stderr, r"left out, it cannot be loaded: .*text\.so")
 
     def test_it_measures_on_a_real_path(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What people type wrong is answered in one line that helps, with exit status 2."""
 
+import json
 import os
 import shutil
 
@@ -98,10 +99,19 @@ class Usage(support.TestCase):
                      ["measure", "--version"], ["measure", "ecn", "--version"]):
             self.assertEqual(run(ORBWEAVER, *line, check=0).stdout, version)
 
-    def test_the_list_of_chains_has_a_line_a_chain(self):
+    def test_the_list_of_chains_says_what_each_field_is(self):
         lines = run(ORBWEAVER, "observe", "--list-chains", check=0).stdout.splitlines()
-        self.assertEqual([line.split()[0] for line in lines], support.ALL_CHAINS)
-        self.assertIn("sip dip proto sp dp", lines[0])
+        self.assertEqual([line.split(":")[0] for line in lines if line and line[0] != " "][:12], support.ALL_CHAINS)
+        self.assertRegex("\n".join(lines), r"(?m)^    oct_fwd +u64, octets +octets of the IP datagrams.* \(IPFIX octetDeltaCount\)$")
+        chains = json.loads(run(ORBWEAVER, "observe", "--list-chains", "--json", check=0).stdout)
+        fields = {field["name"]: field for chain in chains for field in chain["fields"]}
+        self.assertEqual(fields["mss_value_rev"]["mirror"], "mss_value_fwd")
+        self.assertEqual(fields["pkt_fwd"]["unit"], "packets")
+        self.assert_usage("observe", "-i", TROUBLES, "--json", "basic", says="--list-chains")
+
+    def test_options_of_chains_are_checked_by_name_and_value(self):
+        self.assert_usage("observe", "-i", TROUBLES, "basic:packets=3", says="chain 'basic' has no option 'packets'")
+        self.assert_usage("observe", "-i", TROUBLES, "basic:packets", says="NAME:OPTION=VALUE")
 
     def test_the_programs_may_lie_under_any_name(self):
         folder = self.path("it's $(here)")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Fuzzes the dissector and the fragment cache: whatever a frame holds, the record is sound, nothing outside of the
-// frame is read, and where the short way takes a frame its record is that of the long way. Input: link type, raw bytes
-// mask, then frames, each after two octets of length and one of seconds.
+// frame is read, and where the short way takes a frame its record is that of the long way. Input: link type, two octets
+// of needs, then frames, each after two octets of length and one of seconds.
 #include "capture/dissect/dissector.hpp"
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/fragments.hpp"
@@ -24,6 +24,21 @@ void require(bool holds) {
     std::abort();
 }
 
+/// What the blocks say can be, and only packets that can have a block have it.
+void check_blocks(PacketView packet) {
+  const bool tcp = packet->key.protocol == 6 && packet.has_transport() && !packet.is_icmp_error();
+  require(!packet.flow_label() || (packet->key.version == 6 && *packet.flow_label() <= 0xf'ffff));
+  require(packet.icmp_sender().empty() || packet.is_icmp_error());
+  require(packet.quotation().empty() || (packet.is_icmp_error() && packet.icmp_rest()));
+  require(packet.tcp_options().empty() || tcp);
+  require(packet.tcp_options().size() <= max_tcp_options);
+  require((packet.payload_kind() == 0) == packet.payload().empty());
+  require(packet.payload().size() <= packet->payload_length);
+  require(packet.vlan_tags().size() <= max_vlan_tags);
+  require(!tcp || packet->tcp_flags <= (TCP_AE | 0xff));
+  require(packet->key.version == 4 || (packet->ip_id == 0 && !(packet->bits & PacketBits::dont_fragment)));
+}
+
 /// The lower endpoint comes first, and no record says what cannot be.
 void check_record(const PacketDraft& draft) {
   const PacketRecord& record = draft.record;
@@ -34,12 +49,12 @@ void check_record(const PacketDraft& draft) {
   require(record.key.has_ports <= 1 && record.key.reserved == 0);
   require(record.key.has_ports == protocol_has_ports(record.key.protocol) || record.key.has_ports == 0);
   require(record.key.has_ports || (record.key.ports[0] == 0 && record.key.ports[1] == 0));
-  require(record.options_length <= 40);
   require(record.payload_length <= record.ip_length);
-  require(record.header.length == packet_record_length(record));
+  require(record.header.length == draft.length() && record.header.length <= max_packet_record_bytes);
   std::vector<std::uint64_t> place(record_stride(record.header.length) / 8);
   draft.copy_to(place.data());
   require(packet_record_valid(reinterpret_cast<const RecordHeader*>(place.data())));
+  check_blocks(PacketView(reinterpret_cast<const PacketRecord*>(place.data())));
   require(flow_hash(record.key, draft.addresses, 1) == flow_hash(record.key, draft.addresses, 1));
 }
 
@@ -54,7 +69,7 @@ void check_plain(const Frame& frame, std::uint32_t wanted, Outcome outcome, Pack
   if (!packet.fits(frame) || !packet.read(frame, wanted))
     return;
   require(outcome == Outcome::packet && draft.record.header.length == packet.record_bytes);
-  draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
+  draft.record.flow_hash = static_cast<std::uint32_t>(flow_hash(draft.record.key, draft.addresses, 1));
   std::uint64_t plain[packet.record_bytes / 8], drafted[packet.record_bytes / 8];
   packet.write(packet.hash(1), reinterpret_cast<std::byte*>(plain));
   draft.copy_to(drafted);
@@ -76,8 +91,7 @@ public:
     if (outcome != Outcome::packet)
       return;
     check_record(draft);
-    check_within(frame, draft.options, draft.record.options_length);
-    check_within(frame, draft.raw, draft.record.raw_length);
+    check_within(frame, draft.carried, draft.carried_length);
     cache_.expire(second);
     drain();
     if (draft.fragment_part == FragmentPart::none)
@@ -109,13 +123,13 @@ private:
 } // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  if (size < 2)
+  if (size < 3)
     return 0;
   const auto link = static_cast<LinkType>(data[0] % link_types);
-  const std::uint32_t wanted = data[1] & Need::all;
+  const std::uint32_t wanted = be16(data + 1) * 0x1'0001u & Need::all; // kinds of payload may have the upper bits
   Run run;
   std::uint64_t second = 0;
-  for (std::size_t at = 2; size - at >= 3;) {
+  for (std::size_t at = 3; size - at >= 3;) {
     second += data[at + 2];
     const auto length = static_cast<std::uint32_t>(std::min<std::size_t>(be16(data + at), size - at - 3));
     run.frame(data + at + 3, length, link, wanted, second);

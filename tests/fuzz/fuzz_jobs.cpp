@@ -121,8 +121,8 @@ void measure(std::uint8_t how, const StreamDescription& stream, const CombinerEn
 /// split_members and simdjson agree on what is JSON, but for numbers that simdjson cannot hold and for line feeds.
 void compare(std::string_view text) {
   static simdjson::dom::parser parser;
-  std::vector<JsonMember> members;
-  const bool is_good = split_members(text, members);
+  std::vector<json::Member> members;
+  const bool is_good{json::split_members(text, members)};
   const auto error = parser.parse("{" + std::string(text) + "}").error();
   if (is_good)
     expect(error == simdjson::SUCCESS || error == simdjson::NUMBER_ERROR || error == simdjson::DEPTH_ERROR);

@@ -40,8 +40,7 @@ public:
   void row(const Row& row) noexcept override {
     FlowRecord flow;
     std::memcpy(&flow, row.core.data(), sizeof flow);
-    if (enumerator_names(flow.end_reason)[static_cast<std::size_t>(flow.end_reason)].empty() ||
-        row.body.size() != all_chains().choice().record_bytes())
+    if (to_string(flow.end_reason).empty() || row.body.size() != all_chains().choice().record_bytes())
       std::abort();
     ++flows_;
   }

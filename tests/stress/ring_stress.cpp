@@ -3,10 +3,10 @@
 // threads, and checks every octet: a record's number says its length and its content. Exit status 0 when all came
 // whole, in order, and once.
 #include "common/error.hpp"
+#include "common/process/command_line.hpp"
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -176,16 +176,17 @@ void run(const Options& options, std::uint64_t ring_bytes) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Passes records of random length through a ring and checks every octet.", "stress-ring");
+  CommandLine app("Passes records of random length through a ring and checks every octet.", "stress-ring");
   app.add_option("--records", options.records, "Records for each ring size")->capture_default_str();
   app.add_option("--ring-bytes", options.ring_bytes, "Sizes of the rings, one after the other")->capture_default_str();
   app.add_option("--max-record-bytes", options.max_record_bytes, "The longest record")
-      ->check(CLI::Range(16, 1 << 20))
+      ->transform(whole_number(16, 1 << 20))
       ->capture_default_str();
   app.add_flag("--threads", options.threads, "Two threads instead of two processes");
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep");
-  CLI11_PARSE(app, argc, argv);
   try {
+    if (const auto status = app.parse(argc, argv))
+      return *status;
     for (const auto bytes : options.ring_bytes)
       run(options, bytes);
   } catch (const Error& error) {

@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/process/chain_list.hpp"
+#include "common/process/defaults.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
@@ -57,19 +58,15 @@ std::optional<std::uint64_t> seconds_given(const std::vector<std::string>& argum
   return std::nullopt;
 }
 
-// The defaults are those of the observer and the merger.
 std::uint64_t idle_timeout_s(const MeasureOptions& options) {
-  return seconds_given(options.observer_arguments, "--idle-timeout").value_or(30);
+  return seconds_given(options.observer_arguments, "--idle-timeout").value_or(default_idle_timeout_s);
 }
 std::uint64_t complete_timeout_s(const MeasureOptions& options) {
-  return seconds_given(options.observer_arguments, "--complete-timeout").value_or(5);
+  return seconds_given(options.observer_arguments, "--complete-timeout").value_or(default_complete_timeout_s);
 }
 std::uint64_t missed_after_s(const MeasureOptions& options) {
-  return seconds_given(options.merger_arguments, "--missed-after").value_or(60);
+  return seconds_given(options.merger_arguments, "--missed-after").value_or(default_missed_after_s);
 }
-
-/// A close that nobody answers keeps a flow open for so long after its connection.
-constexpr std::uint64_t late_close_s = 25;
 
 } // namespace
 
@@ -84,7 +81,7 @@ MeasureOptions with_idle_timeout(MeasureOptions options) {
   options.observer_arguments.push_back(fmt::format("--idle-timeout={}", needed_s));
   if (!seconds_given(options.merger_arguments, "--missed-after"))
     options.merger_arguments.push_back(
-        fmt::format("--missed-after={}", needed_s + complete_timeout_s(options) + late_close_s));
+        fmt::format("--missed-after={}", missed_after_s(needed_s, complete_timeout_s(options))));
   return options;
 }
 
@@ -146,6 +143,8 @@ int measure(const MeasureOptions& given) {
     spdlog::info("reading jobs from the terminal, one a line; Ctrl-D ends them");
   for (const auto& sentence : restore_dead_system_states())
     spdlog::warn("an earlier session was killed: {}", sentence);
+  if (const auto refused = refused_system_states(); !refused.empty())
+    spdlog::warn("nothing is put back from {}", refused);
   RunDescription description;
   description.source = watches ? options.interface : std::string();
   description.chains = plugin.chains;

@@ -4,11 +4,10 @@
 #include "common/process/whole_number.hpp"
 #include "tools/run/option_groups.hpp"
 
-#include <charconv>
-#include <memory>
-#include <spdlog/fmt/fmt.h>
-#include <string_view>
-#include <utility>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace orbweaver {
 
@@ -16,34 +15,9 @@ namespace {
 
 constexpr double max_timeout_s = 3600;
 
-/// Calls what CLI11 calls a subcommand by its name here.
-class PluginFormatter final : public CLI::Formatter {
-public:
-  std::string make_usage(const CLI::App* app, std::string name) const override {
-    constexpr std::string_view subcommand = "[SUBCOMMAND]";
-    auto usage = CLI::Formatter::make_usage(app, std::move(name));
-    if (const auto at = usage.find(subcommand); at != usage.npos)
-      usage.replace(at, subcommand.size(), "PLUGIN");
-    return usage;
-  }
-};
-
-/// Seconds or connections a second: a number within bounds, both included.
-CLI::Validator number(double low, double high) {
-  const auto check = [low, high](const std::string& text) -> std::string {
-    double number = 0;
-    const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, number);
-    if (error == std::errc() && stop == end && number >= low && number <= high) // false for "nan" too
-      return {};
-    return fmt::format("'{}' is not a number from {} to {}", text, low, high);
-  };
-  return CLI::Validator(check, "");
-}
-
-void add_job_options(CLI::App& app, MeasureOptions& options) {
+void add_job_options(CommandLine& app, MeasureOptions& options) {
   auto& arguments = options.spider_arguments;
-  app.add_option_function<std::string>(
+  app.add_option_function(
          "--input", [&options](const std::string& name) { options.input = name == "/dev/stdin" ? "-" : name; },
          "Jobs, one JSON object a line (standard input)")
       ->type_name("FILE");
@@ -53,21 +27,20 @@ void add_job_options(CLI::App& app, MeasureOptions& options) {
   hand_on(app, arguments, "-w,--workers", "N", "Connections under way at once (100)")
       ->transform(whole_number(1, max_workers));
   hand_on(app, arguments, "--rate", "N", "Connections started in a second, at most (no limit)")
-      ->check(number(0.001, 1e6));
+      ->transform(number(0.001, 1e6));
   app.add_option("--timeout", options.timeout_s, "Seconds that a connection may take")
       ->type_name("S")
-      ->check(number(0.1, max_timeout_s))
+      ->transform(number(0.1, max_timeout_s))
       ->capture_default_str();
 }
 
 /// What the results say of this machine.
-void add_path_options(CLI::App& app, MeasureOptions& options) {
+void add_path_options(CommandLine& app, MeasureOptions& options) {
   const auto append = [&options](const std::vector<std::string>& addresses) {
     for (const auto& address : addresses)
       options.spider_arguments.push_back("--public-address=" + address);
   };
-  app.add_option_function<std::vector<std::string>>("--public-address", append,
-                                                    "This machine's address as others see it; one of each family")
+  app.add_list_function("--public-address", append, "This machine's address as others see it; one of each family")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
   hand_on(app, options.spider_arguments, "--asn", "N", "Autonomous system of this machine")
@@ -76,7 +49,7 @@ void add_path_options(CLI::App& app, MeasureOptions& options) {
           "Server to ask for what of these two is not given: answers with an address or JSON (none)");
 }
 
-void add_watch_options(CLI::App& app, MeasureOptions& options) {
+void add_watch_options(CommandLine& app, MeasureOptions& options) {
   app.add_option("-i,--interface", options.interface, "Where connections go out and packets are watched")
       ->type_name("IFACE");
   add_filter_option(app, options);
@@ -84,18 +57,18 @@ void add_watch_options(CLI::App& app, MeasureOptions& options) {
   app.add_option("--settle", options.settle_s,
                  "Seconds to watch on after the last connection (1; a plugin that forges: at least --timeout)")
       ->type_name("S")
-      ->check(number(0, max_timeout_s));
+      ->transform(number(0, max_timeout_s));
   hand_on(app, options.merger_arguments, "--missed-after", "S",
-          "A connection whose flow has not come after so long counts as not observed (60)")
+          fmt::format("A connection whose flow has not come after so long counts as not observed ({})",
+                      default_missed_after_s))
       ->transform(whole_number(1, 86'400));
 }
 
 } // namespace
 
-CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options) {
-  auto& app = *front.add_subcommand("measure", "Measure paths actively: jobs in, path conditions out");
-  app.require_subcommand(0, 1);
-  app.formatter(std::make_shared<PluginFormatter>());
+CommandLine& add_measure_command(CommandLine& front, MeasureOptions& options) {
+  auto& app = front.add_subcommand("measure", "Measure paths actively: jobs in, path conditions out");
+  app.allow_one_subcommand("PLUGIN");
   app.footer("orbweaver measure PLUGIN --help shows a plugin's own options.\n"
              "\n"
              "Examples:\n"
@@ -125,7 +98,7 @@ CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options) {
     auto& plugin = add_plugin_command(app, choice.plugin, choice.arguments);
     plugin.group("Plugins");
     plugin.footer("The options of orbweaver measure may stand behind the plugin's name too.");
-    plugin.preparse_callback([&options, i](std::size_t) { options.chosen = i; });
+    plugin.on_name([&options, i] { options.chosen = i; });
   }
   return app;
 }

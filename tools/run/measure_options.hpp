@@ -2,6 +2,8 @@
 // The command line of `orbweaver measure`.
 #pragma once
 
+#include "common/process/command_line.hpp"
+#include "common/process/defaults.hpp"
 #include "common/process/plugin_list.hpp"
 #include "common/process/stage.hpp"
 #include "tools/run/run_options.hpp"
@@ -11,16 +13,12 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace orbweaver {
 
 struct MeasureOptions : RunOptions {
   std::string interface;
   std::string input = "-"; ///< jobs; "-": standard input
-  double timeout_s = 5;    ///< of a connection
+  double timeout_s = default_connection_timeout_s;
   std::optional<double> settle_s;
   unsigned job_ring_mib = default_job_ring_mib;
   /// Options that a stage understands better than we do, as they go on its command line.
@@ -38,6 +36,6 @@ struct MeasureOptions : RunOptions {
 
 /// Adds `measure` with its options, and options.plugins as its subcommands, to the front command; `options` must
 /// outlive it and keep its plugins.
-CLI::App& add_measure_command(CLI::App& front, MeasureOptions& options);
+CommandLine& add_measure_command(CommandLine& front, MeasureOptions& options);
 
 } // namespace orbweaver

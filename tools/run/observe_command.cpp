@@ -7,30 +7,13 @@
 #include "common/process/output_target.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
+#include "tools/run/chain_listing.hpp"
 #include "tools/run/option_groups.hpp"
 #include "tools/run/run.hpp"
-
-#include <algorithm>
 
 namespace orbweaver {
 
 namespace {
-
-/// One line a chain: its name and its fields; a chain without fields says what it does.
-int list_chains() {
-  std::string text;
-  for (const auto& chain : describe_chains()) {
-    std::string line = chain.name;
-    line.resize(std::max<std::size_t>(chain.name.size() + 1, 8), ' ');
-    for (const auto& field : chain.fields)
-      line += field + (&field == &chain.fields.back() ? "" : " ");
-    if (chain.fields.empty())
-      line += "(" + chain.summary + ")";
-    text += line + "\n";
-  }
-  print(text);
-  return exit_done;
-}
 
 void check(const ObserveOptions& options) {
   if (options.source.empty())
@@ -47,8 +30,13 @@ void check(const ObserveOptions& options) {
 } // namespace
 
 int observe(const ObserveOptions& options) {
-  if (options.list_chains)
-    return list_chains();
+  if (options.list_chains) {
+    const auto chains = describe_chains();
+    print(options.json ? chain_listing_json(chains) : chain_listing(chains));
+    return exit_done;
+  }
+  if (options.json)
+    throw UsageError("--json goes with --list-chains");
   check(options);
   RunPlan plan = empty_plan(options);
   add_watchers(plan, options, options.source, options.chains, needs_of(options.chains, describe_chains()));

@@ -12,16 +12,16 @@ namespace {
 
 constexpr std::uint64_t most_packets = 1'000'000'000'000'000'000; // thirty years of 1 Gpkt/s
 
-void add_source_options(CLI::App& app, ObserveOptions& options) {
+void add_source_options(CommandLine& app, ObserveOptions& options) {
   auto& arguments = options.capture_arguments;
-  app.add_option_function<std::string>(
+  app.add_option_function(
          "-i,--input", // a stage has a standard input of its own, unless it is asked to read ours
          [&options](const std::string& name) { options.source = name == "/dev/stdin" ? "-" : name; },
          "An interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, ring, pcapint, dag, "
          "dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
       ->type_name("SOURCE");
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
-      ->check(CLI::IsMember({"auto", "mapped", "libtrace"}).description(""));
+      ->one_of({"auto", "mapped", "libtrace"}, false);
   add_filter_option(app, options);
   hand_on(app, arguments, "--snaplen", "N", "Octets of each packet to look at; 0: all")
       ->transform(whole_number(0, UINT32_MAX));
@@ -34,8 +34,8 @@ void add_source_options(CLI::App& app, ObserveOptions& options) {
 
 } // namespace
 
-CLI::App& add_observe_command(CLI::App& front, ObserveOptions& options) {
-  auto& app = *front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
+CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
+  auto& app = front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
   app.footer("Examples:\n"
              "  orbweaver observe -i capture.pcap basic tcp ecn\n"
              "  orbweaver observe -i eth0 --observers 2 --cpus 2-5 --output flows.ndjson basic tcp\n"
@@ -44,9 +44,11 @@ CLI::App& add_observe_command(CLI::App& front, ObserveOptions& options) {
              "\n"
              "Flows go to standard output, everything else to standard error. Ctrl-C ends in order, with every flow\n"
              "written; a second one ends at once. Exit status: 0 done, 1 failed, 2 bad usage.");
-  app.add_option("CHAIN", options.chains, "Flow analysis chains, at least one; --list-chains tells them")
+  app.add_option("CHAIN", options.chains,
+                 "Flow analysis chains, at least one; with options as in NAME:OPTION=VALUE,OPTION=VALUE")
       ->type_name("");
-  app.add_flag("--list-chains", options.list_chains, "Print the chains with their fields, one a line, and exit");
+  app.add_flag("--list-chains", options.list_chains, "Print the chains with their fields and options, and exit");
+  app.add_flag("--json", options.json, "With --list-chains: as JSON");
   add_group(app, "Packets", [&] { add_source_options(app, options); });
   add_group(app, "Flows", [&] { add_flow_options(app, options); });
   add_group(app, "Output", [&] {

@@ -2,14 +2,11 @@
 // The command line of `orbweaver observe`.
 #pragma once
 
+#include "common/process/command_line.hpp"
 #include "tools/run/run_options.hpp"
 
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -19,9 +16,10 @@ struct ObserveOptions : RunOptions {
   std::string format; ///< empty: what the output says
   bool digest = false;
   bool list_chains = false;
+  bool json = false; ///< the list as JSON
 };
 
 /// Adds `observe` with its options to the front command; `options` must outlive it.
-CLI::App& add_observe_command(CLI::App& front, ObserveOptions& options);
+CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options);
 
 } // namespace orbweaver

@@ -2,9 +2,12 @@
 #include "tools/run/option_groups.hpp"
 
 #include "common/error.hpp"
+#include "common/process/defaults.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
 #include "tools/run/cpu_list.hpp"
+
+#include <spdlog/fmt/fmt.h>
 
 namespace orbweaver {
 
@@ -15,31 +18,39 @@ constexpr std::uint64_t max_flows = 0xFFFFFFF0; // as the observer's table has i
 
 } // namespace
 
-CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,
-                     const std::string& type, const std::string& help) {
+CommandOption* hand_on(CommandLine& app, std::vector<std::string>& arguments, const std::string& name,
+                       const std::string& type, const std::string& help) {
   const auto append = [&arguments, stage_name = name.substr(name.find(',') + 1)](const std::string& value) {
     arguments.push_back(stage_name + "=" + value);
   };
-  return app.add_option_function<std::string>(name, append, help)->type_name(type);
+  return app.add_option_function(name, append, help)->type_name(type);
 }
 
-void add_filter_option(CLI::App& app, RunOptions& options) {
+void add_filter_option(CommandLine& app, RunOptions& options) {
   hand_on(app, options.capture_arguments, "--filter", "EXPR", "Only packets that match, in tcpdump's language");
 }
 
-void add_flow_options(CLI::App& app, RunOptions& options) {
+void add_flow_options(CommandLine& app, RunOptions& options) {
   auto& arguments = options.observer_arguments;
-  hand_on(app, arguments, "--idle-timeout", "S", "A flow ends after so long without a packet (30)")
+  hand_on(app, arguments, "--idle-timeout", "S",
+          fmt::format("A flow ends after so long without a packet ({})", default_idle_timeout_s))
       ->transform(whole_number(1, max_timeout_s));
-  hand_on(app, arguments, "--complete-timeout", "S", "A flow that a chain saw complete stays for so long (5)")
+  hand_on(app, arguments, "--complete-timeout", "S",
+          fmt::format("A flow that a chain saw complete stays for so long ({})", default_complete_timeout_s))
       ->transform(whole_number(0, max_timeout_s));
   hand_on(app, arguments, "--active-timeout", "S", "A flow ends after so long, packets or not (never)")
       ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--max-flows", "N", "Flows in one observer's table; the longest idle one makes room")
       ->transform(whole_number(1, max_flows));
+  hand_on(app, arguments, "--flow-memory-mib", "MIB",
+          "Memory in each observer for names, lists and the like (64); full, they are null")
+      ->transform(whole_number(0, max_ring_mib));
+  hand_on(app, arguments, "--complete", "any|all|never",
+          "A flow is complete when any chain says so, when all that can have, or never (any)")
+      ->one_of({"any", "all", "never"}, false);
 }
 
-void add_output_options(CLI::App& app, RunOptions& options, const std::string& what) {
+void add_output_options(CommandLine& app, RunOptions& options, const std::string& what) {
   app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
   app.add_option("--summary", options.summary, "Write counters and the ledger of the run as JSON")->type_name("FILE");
 }
@@ -49,12 +60,12 @@ void refuse_shared_output(const RunOptions& options) {
     throw UsageError("--output and --summary are one file, " + options.output + "; give each one of its own");
 }
 
-void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages) {
+void add_machine_options(CommandLine& app, RunOptions& options, const std::string& stages) {
   app.add_option("--observers", options.observers, "Observer processes")
       ->type_name("N")
       ->transform(whole_number(1, max_observers))
       ->capture_default_str();
-  app.add_option_function<std::string>(
+  app.add_option_function(
          "--cpus", [&options](const std::string& list) { options.cpus = parse_cpu_list(list); },
          "Cores, as in 2,3,4,5 or 2-5, dealt out to " + stages + " in this order")
       ->type_name("LIST");

@@ -2,34 +2,34 @@
 // The options that `orbweaver observe` and `orbweaver measure` share, as they stand on the command line.
 #pragma once
 
+#include "common/process/command_line.hpp"
 #include "tools/run/run_options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 namespace orbweaver {
 
 /// An option ("-w,--workers") that is only handed on to a stage, as `--workers=VALUE` in `arguments`.
-CLI::Option* hand_on(CLI::App& app, std::vector<std::string>& arguments, const std::string& name,
-                     const std::string& type, const std::string& help);
+CommandOption* hand_on(CommandLine& app, std::vector<std::string>& arguments, const std::string& name,
+                       const std::string& type, const std::string& help);
 
 /// --filter.
-void add_filter_option(CLI::App& app, RunOptions& options);
+void add_filter_option(CommandLine& app, RunOptions& options);
 /// --idle-timeout, --complete-timeout, --active-timeout, --max-flows.
-void add_flow_options(CLI::App& app, RunOptions& options);
+void add_flow_options(CommandLine& app, RunOptions& options);
 /// --output, --summary; `what` goes to the output: "flows".
-void add_output_options(CLI::App& app, RunOptions& options, const std::string& what);
+void add_output_options(CommandLine& app, RunOptions& options, const std::string& what);
 /// Refuses, as a UsageError, one file for output and summary.
 void refuse_shared_output(const RunOptions& options);
 /// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --session.
-void add_machine_options(CLI::App& app, RunOptions& options, const std::string& stages);
+void add_machine_options(CommandLine& app, RunOptions& options, const std::string& stages);
 
 /// Runs `add` so that all options that it adds stand under that heading in the help.
-void add_group(CLI::App& app, const std::string& heading, const auto& add) {
-  app.option_defaults()->group(heading);
+void add_group(CommandLine& app, const std::string& heading, const auto& add) {
+  app.option_heading(heading);
   add();
-  app.option_defaults()->group("Options");
+  app.option_heading("Options");
 }
 
 } // namespace orbweaver

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/run_plan.hpp"
 
+#include "common/stream/needs.hpp"
+
 namespace orbweaver {
 
 namespace {
@@ -25,7 +27,7 @@ void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& s
                   const std::vector<std::string>& chains, std::uint32_t needs) {
   StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
   capture.streams.inherit_stdin = source == "-";
-  capture.arguments = joined({"--input=" + source, "--needs=" + std::to_string(needs)}, options.capture_arguments);
+  capture.arguments = joined({"--input=" + source, "--needs=" + needs_text(needs)}, options.capture_arguments);
   for (unsigned i = 0; i < options.observers; ++i) {
     plan.rings.push_back({"packets", i, options.packet_ring_mib});
     capture.writes.push_back({"--out", "packets", i});

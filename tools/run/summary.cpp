@@ -2,130 +2,129 @@
 #include "tools/run/summary.hpp"
 
 #include "config.hpp"
-#include "tools/json_writer.hpp"
 
 namespace orbweaver {
 
 namespace {
 
-void write_totals(JsonWriter& json, const Totals& totals) {
-  json.key("packets").value(totals.packets);
-  json.key("dropped").value(totals.dropped);
-  json.key("short").value(totals.short_packets);
-  json.key("non_ip").value(totals.non_ip);
-  json.key("flows").value(totals.flows);
-  json.key("ignored").value(totals.ignored);
+void write_totals(json::Object& run, const Totals& totals) {
+  run.add("packets", totals.packets)
+      .add("dropped", totals.dropped)
+      .add("short", totals.short_packets)
+      .add("non_ip", totals.non_ip)
+      .add("flows", totals.flows)
+      .add("ignored", totals.ignored);
 }
 
-void write_job_totals(JsonWriter& json, const JobTotals& totals) {
-  json.key("jobs").begin_object();
-  json.key("taken").value(totals.taken);
-  json.key("unfinished").value(totals.unfinished);
-  json.key("bad_lines").value(totals.bad_lines);
-  json.key("duplicates").value(totals.duplicates);
-  json.end_object();
-  json.key("connections").begin_object();
-  json.key("made").value(totals.connections);
-  json.key("ok").value(totals.ok);
-  json.key("failed").value(totals.failed);
-  json.key("timeout").value(totals.timeout);
-  json.key("skipped").value(totals.skipped);
-  json.key("discarded").value(totals.discarded);
-  json.key("observed").value(totals.observed);
-  json.end_object();
-  json.key("missed").begin_object();
-  json.key("never_seen").value(totals.never_seen);
-  json.key("ring_drop").value(totals.ring_drop);
-  json.key("expired").value(totals.expired);
-  json.key("no_port").value(totals.no_port);
-  json.end_object();
+void write_job_totals(json::Object& run, const JobTotals& totals) {
+  run.object("jobs")
+      .add("taken", totals.taken)
+      .add("unfinished", totals.unfinished)
+      .add("bad_lines", totals.bad_lines)
+      .add("duplicates", totals.duplicates);
+  run.object("connections")
+      .add("made", totals.connections)
+      .add("ok", totals.ok)
+      .add("failed", totals.failed)
+      .add("timeout", totals.timeout)
+      .add("skipped", totals.skipped)
+      .add("discarded", totals.discarded)
+      .add("observed", totals.observed);
+  run.object("missed")
+      .add("never_seen", totals.never_seen)
+      .add("ring_drop", totals.ring_drop)
+      .add("expired", totals.expired)
+      .add("no_port", totals.no_port);
 }
 
 /// What happened on the way to each observer.
-void write_packet_rings(JsonWriter& json, const Snapshot& snapshot, unsigned observers) {
-  json.begin_array();
-  for (unsigned i = 0; i < observers; ++i) {
-    json.begin_object();
-    json.key("observer").value(i);
-    json.key("delivered").value(snapshot.sum(StageKind::capture, CaptureCounter::delivered_to + i));
-    json.key("dropped").value(snapshot.sum(StageKind::capture, CaptureCounter::dropped_on + i));
-    json.end_object();
-  }
-  json.end_array();
+void write_packet_rings(json::Array rings, const Snapshot& snapshot, unsigned observers) {
+  for (unsigned i = 0; i < observers; ++i)
+    rings.object()
+        .add("observer", i)
+        .add("delivered", snapshot.sum(StageKind::capture, CaptureCounter::delivered_to + i))
+        .add("dropped", snapshot.sum(StageKind::capture, CaptureCounter::dropped_on + i));
 }
 
-void write_ledger(JsonWriter& json, const Ledger& ledger) {
-  json.begin_object();
-  json.key("balanced").value(ledger.balanced());
-  json.key("sums").begin_array();
-  for (const auto& sum : ledger.sums) {
-    json.begin_object();
-    json.key("sum").value(sum.name);
-    json.key("left").value(sum.whole);
-    json.key("right").value(sum.parts);
-    json.key("balanced").value(sum.balanced());
-    json.end_object();
+void write_ledger(json::Object object, const Ledger& ledger) {
+  object.add("balanced", ledger.balanced());
+  json::Array sums = object.array("sums");
+  for (const auto& sum : ledger.sums)
+    sums.object().add("sum", sum.name).add("left", sum.whole).add("right", sum.parts).add("balanced", sum.balanced());
+}
+
+/// Null where there is nothing to say.
+std::optional<std::string_view> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
+
+/// The counters that a stage has once, then, where it has such, those that it has for each observer.
+void write_counters(json::Object& object, const StageSnapshot& stage, std::size_t observers) {
+  const auto infos = counters_of(stage.kind);
+  {
+    json::Object counters = object.object("counters");
+    for (const auto& info : infos)
+      if (!info.of_observers)
+        counters.add(info.name, stage.counter(info.place));
   }
-  json.end_array();
-  json.end_object();
+  if (!infos.back().of_observers)
+    return;
+  json::Object by_observer = object.object("by_observer");
+  for (const auto& info : infos) {
+    if (!info.of_observers)
+      continue;
+    json::Array values = by_observer.array(info.name);
+    for (std::size_t i = 0; i < observers; ++i)
+      values.add(stage.counter(info.place + i));
+  }
+}
+
+void write_messages(json::Array messages, const StageSnapshot& stage) {
+  const auto seconds = [](std::uint64_t ns) { return json::Decimal{static_cast<double>(ns) / 1e9, 3}; };
+  for (const auto& message : stage.messages)
+    messages.object()
+        .add("level", to_string(message.level))
+        .add("text", text_or_null(message.text))
+        .add("count", message.count)
+        .add("first_s", seconds(message.first_ns))
+        .add("last_s", seconds(message.last_ns));
 }
 
 } // namespace
 
-void write_stages(JsonWriter& json, const Snapshot& snapshot) {
-  json.begin_array();
+void write_stages(json::Array stages, const Snapshot& snapshot) {
   for (const auto& stage : snapshot.stages) {
-    json.begin_object();
-    json.key("stage").value(to_string(stage.kind));
-    json.key("index").value(stage.index);
-    json.key("state").value(to_string(stage.state));
-    json.key("counters").begin_object();
-    const auto infos = counters_of(stage.kind);
-    for (std::size_t i = 0; i < infos.size(); ++i)
-      json.key(infos[i].name).value(stage.counter(i));
-    json.end_object();
-    json.end_object();
+    json::Object object = stages.object();
+    object.add("stage", to_string(stage.kind)).add("index", stage.index).add("state", to_string(stage.state));
+    write_counters(object, stage, snapshot.observers());
+    write_messages(object.array("messages"), stage);
   }
-  json.end_array();
 }
 
-std::string summary_json(const RunDescription& run, const RunResult& result, const Snapshot& snapshot,
+std::string summary_json(const RunDescription& description, const RunResult& result, const Snapshot& snapshot,
                          const Ledger& ledger) {
-  JsonWriter json;
-  const auto text = [&](std::string_view key, const std::string& value) {
-    if (value.empty())
-      json.key(key).null();
-    else
-      json.key(key).value(value);
-  };
-  json.begin_object();
-  json.key("version").value(ORBWEAVER_VERSION);
-  text("source", run.source);
-  json.key("chains").begin_array();
-  for (const auto& chain : run.chains)
-    json.value(chain);
-  json.end_array();
-  if (!run.plugin.empty()) {
-    json.key("plugin").value(run.plugin);
-    text("connect", run.connect);
-    json.key("input").value(run.jobs);
+  std::string text;
+  {
+    json::Object run(text, json::Layout::indented);
+    run.add("version", ORBWEAVER_VERSION).add("source", text_or_null(description.source));
+    run.array("chains").add_all(description.chains);
+    if (!description.plugin.empty())
+      run.add("plugin", description.plugin)
+          .add("connect", text_or_null(description.connect))
+          .add("input", description.jobs);
+    run.add("end", to_string(result.end))
+        .add("reason", text_or_null(result.reason))
+        .add("exit_status", result.exit_status)
+        .add("duration_s", json::Decimal{snapshot.age_s, 3});
+    write_totals(run, totals_of(snapshot));
+    if (!description.plugin.empty())
+      write_job_totals(run, job_totals_of(snapshot));
+    run.add("digest", text_or_null(description.digest ? digest_of(snapshot) : std::string()));
+    write_packet_rings(run.array("packet_rings"), snapshot, description.observers);
+    write_stages(run.array("stages"), snapshot);
+    write_ledger(run.object("ledger"), ledger);
   }
-  json.key("end").value(to_string(result.end));
-  text("reason", result.reason);
-  json.key("exit_status").value(result.exit_status);
-  json.key("duration_s").value(snapshot.age_s);
-  write_totals(json, totals_of(snapshot));
-  if (!run.plugin.empty())
-    write_job_totals(json, job_totals_of(snapshot));
-  text("digest", run.digest ? digest_of(snapshot) : std::string());
-  json.key("packet_rings");
-  write_packet_rings(json, snapshot, run.observers);
-  json.key("stages");
-  write_stages(json, snapshot);
-  json.key("ledger");
-  write_ledger(json, ledger);
-  json.end_object();
-  return json.text();
+  return text += '\n';
 }
 
 } // namespace orbweaver

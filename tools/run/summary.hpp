@@ -2,6 +2,7 @@
 // The summary of a run as JSON, for `--summary`.
 #pragma once
 
+#include "common/json/builder.hpp"
 #include "tools/run/ledger.hpp"
 #include "tools/run/supervisor.hpp"
 
@@ -9,8 +10,6 @@
 #include <vector>
 
 namespace orbweaver {
-
-class JsonWriter;
 
 /// What was asked for, as the summary tells it.
 struct RunDescription {
@@ -23,8 +22,9 @@ struct RunDescription {
   std::string jobs;    ///< where the jobs came from; "-": standard input
 };
 
-/// Writes the stages with their counters by name: an array of {"stage", "index", "state", "counters"}.
-void write_stages(JsonWriter& json, const Snapshot& snapshot);
+/// Writes the stages, each with its counters by name and its messages: {"stage", "index", "state", "counters",
+/// "by_observer", "messages"}; docs/formats.md tells more.
+void write_stages(json::Array stages, const Snapshot& snapshot);
 
 /// The summary: one object, indented. What its members mean is told in orbweaver(1).
 [[nodiscard]] std::string summary_json(const RunDescription& run, const RunResult& result, const Snapshot& snapshot,

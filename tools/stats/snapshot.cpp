@@ -14,6 +14,21 @@ bool Snapshot::has(StageKind kind) const noexcept {
   return std::any_of(stages.begin(), stages.end(), [&](const auto& stage) { return stage.kind == kind; });
 }
 
+std::size_t Snapshot::observers() const noexcept {
+  std::size_t count = 0;
+  for (const auto& stage : stages)
+    if (stage.kind == StageKind::observer)
+      count = std::max<std::size_t>(count, stage.index + 1);
+  if (count > 0)
+    return std::min(count, max_observers);
+  namespace C = CaptureCounter;
+  count = max_observers;
+  while (count > 0 && sum(StageKind::capture, C::delivered_to + count - 1) == 0 &&
+         sum(StageKind::capture, C::dropped_on + count - 1) == 0)
+    --count;
+  return count;
+}
+
 std::uint64_t Snapshot::sum(StageKind kind, std::size_t place) const noexcept {
   std::uint64_t total = 0;
   for (const auto& stage : stages)
@@ -30,15 +45,19 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
   const auto started_ns = session.control().started_ns;
   snapshot.age_s = now_ns > started_ns ? static_cast<double>(now_ns - started_ns) / 1e9 : 0;
   for (const auto& block : session.stages()) {
-    StageSnapshot stage{block.kind, block.index, block.state.load(std::memory_order_acquire), // pairs with ~Stage
-                        block.pid.load(std::memory_order_relaxed), std::vector<std::uint64_t>(max_counters)};
+    StageSnapshot stage{block.kind,
+                        block.index,
+                        block.state.load(std::memory_order_acquire), // pairs with ~Stage
+                        block.pid.load(std::memory_order_relaxed),
+                        std::vector<std::uint64_t>(max_counters),
+                        block.messages.read()};
     for (std::size_t i = 0; i < max_counters; ++i)
       stage.counters[i] = block.counter(i);
     snapshot.stages.push_back(std::move(stage));
   }
   for (const auto& ring : rings) {
     const auto& header = ring.header();
-    snapshot.rings.push_back({ring.name().substr(segment_prefix.size()), header.capacity_bytes, ring.fill_bytes(),
+    snapshot.rings.push_back({ring.name().substr(segment_prefix.size()), ring.capacity_bytes(), ring.fill_bytes(),
                               header.producer.records.load(std::memory_order_relaxed),
                               header.producer.dropped.load(std::memory_order_relaxed)});
   }

@@ -21,6 +21,7 @@ struct StageSnapshot {
   StageState state = StageState::absent;
   pid_t pid = 0;
   std::vector<std::uint64_t> counters; ///< max_counters of them
+  std::vector<Message> messages{};     ///< its warnings and errors
 
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
     return place < counters.size() ? counters[place] : 0;
@@ -43,6 +44,10 @@ struct Snapshot {
   std::vector<RingSnapshot> rings;
 
   [[nodiscard]] bool has(StageKind kind) const noexcept;
+
+  /// How many places of a counter of observers are in use: as many as there are observers, or where capture runs
+  /// alone, as many as it gave or lost packets to.
+  [[nodiscard]] std::size_t observers() const noexcept;
 
   /// The sum of one counter over all stages of a kind.
   [[nodiscard]] std::uint64_t sum(StageKind kind, std::size_t place) const noexcept;

@@ -9,10 +9,10 @@
 #include "tools/run/signals.hpp"
 #include "tools/stats/stats_formats.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 namespace orbweaver {
@@ -73,6 +73,12 @@ std::vector<Ring> find_rings(const Session& session) {
   return rings;
 }
 
+/// Of the terminal that standard output is; 0 where it is none.
+std::size_t terminal_columns() {
+  winsize size{};
+  return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 /// One look at the session.
 void show(const StatsOptions& options, const Snapshot& now, const Snapshot* before) {
   std::string text;
@@ -81,7 +87,7 @@ void show(const StatsOptions& options, const Snapshot& now, const Snapshot* befo
   else if (options.prometheus)
     text = stats_prometheus(now);
   else
-    text = stats_table(now, before);
+    text = stats_table(now, before, terminal_columns());
   if (options.watch && !options.json && isatty(STDOUT_FILENO))
     text = "\033[H\033[2J" + text;
   else if (before && !options.json)
@@ -104,7 +110,7 @@ int watch(const StatsOptions& options, const Session& session) {
   return exit_done;
 }
 
-void add_options(CLI::App& app, StatsOptions& options) {
+void add_options(CommandLine& app, StatsOptions& options) {
   app.add_option("session", options.session, "Which session; not needed where only one runs")->type_name("SESSION");
   auto* json = app.add_flag("--json", options.json, "As JSON; with --watch, an object a line");
   app.add_flag("--prometheus", options.prometheus, "In Prometheus' text format")->excludes(json);
@@ -112,21 +118,26 @@ void add_options(CLI::App& app, StatsOptions& options) {
 
 } // namespace
 
-CLI::App& add_stats_command(CLI::App& front, StatsOptions& options) {
-  auto& app = *front.add_subcommand("stats", "Show the counters of a running session");
+CommandLine& add_stats_command(CommandLine& front, StatsOptions& options) {
+  auto& app = front.add_subcommand("stats", "Show the counters of a running session");
   add_options(app, options);
+  app.add_flag("--describe-counters", options.describe_counters)->group("");
   app.add_flag("--watch", options.watch, "Again each second, with rates, until the session ends");
   return app;
 }
 
-CLI::App& add_top_command(CLI::App& front, StatsOptions& options) {
-  auto& app = *front.add_subcommand("top", "The same each second, with rates: stats --watch");
+CommandLine& add_top_command(CommandLine& front, StatsOptions& options) {
+  auto& app = front.add_subcommand("top", "The same each second, with rates: stats --watch");
   add_options(app, options);
   app.callback([&options] { options.watch = true; });
   return app;
 }
 
 int stats(const StatsOptions& options) {
+  if (options.describe_counters) {
+    print(counters_document());
+    return exit_done;
+  }
   const Session session = find_session(options.session);
   if (options.watch)
     return watch(options, session);

@@ -2,11 +2,9 @@
 // `orbweaver stats` and `orbweaver top`: the counters of a running session, read without disturbing it.
 #pragma once
 
-#include <string>
+#include "common/process/command_line.hpp"
 
-namespace CLI {
-class App;
-}
+#include <string>
 
 namespace orbweaver {
 
@@ -15,11 +13,12 @@ struct StatsOptions {
   bool json = false;
   bool prometheus = false;
   bool watch = false;
+  bool describe_counters = false; ///< print docs/counters.md instead
 };
 
 /// Add `stats`, and `top` (which is `stats --watch`), to the front command; `options` must outlive them.
-CLI::App& add_stats_command(CLI::App& front, StatsOptions& options);
-CLI::App& add_top_command(CLI::App& front, StatsOptions& options);
+CommandLine& add_stats_command(CommandLine& front, StatsOptions& options);
+CommandLine& add_top_command(CommandLine& front, StatsOptions& options);
 
 /// Runs it and returns the exit status. Throws Error where there is no such session, or more than one to choose from.
 int stats(const StatsOptions& options);

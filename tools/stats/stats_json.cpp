@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/json_writer.hpp"
+#include "common/json/builder.hpp"
 #include "tools/run/summary.hpp"
 #include "tools/stats/stats_formats.hpp"
 
@@ -7,36 +7,32 @@ namespace orbweaver {
 
 namespace {
 
-std::string write(const Snapshot& now, JsonWriter::Layout layout) {
-  JsonWriter json(layout);
-  json.begin_object();
-  json.key("session").value(now.session);
-  json.key("age_s").value(now.age_s);
-  json.key("stages");
-  write_stages(json, now);
-  json.key("rings").begin_array();
-  for (const auto& ring : now.rings) {
-    json.begin_object();
-    json.key("ring").value(ring.name);
-    json.key("capacity_octets").value(ring.capacity_octets);
-    json.key("fill_octets").value(ring.fill_octets);
-    json.key("records").value(ring.records);
-    json.key("dropped").value(ring.dropped);
-    json.end_object();
+std::string write(const Snapshot& now, json::Layout layout) {
+  std::string text;
+  {
+    json::Object session(text, layout);
+    session.add("session", now.session).add("age_s", json::Decimal{now.age_s, 3});
+    write_stages(session.array("stages"), now);
+    json::Array rings = session.array("rings");
+    for (const auto& ring : now.rings)
+      rings.object()
+          .add("ring", ring.name)
+          .add("capacity_octets", ring.capacity_octets)
+          .add("fill_octets", ring.fill_octets)
+          .add("records", ring.records)
+          .add("dropped", ring.dropped);
   }
-  json.end_array();
-  json.end_object();
-  return json.text();
+  return text += '\n';
 }
 
 } // namespace
 
 std::string stats_json(const Snapshot& now) {
-  return write(now, JsonWriter::Layout::indented);
+  return write(now, json::Layout::indented);
 }
 
 std::string stats_json_line(const Snapshot& now) {
-  return write(now, JsonWriter::Layout::one_line);
+  return write(now, json::Layout::one_line);
 }
 
 } // namespace orbweaver

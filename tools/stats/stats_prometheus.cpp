@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/stats/stats_formats.hpp"
 
+#include <algorithm>
+#include <spdlog/fmt/fmt.h>
 #include <string_view>
 
 namespace orbweaver {
@@ -9,23 +11,63 @@ namespace {
 
 using Labels = std::string;
 
-Labels label(std::string_view name, const std::string& value) {
-  return std::string(name) + "=\"" + value + "\""; // session and ring names need no escaping
+/// A label's value, or with `quoted` false a help line, as the format wants it.
+std::string escaped(std::string_view text, bool quoted) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '\\' || (quoted && c == '"'))
+      out += '\\';
+    out += c;
+  }
+  return out;
 }
+
+Labels label(std::string_view name, std::string_view value) {
+  return std::string(name) + "=\"" + escaped(value, true) + "\"";
+}
+
+Labels index_label(std::size_t index) {
+  return label("index", std::to_string(index));
+}
+
+Labels stage_labels(const StageSnapshot& stage) {
+  return label("stage", to_string(stage.kind)) + "," + index_label(stage.index);
+}
+
+/// A name and its values in the base units that Prometheus wants: seconds for nanoseconds.
+struct Naming {
+  explicit Naming(const CounterInfo& info) : name(info.name), is_ns(info.unit == "nanoseconds") {
+    if (is_ns && name.ends_with("_ns"))
+      name.replace(name.size() - 2, 2, "seconds");
+  }
+
+  [[nodiscard]] std::string value(std::uint64_t number) const {
+    return is_ns ? fmt::format("{}.{:09}", number / 1'000'000'000, number % 1'000'000'000) : std::to_string(number);
+  }
+
+  std::string name;
+  bool is_ns;
+};
 
 class Text {
 public:
   explicit Text(const std::string& session) : session_(label("session", session)) {}
 
   /// Begins a metric.
-  void metric(const std::string& name, std::string_view help, bool gauge) {
+  void metric(const std::string& name, std::string_view help, CounterKind kind) {
     name_ = "orbweaver_" + name;
-    text_ += "# HELP " + name_ + " " + std::string(help) + "\n# TYPE " + name_ + (gauge ? " gauge\n" : " counter\n");
+    text_ += "# HELP " + name_ + " " + escaped(help, false) + "\n# TYPE " + name_ +
+             (kind == CounterKind::gauge ? " gauge\n" : " counter\n");
   }
 
-  void sample(const Labels& labels, std::uint64_t value) {
-    text_ += name_ + "{" + session_ + "," + labels + "} " + std::to_string(value) + "\n";
+  void sample(const Labels& labels, const std::string& value) {
+    text_ += name_ + "{" + session_ + "," + labels + "} " + value + "\n";
   }
+  void sample(const Labels& labels, std::uint64_t value) { sample(labels, std::to_string(value)); }
 
   [[nodiscard]] const std::string& text() const { return text_; }
 
@@ -36,51 +78,56 @@ private:
 };
 
 void write_counters(Text& text, const Snapshot& now, StageKind kind) {
-  const auto infos = counters_of(kind);
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    text.metric(std::string(to_string(kind)) + "_" + std::string(infos[i].name), infos[i].help, infos[i].gauge);
-    for (const auto& stage : now.stages)
-      if (stage.kind == kind)
-        text.sample(label("index", std::to_string(stage.index)), stage.counter(i));
+  const auto observers = now.observers();
+  for (const auto& info : counters_of(kind)) {
+    if (info.of_observers && observers == 0)
+      continue;
+    const Naming naming(info);
+    text.metric(std::string(to_string(kind)) + "_" + naming.name, info.help, info.kind);
+    if (info.of_observers)
+      for (std::size_t i = 0; i < observers; ++i)
+        text.sample(label("observer", std::to_string(i)), naming.value(now.sum(kind, info.place + i)));
+    else
+      for (const auto& stage : now.stages)
+        if (stage.kind == kind)
+          text.sample(index_label(stage.index), naming.value(stage.counter(info.place)));
   }
 }
 
-void write_deliveries(Text& text, const Snapshot& now) {
-  const auto by_observer = [&](const std::string& name, std::string_view help, std::size_t place) {
-    text.metric(name, help, false);
-    for (const auto& stage : now.stages)
-      if (stage.kind == StageKind::observer)
-        text.sample(label("observer", std::to_string(stage.index)), now.sum(StageKind::capture, place + stage.index));
-  };
-  by_observer("capture_delivered_to", "packets given to that observer", CaptureCounter::delivered_to);
-  by_observer("capture_dropped_on", "packets lost on the ring to that observer", CaptureCounter::dropped_on);
+/// Each kind of message is a series, named by the text of the first: at most as many as a log holds.
+void write_messages(Text& text, const Snapshot& now) {
+  text.metric("stage_messages", "warnings and errors of a stage by their kind", CounterKind::counter);
+  for (const auto& stage : now.stages)
+    for (const auto& message : stage.messages)
+      text.sample(stage_labels(stage) + "," + label("level", to_string(message.level)) + "," +
+                      label("message", message.text.empty() ? "(further kinds)" : message.text),
+                  message.count);
 }
 
 void write_rings(Text& text, const Snapshot& now) {
-  const auto metric = [&](const std::string& name, std::string_view help, bool gauge, auto member) {
-    text.metric("ring_" + name, help, gauge);
+  const auto metric = [&](const std::string& name, std::string_view help, CounterKind kind, auto member) {
+    text.metric("ring_" + name, help, kind);
     for (const auto& ring : now.rings)
       text.sample(label("ring", ring.name), ring.*member);
   };
-  metric("capacity_octets", "octets that the ring holds", true, &RingSnapshot::capacity_octets);
-  metric("fill_octets", "octets between its two ends now", true, &RingSnapshot::fill_octets);
-  metric("records", "records written to it", false, &RingSnapshot::records);
-  metric("dropped", "packets lost because it was full", false, &RingSnapshot::dropped);
+  metric("capacity_octets", "octets that the ring holds", CounterKind::gauge, &RingSnapshot::capacity_octets);
+  metric("fill_octets", "octets between its two ends now", CounterKind::gauge, &RingSnapshot::fill_octets);
+  metric("records", "records written to it", CounterKind::counter, &RingSnapshot::records);
+  metric("dropped", "packets lost because it was full", CounterKind::counter, &RingSnapshot::dropped);
 }
 
 } // namespace
 
 std::string stats_prometheus(const Snapshot& now) {
   Text text(now.session);
-  text.metric("stage_up", "1 while the stage runs", true);
+  text.metric("stage_up", "1 while the stage runs", CounterKind::gauge);
   for (const auto& stage : now.stages)
-    text.sample(label("stage", std::string(to_string(stage.kind))) + "," + label("index", std::to_string(stage.index)),
-                stage.state == StageState::running);
-  for (const auto kind : {StageKind::capture, StageKind::observer, StageKind::spider, StageKind::merger})
+    text.sample(stage_labels(stage), stage.state == StageState::running);
+  for (const auto kind : all_stage_kinds)
     if (now.has(kind))
       write_counters(text, now, kind);
-  if (now.has(StageKind::capture) && now.has(StageKind::observer))
-    write_deliveries(text, now);
+  if (std::ranges::any_of(now.stages, [](const auto& stage) { return !stage.messages.empty(); }))
+    write_messages(text, now);
   if (!now.rings.empty())
     write_rings(text, now);
   return text.text();

@@ -2,11 +2,10 @@
 #include "tools/upload/metadata.hpp"
 
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
-#include "tools/json_writer.hpp"
 #include "tools/upload/bzip2_file.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
@@ -98,24 +97,25 @@ Tags metadata_of(const std::string& path, const Tags& extras) {
 }
 
 std::string metadata_json(const Tags& metadata) {
-  JsonWriter json;
-  json.begin_object();
-  for (const auto& [tag, value] : metadata)
-    json.key(tag).value(value);
-  json.end_object();
-  return json.text();
+  std::string text;
+  {
+    json::Object object(text, json::Layout::indented);
+    for (const auto& [tag, value] : metadata)
+      object.add(tag, value);
+  }
+  return text += '\n';
 }
 
-CLI::App& add_metadata_command(CLI::App& front, MetadataOptions& options) {
+CommandLine& add_metadata_command(CommandLine& front, MetadataOptions& options) {
   auto& app =
-      *front.add_subcommand("metadata", "Write the metadata of result files, for a Path Transparency Observatory");
+      front.add_subcommand("metadata", "Write the metadata of result files, for a Path Transparency Observatory");
   app.add_option("FILE", options.files, "Results, as NDJSON or compressed with bzip2 (.bz2)")
       ->type_name("")
       ->required();
-  app.add_option_function<std::string>(
+  app.add_option_function(
          "-t,--filetype", [](const std::string&) {}, "What the files are (ps-ndjson)")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"ps-ndjson"}).description(""));
+      ->one_of({"ps-ndjson"}, false);
   app.add_option("--extra", options.extras, "More metadata; may be given several times")
       ->type_name("TAG:VALUE")
       ->allow_extra_args(false);

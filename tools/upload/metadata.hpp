@@ -3,13 +3,11 @@
 // beside the file.
 #pragma once
 
+#include "common/process/command_line.hpp"
+
 #include <string>
 #include <utility>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -33,7 +31,7 @@ struct MetadataOptions {
 };
 
 /// Adds `metadata` to the front command; `options` must outlive it.
-CLI::App& add_metadata_command(CLI::App& front, MetadataOptions& options);
+CommandLine& add_metadata_command(CommandLine& front, MetadataOptions& options);
 
 /// Writes FILE.meta.json for each file; returns the exit status. Throws Error.
 int write_metadata(const MetadataOptions& options);

@@ -90,8 +90,8 @@ Observatory::Upload upload_file(Observatory& observatory, const std::string& pat
 
 } // namespace
 
-CLI::App& add_upload_command(CLI::App& front, UploadOptions& options) {
-  auto& app = *front.add_subcommand("upload", "Send result files to a Path Transparency Observatory");
+CommandLine& add_upload_command(CommandLine& front, UploadOptions& options) {
+  auto& app = front.add_subcommand("upload", "Send result files to a Path Transparency Observatory");
   app.add_option("FILE", options.files, "Results, as NDJSON or compressed with bzip2 (.bz2)")
       ->type_name("")
       ->required();

@@ -2,12 +2,10 @@
 // `orbweaver upload`: result files, compressed, with their metadata, to a Path Transparency Observatory.
 #pragma once
 
+#include "common/process/command_line.hpp"
+
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace orbweaver {
 
@@ -22,7 +20,7 @@ struct UploadOptions {
 };
 
 /// Adds `upload` to the front command; `options` must outlive it.
-CLI::App& add_upload_command(CLI::App& front, UploadOptions& options);
+CommandLine& add_upload_command(CommandLine& front, UploadOptions& options);
 
 /// Runs it and returns the exit status. Throws Error.
 int upload(const UploadOptions& options);

@@ -46,4 +46,10 @@ inline void write_file(const std::string& path, const std::string& content) {
   std::ofstream(path, std::ios::binary) << content;
 }
 
+/// The same, closed to all others, as shared memory and journals are.
+inline void write_own_file(const std::string& path, const std::string& content) {
+  write_file(path, content);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
 } // namespace orbweaver::test

@@ -290,14 +290,6 @@ TEST_CASE("udpzero: connectivity is a valid DNS response") {
   CHECK(combine("udpzero", {dns_flow(true), dns_flow(true).unobserved()}) == Words{"pathspider.not_observed"});
 }
 
-TEST_CASE("example: connectivity, and a handshake seen or not") {
-  CHECK(combine("example", {MadeFlow(), MadeFlow({{"tcp_connected", 1}})}) ==
-        Words{"example.connectivity.works", "example.handshake.seen"});
-  CHECK(combine("example", {MadeFlow(), MadeFlow()}).back() == "example.handshake.not_seen");
-  CHECK(combine("example", {MadeFlow(), MadeFlow().with_drops()}).back() == "pathspider.uncertain");
-  CHECK(combine("example", {MadeFlow(), MadeFlow().unobserved()}).back() == "pathspider.not_observed");
-}
-
 TEST_CASE("dnsresolv has no conditions") {
   CHECK(combine("dnsresolv", {}).empty());
 }

@@ -15,10 +15,11 @@ const std::array<std::uint8_t, 4> address{198, 51, 100, 7};
 const Octets query = craft::dns_query(7, "example.org"), response = craft::dns_response(7, "example.org", address);
 
 std::string valid_over_udp(Octets message) {
-  return flow_of({"dns"}, {forward(udp).raw(query), reverse(udp).raw(std::move(message))})["dns_response_valid"];
+  return flow_of({"dns"},
+                 {forward(udp).payload(query), reverse(udp).payload(std::move(message))})["dns_response_valid"];
 }
 std::string valid_over_tcp(Octets payload) {
-  return flow_of({"dns"}, {forward(tcp), reverse(tcp).raw(std::move(payload))})["dns_response_valid"];
+  return flow_of({"dns"}, {forward(tcp), reverse(tcp).payload(std::move(payload))})["dns_response_valid"];
 }
 
 } // namespace
@@ -26,8 +27,8 @@ std::string valid_over_tcp(Octets payload) {
 TEST_CASE("dns: a response in the reverse direction is valid and completes the flow, over UDP and over TCP") {
   CHECK(valid_over_udp(response) == "true");
   CHECK(valid_over_tcp(craft::dns_over_tcp(response)) == "true");
-  CHECK(completes("dns", {forward(udp).raw(query), reverse(udp).raw(response)}));
-  CHECK(completes("dns", {forward(tcp), reverse(tcp).raw(craft::dns_over_tcp(response))}));
+  CHECK(completes("dns", {forward(udp).payload(query), reverse(udp).payload(response)}));
+  CHECK(completes("dns", {forward(tcp), reverse(tcp).payload(craft::dns_over_tcp(response))}));
 }
 
 TEST_CASE("dns: a response without answers, that there is no such name, is valid") {
@@ -35,16 +36,16 @@ TEST_CASE("dns: a response without answers, that there is no such name, is valid
 }
 
 TEST_CASE("dns: a response that goes forward, or a query that comes back, is not") {
-  CHECK(flow_of({"dns"}, {forward(udp).raw(response)})["dns_response_valid"] == "false");
-  CHECK_FALSE(completes("dns", {forward(udp).raw(response)}));
+  CHECK(flow_of({"dns"}, {forward(udp).payload(response)})["dns_response_valid"] == "false");
+  CHECK_FALSE(completes("dns", {forward(udp).payload(response)}));
   CHECK(valid_over_udp(query) == "false");
-  CHECK_FALSE(completes("dns", {forward(udp).raw(query), reverse(udp).raw(query)}));
+  CHECK_FALSE(completes("dns", {forward(udp).payload(query), reverse(udp).payload(query)}));
 }
 
 TEST_CASE("dns: once valid it stays valid, and every port will do") {
   const auto flow = flow_of({"dns"}, {Packet(ipv4(1, 1111), ipv4(2, 2222), udp),
-                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).raw(response),
-                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).raw(query)});
+                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).payload(response),
+                                      Packet(ipv4(2, 2222), ipv4(1, 1111), udp).payload(query)});
   CHECK(flow["dns_response_valid"] == "true");
 }
 
@@ -107,7 +108,7 @@ TEST_CASE("dns: octets at random never crash and are never taken for a response 
 }
 
 TEST_CASE("dns: other protocols and segments without a captured header say nothing") {
-  CHECK(flow_of({"dns"}, {forward(sctp), reverse(sctp).raw(response)})["dns_response_valid"] == "false");
-  CHECK(flow_of({"dns"}, {forward(udp), reverse(udp).raw(response).without_transport()})["dns_response_valid"] ==
+  CHECK(flow_of({"dns"}, {forward(sctp), reverse(sctp).payload(response)})["dns_response_valid"] == "false");
+  CHECK(flow_of({"dns"}, {forward(udp), reverse(udp).payload(response).without_transport()})["dns_response_valid"] ==
         "false");
 }

@@ -12,7 +12,12 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-const Names all_chains{"basic", "tcp", "icmp", "dscp", "ecn", "evil", "mss", "dns", "tcpopt", "tfo", "udp", "noop"};
+const Names all_chains = [] {
+  Names names;
+  for (const ChainInfo& chain : ChainSet::library())
+    names.emplace_back(chain.name);
+  return names;
+}();
 
 std::string usage_error(const Names& chains) {
   try {
@@ -122,20 +127,25 @@ std::multimap<std::string, std::map<std::string, std::string>> flows_by_end(cons
 
 } // namespace
 
-TEST_CASE("the library's chains, their fields and types are those of CHAINS.md") {
-  Names names;
-  for (const ChainInfo& chain : ChainSet::library()) {
-    names.emplace_back(chain.name);
+TEST_CASE("the chains of CHAINS.md are in the library, with the fields and types that it names") {
+  const auto library = ChainSet::library();
+  for (const auto& [name, expected] : expected_fields()) {
+    const auto chain = std::ranges::find(library, name, &ChainInfo::name);
+    REQUIRE_MESSAGE(chain != library.end(), name);
     std::vector<std::pair<std::string, std::string>> fields;
-    for (const ChainField& field : chain.fields) {
+    for (const ChainField& field : chain->fields)
       fields.emplace_back(field.name, to_string(field.type));
-      CHECK_MESSAGE(!field.help.empty(), field.name);
-    }
-    REQUIRE(expected_fields().contains(names.back()));
-    CHECK_MESSAGE(fields == expected_fields().at(names.back()), chain.name);
-    CHECK_FALSE(chain.summary.empty());
+    CHECK_MESSAGE(fields == expected, name);
   }
-  CHECK(names == all_chains);
+}
+
+TEST_CASE("every chain of the library says what it is and what its fields are") {
+  for (const ChainInfo& chain : ChainSet::library()) {
+    CHECK_FALSE(chain.summary.empty());
+    CHECK_MESSAGE(check_chain(chain) == "", chain.name);
+    for (const ChainField& field : chain.fields)
+      CHECK_MESSAGE(!field.help.empty(), field.name);
+  }
 }
 
 TEST_CASE("the description of a stream is valid, complete, and without two fields in one place") {
@@ -196,7 +206,7 @@ TEST_CASE("a chain named twice counts once") {
 TEST_CASE("chains say what they need of packets, together") {
   CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).needs() == Need::none);
   CHECK(ChainSet::choose(Names{"mss"}).needs() == Need::tcp_options);
-  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::dns_payload));
+  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::payload("dns")));
 }
 
 TEST_CASE("an unknown chain is a usage error that names the nearest, or all of them") {

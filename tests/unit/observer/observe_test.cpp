@@ -133,7 +133,7 @@ TEST_CASE("a record of a foreign kind or a wrong length ends the stream with its
   reinterpret_cast<RecordHeader*>(wrong_tick.data())->kind = RecordKind::tick;
   reinterpret_cast<RecordHeader*>(job.data())->kind = RecordKind::job;
   reinterpret_cast<PacketRecord*>(bad_version.data())->key.version = 5;
-  ++reinterpret_cast<PacketRecord*>(short_packet.data())->raw_length;
+  ++reinterpret_cast<PacketRecord*>(short_packet.data())->blocks;
   for (const Words& bad : {wrong_tick, job, bad_version, short_packet}) {
     auto records = before;
     records.insert(records.end(), {bad, packet(2, 103), end(EndCause::complete)});

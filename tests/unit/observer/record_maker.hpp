@@ -53,7 +53,7 @@ public:
 
   Packet& at_ns(std::uint64_t time_ns) { return record_.time_ns = time_ns, *this; }
   Packet& at(std::uint64_t second, std::uint64_t ns = 0) { return at_ns(second * ns_per_s + ns); }
-  Packet& flags(std::uint8_t flags) { return record_.tcp_flags = flags, *this; }
+  Packet& flags(std::uint16_t flags) { return record_.tcp_flags = flags, *this; }
   Packet& payload(std::uint32_t octets) { return record_.payload_length = octets, *this; }
   Packet& ip_length(std::uint32_t octets) { return record_.ip_length = octets, *this; }
   Packet& traffic_class(std::uint8_t value) { return record_.traffic_class = value, *this; }
@@ -63,16 +63,17 @@ public:
   Packet& sequence(std::uint32_t number) { return record_.sequence = number, *this; }
   Packet& acknowledgement(std::uint32_t number) { return record_.acknowledgement = number, *this; }
   Packet& icmp_type(std::uint8_t type) { return record_.icmp_type = type, *this; }
-  Packet& set(std::uint8_t bits) { return record_.bits = static_cast<std::uint8_t>(record_.bits | bits), *this; }
+  Packet& set(std::uint16_t bits) { return record_.bits |= bits, *this; }
   /// As of a fragment, or a packet cut off within its transport header.
-  Packet& without_transport() { return record_.bits &= static_cast<std::uint8_t>(~PacketBits::transport), *this; }
+  Packet& without_transport() { return record_.bits &= static_cast<std::uint16_t>(~PacketBits::transport), *this; }
   Packet& options(Octets octets) { return options_ = std::move(octets), *this; }
-  Packet& raw(Octets octets) {
+  /// A payload that travels, as one that may be a DNS response.
+  Packet& payload(Octets octets) {
     record_.payload_length = static_cast<std::uint32_t>(octets.size());
-    return raw_ = std::move(octets), *this;
+    return payload_ = std::move(octets), *this;
   }
   /// Instead of the hash of its key.
-  Packet& hash(std::uint64_t value) { return hash_ = value, has_hash_ = true, *this; }
+  Packet& hash(std::uint32_t value) { return hash_ = value, has_hash_ = true, *this; }
 
   /// The record, whose memory holds nothing after it.
   [[nodiscard]] std::vector<std::uint64_t> words() const {
@@ -92,15 +93,13 @@ public:
     }
     record.key.ports[0] = record.key.has_ports ? low->port : 0;
     record.key.ports[1] = record.key.has_ports ? high->port : 0;
-    record.options_length = static_cast<std::uint8_t>(options_.size());
-    record.raw_length = static_cast<std::uint16_t>(raw_.size());
-    record.header.length = packet_record_length(record);
 
     Octets variable = low->address;
     variable.insert(variable.end(), high->address.begin(), high->address.end());
     record.flow_hash = has_hash_ ? hash_ : hash_of(record.key, variable);
-    variable.insert(variable.end(), options_.begin(), options_.end());
-    variable.insert(variable.end(), raw_.begin(), raw_.end());
+    add_block(record, variable, PacketBlock::tcp_options, options_, {});
+    add_block(record, variable, PacketBlock::payload, payload_, {PayloadName("dns").number()});
+    record.header.length = static_cast<std::uint32_t>(sizeof record + variable.size());
     std::vector<std::uint64_t> words(record_stride(record.header.length) / sizeof(std::uint64_t));
     std::memcpy(words.data(), &record, sizeof record);
     std::memcpy(reinterpret_cast<std::byte*>(words.data()) + sizeof record, variable.data(), variable.size());
@@ -108,7 +107,20 @@ public:
   }
 
 private:
-  static std::uint64_t hash_of(const FlowKeyHead& key, const Octets& addresses) {
+  /// A block with a length, and what stands between that and its content; none where there is no content.
+  static void add_block(PacketRecord& record, Octets& variable, std::uint16_t bit, const Octets& content,
+                        const Octets& between) {
+    if (content.empty())
+      return;
+    record.blocks |= bit;
+    const auto length = static_cast<std::uint16_t>(content.size());
+    const auto* const octets = reinterpret_cast<const std::uint8_t*>(&length);
+    variable.insert(variable.end(), octets, octets + sizeof length);
+    variable.insert(variable.end(), between.begin(), between.end());
+    variable.insert(variable.end(), content.begin(), content.end());
+  }
+
+  static std::uint32_t hash_of(const FlowKeyHead& key, const Octets& addresses) {
     std::uint64_t hash = 14'695'981'039'346'656'037u; // FNV-1a, spread over the lower half, which the table takes
     const auto add = [&](std::uint8_t octet) { hash = (hash ^ octet) * 1'099'511'628'211u; };
     for (const std::uint16_t port : key.ports)
@@ -116,13 +128,13 @@ private:
     add(key.protocol);
     for (const std::uint8_t octet : addresses)
       add(octet);
-    return hash ^ hash >> 29;
+    return static_cast<std::uint32_t>(hash ^ hash >> 29);
   }
 
   Host from_, to_;
   PacketRecord record_{};
-  Octets options_, raw_;
-  std::uint64_t hash_ = 0;
+  Octets options_, payload_;
+  std::uint32_t hash_ = 0;
   bool has_hash_ = false;
 };
 

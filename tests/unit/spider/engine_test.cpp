@@ -100,7 +100,7 @@ TEST_CASE("without a model of batches a job's connections come one after another
   run.plugin.look = [](ConnectResult& result, unsigned config) {
     if (config == 1)
       result.state = ConnectionState::discard;
-    result.members = R"("seen":)" + std::to_string(config);
+    result.members.add("seen", config);
   };
   const auto records = run.run(SpiderRun::jobs_to(server.port(), 20));
   CHECK(records.jobs.size() == 20);
@@ -314,17 +314,41 @@ TEST_CASE("a merger that has left ends the spider in order, and it says so") {
   CHECK(run.result.problem.find("its reader has left") != std::string::npos);
 }
 
-TEST_CASE("members of a connection that no ring can hold are left out, the connection is not") {
+TEST_CASE("a member of a connection that no record can hold is left out, the connection and the others are not") {
   const TcpServer server(close_at_once, "0.0.0.0");
   SpiderRun run;
   run.plugin.look = [](ConnectResult& result, unsigned) {
-    result.members = "\"x\":\"" + std::string(1 << 20, 'x') + "\"";
+    result.members.add("a", 1);
+    result.members.add("x", std::string(1 << 20, 'x'));
+    result.members.add("b", 2);
   };
   const auto records = run.run(SpiderRun::jobs_to(server.port(), 2));
   REQUIRE(records.connections.size() == 2);
-  CHECK(records.connections[0].members.empty());
+  CHECK(records.connections[0].members == R"("a":1,"b":2)");
   CHECK(run.result.complete);
-  CHECK(run.result.members_cut == 2);
+  REQUIRE(run.left_out.size() == 2);
+  CHECK(run.left_out[0].starts_with("1 connection 0 x: its 1048582 octets are too many: "));
+  CHECK(run.left_out[0].ends_with("; a ring with a larger --job-ring-mib holds more"));
+}
+
+TEST_CASE("a plugin's text that is no JSON costs that text alone: all connections are written, and each loss is told") {
+  const TcpServer server(close_at_once, "0.0.0.0");
+  SpiderRun run;
+  run.plugin.count = 2;
+  run.plugin.look = [](ConnectResult& result, unsigned config) {
+    result.members.add_members(R"("a":"un"escaped")");
+    result.members.add("sp", 1);
+    result.members.add("b", config);
+  };
+  const auto records = run.run(SpiderRun::jobs_to(server.port(), 3));
+  REQUIRE(records.connections.size() == 6);
+  for (const auto& [record, members] : records.connections)
+    CHECK(members == "\"b\":" + std::to_string(record.config));
+  CHECK(run.result.complete);
+  REQUIRE(run.left_out.size() == 12);
+  std::sort(run.left_out.begin(), run.left_out.end());
+  CHECK(run.left_out[0] == "1 connection 0 : a comma is expected at octet 8");
+  CHECK(run.left_out[11] == "3 connection 1 sp: that key is reserved");
 }
 
 TEST_CASE("forged: one datagram a sequence number, sent from a port of its own; an empty one is skipped") {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/spider/plugin_support.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 namespace orbweaver::test {
@@ -20,11 +19,10 @@ std::string about(const PluginEntry& entry) {
 }
 
 PluginArguments arguments(const PluginEntry& entry, Strings words) {
-  CLI::App app;
+  CommandLine app("", "");
   PluginArguments arguments;
   add_plugin_command(app, entry.description, arguments);
   words.insert(words.begin(), entry.description.name);
-  std::reverse(words.begin(), words.end()); // as CLI11 wants them
   app.parse(words);
   return arguments;
 }

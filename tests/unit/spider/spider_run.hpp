@@ -104,6 +104,9 @@ struct SpiderRun {
     options.workers = 4;
     options.timeout_ns = 300'000'000;
     options.configure_system = [this](unsigned config) { plugin.log.push_back("system " + std::to_string(config)); };
+    options.member_left_out = [this](const Job& job, const std::string& of, const auto& member) {
+      left_out.push_back(std::to_string(job.id) + " " + of + " " + member.key + ": " + member.why);
+    };
     description.model = Model::desynchronized;
   }
 
@@ -148,6 +151,7 @@ struct SpiderRun {
   std::atomic<bool> stop = false;
   SpiderResult result;
   unsigned bad_lines = 0;
+  std::vector<std::string> left_out; ///< members: job, of what, key, why
 };
 
 } // namespace orbweaver::test

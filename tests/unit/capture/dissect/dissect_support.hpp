@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace orbweaver::test {
 
@@ -25,23 +27,31 @@ inline Frame frame_of(const craft::Bytes& bytes, const FrameOptions& options = {
           options.wire_length ? options.wire_length : length, options.link};
 }
 
-/// A dissected packet. The octets captured lie in a block of their very size, so that a sanitizer sees a read past
-/// them.
+/// A dissected packet, and its record as it will lie in the ring. The octets captured lie in a block of their very
+/// size, so that a sanitizer sees a read past them.
 struct Dissected {
   std::shared_ptr<std::uint8_t[]> octets;
   Outcome outcome;
   PacketDraft draft{};
+  std::vector<std::uint64_t> words;
 
-  explicit Dissected(const craft::Bytes& bytes, const FrameOptions& options = {}, std::uint32_t raw = Need::all) {
+  explicit Dissected(const craft::Bytes& bytes, const FrameOptions& options = {}, std::uint32_t needs = Need::all) {
     Frame frame = frame_of(bytes, options);
     octets = std::shared_ptr<std::uint8_t[]>(new std::uint8_t[frame.captured_length]);
     std::copy_n(bytes.data(), frame.captured_length, octets.get());
     frame.data = octets.get();
-    outcome = dissect(frame, raw, draft);
+    outcome = dissect(frame, needs, draft);
+    if (outcome != Outcome::packet)
+      return;
+    words.resize(record_stride(draft.record.header.length) / 8);
+    draft.copy_to(words.data());
   }
 
   const PacketRecord* operator->() const { return &draft.record; }
-  bool has(std::uint8_t bit) const { return draft.record.bits & bit; }
+  /// Only of an outcome `packet`.
+  PacketView view() const { return PacketView(reinterpret_cast<const PacketRecord*>(words.data())); }
+  bool valid() const { return packet_record_valid(reinterpret_cast<const RecordHeader*>(words.data())); }
+  bool has(std::uint16_t bit) const { return draft.record.bits & bit; }
   bool from_high() const { return has(PacketBits::from_high); }
   unsigned source_port() const { return draft.record.key.ports[from_high()]; }
   unsigned destination_port() const { return draft.record.key.ports[!from_high()]; }
@@ -52,8 +62,11 @@ struct Dissected {
   }
   craft::Bytes source() const { return address(from_high()); }
   craft::Bytes destination() const { return address(!from_high()); }
-  craft::Bytes options() const { return {draft.options, draft.options + draft.record.options_length}; }
-  craft::Bytes raw() const { return {draft.raw, draft.raw + draft.record.raw_length}; }
+  craft::Bytes options() const { return bytes_of(view().tcp_options()); }
+  craft::Bytes payload() const { return bytes_of(view().payload()); }
+  craft::Bytes quotation() const { return bytes_of(view().quotation()); }
+
+  static craft::Bytes bytes_of(std::span<const std::uint8_t> octets) { return {octets.begin(), octets.end()}; }
 };
 
 inline craft::Bytes v4(std::uint8_t last) {

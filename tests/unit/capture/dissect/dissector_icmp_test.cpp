@@ -35,7 +35,7 @@ TEST_CASE("every ICMP error belongs to the flow it quotes, as sent by its receiv
     CHECK(packet->ttl == 5);
     CHECK(packet->ip_length == frame.size() - 14);
     CHECK(packet->payload_length == 40);
-    CHECK(packet.raw() == quoted4.bytes());
+    CHECK(packet.quotation() == quoted4.bytes());
   }
   for (const std::uint8_t type : {1, 2, 3, 4}) {
     const Dissected packet(from_router6 / icmp6(type, 0).quote(quoted6));
@@ -56,7 +56,7 @@ TEST_CASE("an ICMP error has the key of the packets it is about") {
 }
 
 TEST_CASE("the quotation travels only where it is asked for") {
-  CHECK(Dissected(from_router / icmp(3, 1).quote(quoted4), {}, Need::dns_payload)->raw_length == 0);
+  CHECK(Dissected(from_router / icmp(3, 1).quote(quoted4), {}, Need::payload("dns")).quotation().empty());
 }
 
 TEST_CASE("a quotation cut before the ports gives a key without ports") {
@@ -77,7 +77,7 @@ TEST_CASE("an error that does not quote an IP header of its own version is an or
     CHECK_FALSE(packet.has(PacketBits::icmp_error));
     CHECK(packet->key.protocol == protocol);
     CHECK(packet->key.has_ports == 0);
-    CHECK(packet->raw_length == 0);
+    CHECK(packet.quotation().empty());
   };
   ordinary(from_router / icmp(3, 1).quote(quoted4, 19), 1);
   ordinary(from_router / icmp(3, 1).quote(quoted6), 1);

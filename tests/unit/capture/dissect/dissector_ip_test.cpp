@@ -9,7 +9,7 @@ using craft::ethernet, craft::ipv4, craft::ipv6, craft::tcp, craft::udp;
 
 TEST_CASE("IPv4 fields reach the record") {
   const Dissected packet(ethernet() / ipv4("10.0.0.2", "10.0.0.1").traffic_class(0xb9).ttl(17).evil() / tcp(80, 1234),
-                         {.time_ns = 1'700'000'000'123'456'789});
+                         {.time_ns = 1'700'000'000'123'456'789}, Need::none);
   REQUIRE(packet.outcome == Outcome::packet);
   CHECK(packet->header.kind == RecordKind::packet);
   CHECK(packet->header.length == 64);
@@ -26,7 +26,8 @@ TEST_CASE("IPv4 fields reach the record") {
 
 TEST_CASE("IPv6 fields reach the record") {
   const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2").traffic_class(0xb9).flow_label(0xfffff).hop_limit(3) /
-                         udp(5, 6) / craft::zeros(100));
+                             udp(5, 6) / craft::zeros(100),
+                         {}, Need::none);
   REQUIRE(packet.outcome == Outcome::packet);
   CHECK(packet->header.length == 88);
   CHECK(packet->traffic_class == 0xb9);
@@ -202,15 +203,15 @@ TEST_CASE("fragments of a protocol without ports need no other fragment") {
 }
 
 TEST_CASE("a record is copied as it will lie in the ring") {
-  const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2") / tcp(1, 2).syn().mss(1460));
+  const Dissected packet(ethernet() / ipv6("fd00::1", "fd00::2") / tcp(1, 2).syn().mss(1460), {}, Need::tcp_options);
   alignas(8) std::array<std::uint8_t, 128> place;
   place.fill(0xee);
   packet.draft.copy_to(place.data());
   const PacketView view(reinterpret_cast<const PacketRecord*>(place.data()));
   REQUIRE(packet_record_valid(&view->header));
-  CHECK(view->header.length == 56 + 32 + 4);
+  CHECK(view->header.length == 56 + 32 + 2 + 4);
   CHECK(craft::Bytes(view.addresses(), view.addresses() + 16) == v6(1));
   CHECK(view.tcp_options().size() == 4);
   CHECK(view.tcp_options()[0] == TO_MSS);
-  CHECK(place[92] == 0xee);
+  CHECK(place[94] == 0xee);
 }

@@ -24,6 +24,19 @@ TEST_CASE("TCP's flags and numbers reach the record") {
   CHECK(packet->payload_length == 10);
 }
 
+TEST_CASE("the ninth TCP flag and the window reach the record, the reserved bits beside it do not") {
+  for (const auto& ip : {ip4, ip6}) {
+    craft::Bytes frame = ip / tcp(1234, 80).syn().ece().cwr().window(0xfedc);
+    const std::size_t flags_at = frame.size() - 20 + 12;
+    CHECK(Dissected(frame)->tcp_flags == TCP_SEC);
+    CHECK(Dissected(frame)->tcp_window == 0xfedc);
+    frame[flags_at] |= 0x0f;
+    CHECK(Dissected(frame)->tcp_flags == (TCP_SEC | TCP_AE));
+    CHECK(Dissected(frame, {.snap_length = frame.size() - 1})->tcp_flags == 0);
+    CHECK(Dissected(frame, {.snap_length = frame.size() - 1})->tcp_window == 0);
+  }
+}
+
 TEST_CASE("a TCP header cut after the ports still gives the key, and nothing else") {
   const craft::Bytes frame = ip4 / tcp(1234, 80).syn().mss(1460);
   for (const std::size_t captured : {4, 12, 14, 19}) {
@@ -31,7 +44,7 @@ TEST_CASE("a TCP header cut after the ports still gives the key, and nothing els
     REQUIRE(packet.outcome == Outcome::packet);
     CHECK(packet.source_port() == 1234);
     CHECK_FALSE(packet.has(PacketBits::transport));
-    CHECK(packet->options_length == 0);
+    CHECK(packet.options().empty());
   }
   CHECK(Dissected(frame, {.snap_length = ip4_octets + 20}).has(PacketBits::transport));
   CHECK(Dissected(frame, {.snap_length = ip4_octets + 3}).outcome == Outcome::short_transport);
@@ -40,16 +53,24 @@ TEST_CASE("a TCP header cut after the ports still gives the key, and nothing els
 TEST_CASE("TCP options travel on segments with SYN, where they are asked for") {
   const auto syn = ip4 / tcp(1, 2).syn().mss(1460).nop().nop().sack_permitted();
   CHECK(Dissected(syn).options() == craft::Bytes{2, 4, 0x05, 0xb4, 1, 1, 4, 2});
-  CHECK(Dissected(syn, {}, Need::all & ~Need::tcp_options)->options_length == 0);
-  CHECK(Dissected(ip4 / tcp(1, 2).ack(1).timestamps(1, 2))->options_length == 0);
-  CHECK(Dissected(ip4 / tcp(1, 2).syn().data_offset(4))->options_length == 0);
+  CHECK(Dissected(syn, {}, Need::tcp_options).options() == Dissected(syn).options());
+  CHECK(Dissected(syn, {}, Need::all & ~Need::all_tcp_options).options().empty());
+  CHECK(Dissected(ip4 / tcp(1, 2).syn().data_offset(4)).options().empty());
+}
+
+TEST_CASE("TCP options of other segments travel where those of every segment are asked for") {
+  const auto segment = ip4 / tcp(1, 2).ack(1).timestamps(1, 2);
+  CHECK(Dissected(segment, {}, Need::all_tcp_options).options() == craft::Bytes{8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0});
+  CHECK(Dissected(segment, {}, Need::tcp_options).options().empty());
+  CHECK(Dissected(ip4 / tcp(1, 2).ack(1), {}, Need::all_tcp_options).options().empty());
+  CHECK(Dissected(ip6 / tcp(1, 2).syn().mss(1460), {}, Need::all_tcp_options).options().size() == 4);
 }
 
 TEST_CASE("TCP options end where the capture or the datagram does") {
   const craft::Bytes frame = ip4 / tcp(1, 2).syn().mss(1460).window_scale(7).nop();
-  CHECK(Dissected(frame, {.snap_length = ip4_octets + 20 + 3})->options_length == 3);
+  CHECK(Dissected(frame, {.snap_length = ip4_octets + 20 + 3}).options().size() == 3);
   const Dissected padded(ethernet().padded() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1, 2).syn().data_offset(8));
-  CHECK(padded->options_length == 0);
+  CHECK(padded.options().empty());
 }
 
 TEST_CASE("SCTP and UDP-Lite have ports, other protocols do not") {
@@ -96,11 +117,11 @@ TEST_CASE("a UDP checksum of 0 is told, if it was captured") {
 TEST_CASE("a DNS response travels whole, a query and anything else stays behind") {
   const std::uint8_t answer[]{192, 0, 2, 1};
   const craft::Bytes response = craft::dns_response(7, "example.org", answer);
-  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response)).raw() == response);
-  CHECK(Dissected(ip6 / udp(9999, 999) / craft::payload(response)).raw() == response);
-  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response), {}, Need::tcp_options)->raw_length == 0);
-  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(craft::dns_query(7, "example.org")))->raw_length == 0);
-  CHECK(Dissected(ip4 / udp(53, 999) / craft::zeros(100))->raw_length == 0);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response)).payload() == response);
+  CHECK(Dissected(ip6 / udp(9999, 999) / craft::payload(response)).payload() == response);
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(response), {}, Need::tcp_options).payload().empty());
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::payload(craft::dns_query(7, "example.org"))).payload().empty());
+  CHECK(Dissected(ip4 / udp(53, 999) / craft::zeros(100)).payload().empty());
 }
 
 TEST_CASE("a DNS response over TCP travels with its length and what follows") {
@@ -108,8 +129,8 @@ TEST_CASE("a DNS response over TCP travels with its length and what follows") {
   craft::Bytes payload = craft::dns_over_tcp(craft::dns_response(7, "example.org", answer));
   craft::append_u16(payload, 0x1234);
   const craft::Bytes frame = ip4 / tcp(53, 999).ack(1).timestamps(1, 2) / craft::payload(payload);
-  CHECK(Dissected(frame).raw() == payload);
-  CHECK(Dissected(frame, {.snap_length = frame.size() - 3})->raw_length == 0); // the message was cut
+  CHECK(Dissected(frame).payload() == payload);
+  CHECK(Dissected(frame, {.snap_length = frame.size() - 3}).payload().empty()); // the message was cut
 }
 
 TEST_CASE("link padding is not taken for DNS") {
@@ -117,7 +138,7 @@ TEST_CASE("link padding is not taken for DNS") {
   header[2] = 0x80;
   craft::Bytes frame = ip4 / udp(53, 999) / craft::payload(craft::Bytes(header.begin(), header.begin() + 11));
   frame.resize(60);
-  CHECK(Dissected(frame)->raw_length == 0);
+  CHECK(Dissected(frame).payload().empty());
 }
 
 TEST_CASE("ICMP that is no error belongs to the three-tuple") {

@@ -29,7 +29,7 @@ TEST_CASE("usual segments and datagrams go the short way, in both directions") {
   for (const auto& [from, to] : {std::pair{80, 1234}, {1234, 80}, {7, 7}}) {
     CHECK(is_plain(ip4 / tcp(from, to).ack(1).psh() / craft::zeros(10)));
     CHECK(is_plain(ip6 / tcp(from, to).ack(1).timestamps(1, 2)));
-    CHECK(is_plain(ip4 / udp(from, to) / craft::zeros(10), Need::all));
+    CHECK(is_plain(ip4 / udp(from, to) / craft::zeros(10), Need::all & ~Need::ethernet));
     CHECK(is_plain(ip6 / udp(from, to)));
     CHECK(is_plain(ethernet() / ipv4("10.0.0.2", "10.0.0.1") / udp(from, to)));
     CHECK(is_plain(ethernet() / ipv6("fd01::1", "fd00::2") / tcp(from, to)));
@@ -38,15 +38,25 @@ TEST_CASE("usual segments and datagrams go the short way, in both directions") {
   }
 }
 
-TEST_CASE("what has raw octets to carry goes the long way") {
+TEST_CASE("what has blocks to carry goes the long way") {
   const craft::Bytes syn = ip4 / tcp(1, 2).syn().mss(1460);
   CHECK(is_plain(syn));
   CHECK_FALSE(is_plain(syn, Need::tcp_options));
+  const craft::Bytes segment = ip6 / tcp(1, 2).ack(1).timestamps(1, 2);
+  CHECK(is_plain(segment, Need::tcp_options));
+  CHECK_FALSE(is_plain(segment, Need::all_tcp_options));
+  CHECK(is_plain(ip4 / tcp(1, 2).ack(1), Need::all & ~Need::ethernet));
+  for (const auto& datagram : {ip4 / udp(1, 2), ip6 / udp(1, 2), ip4 / tcp(1, 2), ip6 / tcp(1, 2)}) {
+    CHECK_FALSE(is_plain(datagram, Need::ethernet));
+    CHECK(is_plain(datagram, Need::vlan_tags | Need::tunnels));
+  }
+  CHECK(is_plain(ip4 / udp(1, 2), Need::flow_label));
+  CHECK_FALSE(is_plain(ip6 / udp(1, 2), Need::flow_label));
   craft::Bytes response = ip4 / udp(53, 1) / craft::zeros(12);
-  CHECK(is_plain(response, Need::dns_payload));
+  CHECK(is_plain(response, Need::payload("dns")));
   response[14 + 20 + 8 + 2] = 0x80;
   CHECK(is_plain(response));
-  CHECK_FALSE(is_plain(response, Need::dns_payload));
+  CHECK_FALSE(is_plain(response, Need::payload("dns")));
 }
 
 TEST_CASE("fragments, IP options and headers that were not captured go the long way") {

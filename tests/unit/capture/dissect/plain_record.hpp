@@ -34,7 +34,7 @@ inline RecordWords drafted_record(const Frame& frame, std::uint32_t wanted) {
   PacketDraft draft;
   if (dissect(frame, wanted, draft) != Outcome::packet)
     return {};
-  draft.record.flow_hash = flow_hash(draft.record.key, draft.addresses, 1);
+  draft.record.flow_hash = static_cast<std::uint32_t>(flow_hash(draft.record.key, draft.addresses, 1));
   RecordWords words(record_stride(draft.record.header.length) / 8);
   draft.copy_to(words.data());
   return words;

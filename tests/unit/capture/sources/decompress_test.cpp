@@ -1,80 +1,22 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/error.hpp"
+#include "tests/support/compress.hpp"
 #include "tests/unit/capture/sources/read_support.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <bzlib.h>
 #include <lzma.h>
 #include <tuple>
-#include <zlib.h>
-#include <zstd.h>
 
 using namespace orbweaver;
 using namespace orbweaver::test;
-using craft::Bytes;
+using craft::Bytes, craft::bzip2, craft::gzip, craft::xz, craft::zstd;
 using Status = Source::Status;
 
 namespace {
 
 constexpr Compression every[] = {Compression::gzip, Compression::bzip2, Compression::xz, Compression::zstd};
-
-/// Goes on as long as `step` has something to write; `step(more)` is true when all is written.
-template <typename Stream, typename Step>
-Bytes run_to_end(Stream& stream, const Bytes& plain, Step step) {
-  Bytes packed;
-  Bytes room(1 << 16);
-  stream.next_in = reinterpret_cast<decltype(stream.next_in)>(const_cast<std::uint8_t*>(plain.data()));
-  stream.avail_in = static_cast<decltype(stream.avail_in)>(plain.size());
-  for (bool done = false; !done;) {
-    stream.next_out = reinterpret_cast<decltype(stream.next_out)>(room.data());
-    stream.avail_out = static_cast<decltype(stream.avail_out)>(room.size());
-    done = step();
-    packed.insert(packed.end(), room.begin(), room.end() - static_cast<std::ptrdiff_t>(stream.avail_out));
-  }
-  return packed;
-}
-
-Bytes gzip(const Bytes& plain) {
-  z_stream stream{};
-  REQUIRE(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-  const Bytes packed = run_to_end(stream, plain, [&] { return deflate(&stream, Z_FINISH) == Z_STREAM_END; });
-  deflateEnd(&stream);
-  return packed;
-}
-
-Bytes bzip2(const Bytes& plain) {
-  bz_stream stream{};
-  REQUIRE(BZ2_bzCompressInit(&stream, 1, 0, 0) == BZ_OK);
-  const Bytes packed = run_to_end(stream, plain, [&] { return BZ2_bzCompress(&stream, BZ_FINISH) == BZ_STREAM_END; });
-  BZ2_bzCompressEnd(&stream);
-  return packed;
-}
-
-Bytes xz(const Bytes& plain) {
-  constexpr std::uint32_t preset = 1;
-  lzma_stream stream = LZMA_STREAM_INIT;
-  REQUIRE(lzma_easy_encoder(&stream, preset, LZMA_CHECK_CRC64) == LZMA_OK);
-  const Bytes packed = run_to_end(stream, plain, [&] { return lzma_code(&stream, LZMA_FINISH) == LZMA_STREAM_END; });
-  lzma_end(&stream);
-  return packed;
-}
-
-Bytes zstd(const Bytes& plain, int window_log = 0) {
-  ZSTD_CCtx* const context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_windowLog, window_log);
-  Bytes packed(ZSTD_compressBound(plain.size()));
-  ZSTD_inBuffer in{plain.data(), plain.size(), 0};
-  ZSTD_outBuffer out{packed.data(), packed.size(), 0};
-  // In two steps: the frame's header must not say how long it is, or it needs no larger window.
-  REQUIRE(ZSTD_isError(ZSTD_compressStream2(context, &out, &in, ZSTD_e_continue)) == 0);
-  REQUIRE(ZSTD_compressStream2(context, &out, &in, ZSTD_e_end) == 0);
-  ZSTD_freeCCtx(context);
-  packed.resize(out.pos);
-  return packed;
-}
 
 Bytes pack(Compression compression, const Bytes& plain) {
   switch (compression) {

@@ -5,8 +5,10 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <limits>
 #include <linux/if_arp.h>
 #include <linux/if_packet.h>
+#include <pcap/pcap.h>
 
 using namespace orbweaver;
 using craft::Bytes;
@@ -91,6 +93,25 @@ TEST_CASE("a loopback interface's outgoing copy is passed over, an Ethernet inte
   CHECK(ring(60, 60, ARPHRD_LOOPBACK, PACKET_OUTGOING).decode() == Decoded::passed);
   CHECK(ring(60, 60, ARPHRD_LOOPBACK, PACKET_HOST).decode() == Decoded::frame);
   CHECK(ring(60, 60, ARPHRD_ETHER, PACKET_OUTGOING).decode() == Decoded::frame);
+}
+
+TEST_CASE("a time beyond 64 bits is the last one, and one before 1970 is the first") {
+  const auto time_of = [](std::int64_t seconds, std::int64_t microseconds) {
+    pcap_pkthdr header{};
+    header.ts.tv_sec = seconds;
+    header.ts.tv_usec = microseconds;
+    Bytes record(sizeof header);
+    std::memcpy(record.data(), &header, sizeof header);
+    Packet packet(static_cast<libtrace_rt_types_t>(TRACE_RT_DATA_DLT + DLT_EN10MB), std::move(record), sizeof header);
+    REQUIRE(packet.decode() == Decoded::frame);
+    return packet.frame.time_ns;
+  };
+  constexpr auto last = std::uint64_t{std::numeric_limits<std::int64_t>::max()};
+  CHECK(time_of(1'700'000'000, 5) == 1'700'000'000'000'005'000);
+  CHECK(time_of(131'790'344'991'410, 0) == last);
+  CHECK(time_of(1, std::numeric_limits<std::int64_t>::max()) == last);
+  CHECK(time_of(-1, 0) == 0);
+  CHECK(time_of(std::numeric_limits<std::int64_t>::min(), 0) == 0);
 }
 
 TEST_CASE("hardware types decide how a live frame begins") {

@@ -2,15 +2,18 @@
 #include "common/process/session.hpp"
 
 #include "common/error.hpp"
+#include "tests/unit/common/scratch.hpp"
 #include "tests/unit/common/stream/ring_support.hpp"
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <doctest/doctest.h>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <sys/stat.h>
+#include <thread>
 #include <vector>
 
 using namespace orbweaver;
@@ -158,7 +161,7 @@ TEST_CASE("a control segment whose maker was killed before it said who it is goe
   for (const std::size_t octets : {std::size_t{0}, sizeof(ControlBlock)}) {
     const std::string name = name_of("nameless");
     const fs::path file = fs::path("/dev/shm") / segment(name, "control");
-    std::ofstream(file) << std::string(octets, '\0');
+    write_own_file(file, std::string(octets, '\0'));
     CHECK_FALSE(has(Session::clear_dead(), name)); // it may be in the making
     fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(2));
     CHECK(has(Session::clear_dead(), name));
@@ -181,7 +184,7 @@ TEST_CASE("a ring whose maker was killed before it said who it is goes by its ag
   const auto endpoint = ring_endpoint("nameless");
   const fs::path file = fs::path("/dev/shm") / endpoint.segment_name();
   for (const std::size_t octets : {std::size_t{0}, sizeof(RingHeader), sizeof(RingHeader) + (std::size_t{1} << 20)}) {
-    std::ofstream(file) << std::string(octets, '\0');
+    write_own_file(file, std::string(octets, '\0'));
     CHECK_FALSE(has(Session::clear_dead(), endpoint.name)); // it may be in the making
     fs::last_write_time(file, fs::file_time_type::clock::now() - std::chrono::minutes(2));
     CHECK(has(Session::clear_dead(), endpoint.name));
@@ -195,4 +198,65 @@ TEST_CASE("a ring whose maker was killed before it said who it is goes by its ag
   kill_child(child);
   CHECK(has(Session::clear_dead(), endpoint.name));
   CHECK_FALSE(fs::exists(file));
+}
+
+TEST_CASE("a control segment that is short, grows or shrinks while sessions are cleared ends nobody") {
+  const std::string name = name_of("shrinks"), file = "/dev/shm/" + segment(name, "control");
+  {
+    const auto session = Session::create(name);
+    session.control().creator_pid = 0x7FFFFFFF; // more than any process id can be: it is looked at in full each time
+    session.control().version = 77;             // and never cleared
+  }
+  std::atomic<bool> done{false};
+  std::thread resizer([&] {
+    while (!done)
+      for (const off_t octets : {off_t{8}, off_t{4096}, static_cast<off_t>(sizeof(ControlBlock))})
+        CHECK(truncate(file.c_str(), octets) == 0);
+  });
+  for (int round = 0; round < 300; ++round)
+    CHECK_FALSE(has(Session::clear_dead(), name));
+  done = true;
+  resizer.join();
+  REQUIRE(truncate(file.c_str(), 64) == 0);
+  CHECK_THROWS_WITH_AS(static_cast<void>(Session::attach(name)), doctest::Contains("not complete"), Error);
+  unlink(file.c_str());
+}
+
+TEST_CASE("what others may read or write, or what is no regular file, is no session and no ring of ours") {
+  namespace fs = std::filesystem;
+  const std::string name = name_of("open"), control = "/dev/shm/" + segment(name, "control");
+  const auto is_left_alone = [&](const std::string& why) {
+    CAPTURE(why);
+    CHECK_FALSE(has(Session::names(), name));
+    CHECK_FALSE(has(Session::clear_dead(), name));
+    CHECK_THROWS_WITH_AS(static_cast<void>(Session::attach(name)), doctest::Contains(why.c_str()), Error);
+    CHECK_THROWS_WITH_AS(static_cast<void>(Session::create(name)), doctest::Contains(why.c_str()), Error);
+    Session::remove(name);
+    CHECK(fs::exists(fs::symlink_status(control)));
+    fs::remove(control);
+  };
+  write_file(control, std::string(sizeof(ControlBlock), '\0'));
+  fs::last_write_time(control, fs::file_time_type::clock::now() - std::chrono::minutes(2));
+  chmod(control.c_str(), 0644);
+  is_left_alone("has mode 0644");
+  REQUIRE(mkfifo(control.c_str(), 0600) == 0);
+  is_left_alone("is no regular file");
+  fs::create_directory(control);
+  is_left_alone("is no regular file");
+}
+
+TEST_CASE("many dead sessions with many rings are cleared in one go") {
+  constexpr int sessions = 40, rings = 20;
+  const pid_t child = start_child([&] {
+    for (int session = 0; session < sessions; ++session) {
+      static std::vector<Session> made;
+      made.push_back(Session::create(name_of("many") + std::to_string(session)));
+      for (int ring = 0; ring < rings; ++ring)
+        static_cast<void>(Ring::create(std::string(segment_prefix) + made.back().ring_name("flows", ring), 4096));
+    }
+  });
+  kill_child(child);
+  Session::clear_dead();
+  for (int session = 0; session < sessions; ++session)
+    CHECK(Segment::list(segment("unit-" + std::to_string(child) + "-many" + std::to_string(session), "")).empty());
 }

@@ -8,7 +8,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace orbweaver;
 using namespace orbweaver::test;
@@ -29,7 +31,7 @@ struct HostileRing {
 
   void put(std::uint64_t at, std::uint32_t length, RecordKind kind = RecordKind::job) const {
     const RecordHeader header{length, kind, 0};
-    std::memcpy(ring.area() + at % ring.header().capacity_bytes, &header, sizeof header);
+    std::memcpy(ring.area() + at % ring.capacity_bytes(), &header, sizeof header);
   }
   void publish(std::uint64_t index) const { ring.header().producer.index = index; }
   [[nodiscard]] RecordReader reader() const { return RecordReader::open(endpoint, StreamKind::jobs); }
@@ -166,6 +168,152 @@ TEST_CASE("what is not a ring of this version and size is refused by name") {
   CHECK_THROWS_AS(static_cast<void>(Ring::attach(segment)), Error);
 }
 
+TEST_CASE("a consumer's index that none can have ends the stream of a writer that looks at it, and is named") {
+  for (const std::uint64_t index : {std::uint64_t{4}, std::uint64_t{3008}, std::uint64_t{1} << 40, ~std::uint64_t{7}}) {
+    RingPair ring("consumer");
+    for (std::uint64_t number = 0; number < 3; ++number)
+      REQUIRE(write_numbered(ring.writer, number, 1000));
+    ring.writer.publish(); // up to 3000
+    ring.look().header().consumer.index = index;
+    while (write_numbered(ring.writer, 9, 512)) {
+    }
+    CHECK(ring.writer.wait_for_room(512, go_on) == Room::failed);
+    CHECK(ring.writer.wait_for_last_room(512, go_on) == Room::failed);
+    CHECK(contains(ring.writer.failure(), ring.endpoint.text() +
+                                              " is damaged: the producer's index 3000 and the consumer's " +
+                                              std::to_string(index) + " are out of range"));
+    CHECK_FALSE(write_numbered(ring.writer, 9, 16));
+    ring.look().header().consumer.index = 3000; // it stays so
+    CHECK_FALSE(write_numbered(ring.writer, 9, 16));
+    CHECK_FALSE(ring.writer.finish(EndCause::complete, go_on));
+    CHECK_FALSE(Segment::exists(ring.endpoint.segment_name()));
+  }
+}
+
+TEST_CASE("a consumer's index that goes back takes no room from what was read, and is damage") {
+  RingPair ring("consumer-back");
+  const auto fill_and_read = [&] {
+    while (write_numbered(ring.writer, 1, 1000)) {
+    }
+    ring.writer.publish();
+    while (ring.next()) {
+    }
+    CHECK(ring.reader.wait(stop_now) == Wait::stopped); // gives back
+  };
+  fill_and_read();
+  fill_and_read();
+  CHECK(ring.writer.wait_for_room(16, go_on) == Room::available);
+  const Ring seen = ring.look();
+  seen.header().consumer.index -= 1000;
+  while (write_numbered(ring.writer, 1, 1000)) {
+  }
+  CHECK(ring.writer.wait_for_room(1000, go_on) == Room::failed);
+  CHECK(contains(ring.writer.failure(), "out of range"));
+}
+
+TEST_CASE("a writer or a reader does not begin in a ring whose indices do not fit, and says so") {
+  const auto refusal = [](std::uint64_t published, std::uint64_t given_back) -> std::string {
+    const Endpoint endpoint = ring_endpoint("begin");
+    const Ring ring = Ring::create(endpoint.segment_name(), min_ring_bytes);
+    ring.header().producer.index = published;
+    ring.header().consumer.index = given_back;
+    try {
+      static_cast<void>(RecordWriter::open(endpoint, job_stream()));
+    } catch (const Error& error) {
+      Segment::remove(endpoint.segment_name());
+      CHECK(ring.header().producer.state == EndState::absent);
+      return error.what();
+    }
+    Segment::remove(endpoint.segment_name());
+    return {};
+  };
+  CHECK(contains(refusal(0, 8), "begin is damaged: the producer's index 0 and the consumer's 8 are out of range"));
+  CHECK(contains(refusal(4, 0), "index 4 and the consumer's 0 are"));
+  CHECK(contains(refusal(12, 4), "index 12 and the consumer's 4 are"));
+  CHECK(contains(refusal(8192, 0), "index 8192 and the consumer's 0 are"));
+  CHECK(contains(refusal(~std::uint64_t{7}, ~std::uint64_t{7}), "are out of range"));
+  const HostileRing ring("begin-reader");
+  ring.ring.header().consumer.index = 4;
+  CHECK_THROWS_WITH_AS(static_cast<void>(ring.reader()), doctest::Contains("consumer's index 4 is out of range"),
+                       Error);
+}
+
+TEST_CASE("a header that changes under those who attach moves nobody out of the ring") {
+  const Endpoint endpoint = ring_endpoint("flips");
+  const Ring ring = Ring::create(endpoint.segment_name(), min_ring_bytes);
+  auto& header = ring.header();
+  std::atomic<bool> done{false};
+  std::thread peer([&] {
+    for (std::uint64_t round = 0; !done; ++round) {
+      header.capacity_bytes = round % 2 == 0 ? min_ring_bytes : std::uint64_t{1} << 34;
+      header.area_offset = round % 3 == 0 ? std::uint64_t{1} << 40 : ring_area_offset;
+      header.consumer.index = round % 5 == 0 ? round * 4096 + 4 : header.producer.index.load();
+    }
+  });
+  std::size_t opened = 0, refused = 0, failed = 0;
+  for (int round = 0; round < 20'000 && (round < 500 || opened * refused * failed == 0); ++round) {
+    header.producer.state = EndState::absent;
+    try {
+      auto writer = RecordWriter::open(endpoint, job_stream(), {.make_ring = false});
+      ++opened;
+      REQUIRE(writer.ring().capacity_bytes() == min_ring_bytes);
+      REQUIRE(writer.max_record_bytes() == min_ring_bytes / 4);
+      for (int record = 0; record < 50 && writer.failure().empty(); ++record) {
+        const std::byte* const place = writer.claim(1000);
+        const std::byte* const area = writer.ring().area();
+        REQUIRE((!place || (place >= area && place + 1000 <= area + min_ring_bytes)));
+        if (place)
+          writer.commit(1000, RecordKind::job);
+        else
+          static_cast<void>(writer.wait_for_room(1000, stop_now));
+        writer.publish();
+      }
+      failed += !writer.failure().empty();
+      if (!writer.failure().empty())
+        CHECK(contains(writer.failure(), "flips is damaged: the producer's index"));
+    } catch (const Error& error) {
+      ++refused;
+      const std::string why = error.what();
+      CHECK((contains(why, "has lost its session") || contains(why, "are out of range")));
+    }
+  }
+  done = true;
+  peer.join();
+  CHECK(opened > 0);
+  CHECK(refused > 0);
+  CHECK(failed > 0);
+  Segment::remove(endpoint.segment_name());
+}
+
+TEST_CASE("a ring of another user, or open to others, is neither read nor waited for, replaced nor removed") {
+  const Endpoint endpoint = ring_endpoint("theirs");
+  const std::string path = "/dev/shm/" + endpoint.segment_name();
+  const auto is_refused = [&](const char* why) {
+    CHECK_FALSE(Segment::exists(endpoint.segment_name()));
+    CHECK_FALSE(Segment::remove(endpoint.segment_name()));
+    CHECK_THROWS_WITH_AS(static_cast<void>(Ring::attach(endpoint.segment_name())), doctest::Contains(why), Error);
+    CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(endpoint, job_stream())), doctest::Contains(why), Error);
+    const auto start = std::chrono::steady_clock::now();
+    CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(endpoint, StreamKind::jobs)), doctest::Contains(why),
+                         Error);
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+    CHECK(access(path.c_str(), F_OK) == 0);
+  };
+  {
+    const HostileRing ring("theirs");
+    REQUIRE(chmod(path.c_str(), 0660) == 0);
+    is_refused("has mode 0660");
+    REQUIRE(chmod(path.c_str(), 0600) == 0);
+    if (geteuid() == 0) {
+      REQUIRE(chown(path.c_str(), 65534, 65534) == 0);
+      is_refused("belongs to user 65534");
+      REQUIRE(chown(path.c_str(), 0, 0) == 0);
+    }
+    CHECK(ring.reader().damage().empty());
+  }
+  CHECK(access(path.c_str(), F_OK) != 0);
+}
+
 TEST_CASE("a reader waits for its producer no longer than it was told, or until it is stopped") {
   const auto endpoint = ring_endpoint("nobody");
   CHECK_THROWS_WITH_AS(static_cast<void>(RecordReader::open(endpoint, StreamKind::jobs, {.attach_timeout_s = 0})),
@@ -263,7 +411,7 @@ TEST_CASE("a ring that a killed producer left is replaced by the next one of its
   REQUIRE(Segment::exists(endpoint.segment_name()));
   {
     auto writer = RecordWriter::open(endpoint, job_stream(), {.ring_bytes = 8192});
-    CHECK(Ring::attach(endpoint.segment_name()).header().capacity_bytes == 8192);
+    CHECK(Ring::attach(endpoint.segment_name()).capacity_bytes() == 8192);
     CHECK(writer.max_record_bytes() == 2048);
   }
   CHECK_FALSE(Segment::exists(endpoint.segment_name()));

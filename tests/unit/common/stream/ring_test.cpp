@@ -20,9 +20,9 @@ TEST_CASE("a ring's capacity is rounded up to a power of two, and is 4 KiB at th
   for (const auto& [asked, given] : cases) {
     const auto segment = ring_endpoint("capacity").segment_name();
     const auto ring = Ring::create(segment, asked);
-    CHECK(ring.header().capacity_bytes == given);
+    CHECK(ring.capacity_bytes() == given);
     CHECK(ring.max_record_bytes() == given / 4);
-    CHECK(Ring::attach(segment).header().capacity_bytes == given);
+    CHECK(Ring::attach(segment).capacity_bytes() == given);
     CHECK(ring.fill_bytes() == 0);
     CHECK(Segment::remove(segment));
   }

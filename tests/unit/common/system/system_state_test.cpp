@@ -182,12 +182,12 @@ TEST_CASE("a journal line that was cut off, or a journal without a namespace, ch
   const std::string space = "namespace " + std::to_string(here.inode) + " " + std::to_string(here.cookie) + "\n";
   const std::string other = before == "0" ? "1" : "0";
   for (const std::string& text : {space + "sysctl net.ipv4.tcp_ecn " + other, space.substr(0, 12), std::string()}) {
-    write_file(journal(name), text);
+    write_own_file(journal(name), text);
     CHECK_FALSE(mentions(restore_system_state(name), "cannot"));
     CHECK(sysctl(ecn) == before);
     CHECK_FALSE(exists(journal(name)));
   }
-  write_file(journal(name), space + "sysctl net.ipv4.tcp_ecn " + other + "\n");
+  write_own_file(journal(name), space + "sysctl net.ipv4.tcp_ecn " + other + "\n");
   CHECK(mentions(restore_system_state(name), "set net.ipv4.tcp_ecn back to " + other));
   CHECK(sysctl(ecn) == other);
   std::ofstream("/proc/sys/net/ipv4/tcp_ecn") << before;
@@ -207,14 +207,17 @@ TEST_CASE("what cannot be changed is said before anything is, with what to do") 
   if (!own_namespace())
     return;
   CHECK_NOTHROW(SystemState::check_rights({ecn, sack}, true));
-  CHECK_THROWS_WITH_AS(SystemState::check_rights({"net.ipv4.no_such_thing"}, false),
-                       doctest::Contains("does not have it"), Error);
+  CHECK_THROWS_WITH_AS(SystemState::check_rights({"kernel.hostname"}, false),
+                       doctest::Contains("cannot set kernel.hostname: it is not one of those that Orbweaver changes"),
+                       Error);
   const std::string name = session_name("errors");
   {
     SystemState state(name);
     CHECK_THROWS_WITH_AS(state.set_nftables("no such syntax"), doctest::Contains("nftables table"), Error);
-    CHECK_THROWS_AS(state.set_sysctl("net.ipv4.no_such_thing", "1"), Error);
-    CHECK_THROWS_AS(state.set_sysctl(ecn, "nonsense"), Error);
+    CHECK_THROWS_WITH_AS(state.set_sysctl("net.ipv4.ip_forward", "1"), doctest::Contains("is not one of those"), Error);
+    for (const char* const value : {"nonsense", "-1", "256", "1 2", "", "1\n"})
+      CHECK_THROWS_WITH_AS(state.set_sysctl(ecn, value), doctest::Contains("a whole number from 0 to 255"), Error);
+    CHECK_THROWS_WITH_AS(state.set_sysctl(ecn, "200"), doctest::Contains("Invalid argument"), Error);
   }
   CHECK_FALSE(exists(journal(name)));
 }
@@ -222,7 +225,7 @@ TEST_CASE("what cannot be changed is said before anything is, with what to do") 
 TEST_CASE("a session that is removed, or cleared because it died, leaves the journal of its changes") {
   const std::string name = session_name("journal");
   const pid_t child = start_child([&] { static const auto session = Session::create(name); });
-  write_file(journal(name), "namespace 1 1\n");
+  write_own_file(journal(name), "namespace 1 1\n");
   kill_child(child);
   Session::clear_dead();
   CHECK_FALSE(Segment::exists(std::string(segment_prefix) + name + ".control"));

@@ -87,7 +87,7 @@ TEST_CASE("a response to the query is ok over UDP and TCP, with its code and the
     const auto result = ask(request);
     CHECK(result.state == ConnectionState::ok);
     CHECK(result.source_port > 0);
-    CHECK(result.members == R"("dns_rcode":0,"dns_answers":1)");
+    CHECK(result.members.text() == R"("dns_rcode":0,"dns_answers":1)");
   }
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("a response that says the name does not exist is ok too") {
       [](const Message& query) { return craft::dns_response(id_of(query), "example.org", some_address, 3); });
   const auto result = ask(request_to(server, ConnectKind::dnsudp));
   CHECK(result.state == ConnectionState::ok);
-  CHECK(result.members == R"("dns_rcode":3,"dns_answers":0)");
+  CHECK(result.members.text() == R"("dns_rcode":3,"dns_answers":0)");
 }
 
 TEST_CASE("what is no response to the query fails over UDP and TCP") {

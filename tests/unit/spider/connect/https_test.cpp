@@ -3,6 +3,7 @@
 #include "spider/connect/http_connector.hpp"
 #include "tests/unit/spider/connect/loopback_server.hpp"
 
+#include <csignal>
 #include <mutex>
 #include <openssl/ssl.h>
 
@@ -53,6 +54,7 @@ struct Seen {
 };
 
 TcpServer tls_server(bool http2, Seen& seen) {
+  std::signal(SIGPIPE, SIG_IGN); // a client may be gone before it is told that the server goes
   return TcpServer([&seen, context = make_context(http2)](int fd) {
     const std::unique_ptr<SSL, Free> tls(SSL_new(context.get()));
     SSL_set_fd(tls.get(), fd);

@@ -194,7 +194,7 @@ inline ConnectResult run(EventLoop& loop, Connector& connector, const ConnectReq
 /// A member of a result by JSON pointer, as JSON text; nothing where it is not there. All of them must be valid JSON.
 inline std::optional<std::string> member(const ConnectResult& result, std::string_view pointer) {
   simdjson::dom::parser parser;
-  const std::string text = "{" + result.members + "}";
+  const std::string text = "{" + std::string(result.members.text()) + "}";
   simdjson::dom::element document;
   INFO(text.substr(0, 2000));
   REQUIRE(parser.parse(text).get(document) == simdjson::SUCCESS);

@@ -6,7 +6,6 @@
 #include "tools/stats/stats_command.hpp"
 #include "tools/usage.hpp"
 
-#include <CLI/CLI.hpp>
 #include <doctest/doctest.h>
 
 using namespace orbweaver;
@@ -15,7 +14,7 @@ namespace {
 
 struct FrontCommand {
   FrontCommand() {
-    app.require_subcommand(0, 1);
+    app.allow_one_subcommand();
     add_observe_command(app, observe);
     add_stats_command(app, stats);
     add_top_command(app, stats);
@@ -25,13 +24,13 @@ struct FrontCommand {
   std::string parse(const std::string& line) {
     try {
       app.parse(line);
-    } catch (const CLI::ParseError& error) {
+    } catch (const CommandLineError& error) {
       return usage_error(app, error);
     }
     return {};
   }
 
-  CLI::App app{"", "orbweaver"};
+  CommandLine app{"", "orbweaver"};
   ObserveOptions observe;
   StatsOptions stats;
 };

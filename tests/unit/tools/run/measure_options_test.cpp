@@ -3,7 +3,6 @@
 #include "tools/run/measure_command.hpp"
 #include "tools/usage.hpp"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <doctest/doctest.h>
 
@@ -46,7 +45,7 @@ struct FrontCommand {
   std::string parse(const std::string& line) {
     try {
       app.parse("measure " + line);
-    } catch (const CLI::ParseError& error) {
+    } catch (const CommandLineError& error) {
       return usage_error(app, error);
     }
     return {};
@@ -58,7 +57,7 @@ struct FrontCommand {
     return measure_plan(measure, measure.plugins[*measure.chosen], 0);
   }
 
-  CLI::App app{"", "orbweaver"};
+  CommandLine app{"", "orbweaver"};
   MeasureOptions measure;
 };
 
@@ -151,7 +150,7 @@ TEST_CASE("values of a measurement that are out of range are refused") {
 
 TEST_CASE("the help of a measurement says PLUGIN where one is to be named, and how long flows are waited for") {
   FrontCommand front;
-  const auto help = front.app.get_subcommand("measure")->help("orbweaver");
+  const auto help = front.app.subcommands().front()->help("orbweaver");
   CHECK(help.find("Usage: orbweaver measure [OPTIONS] PLUGIN\n") != std::string::npos);
   CHECK(help.find("counts as not observed (60)") != std::string::npos);
   CHECK(front.app.help().find("[SUBCOMMAND]") != std::string::npos);
@@ -159,7 +158,7 @@ TEST_CASE("the help of a measurement says PLUGIN where one is to be named, and h
 
 TEST_CASE("the list of plugins says which shared object one came from") {
   FrontCommand front;
-  const auto help = front.app.get_subcommand("measure")->help();
+  const auto help = front.app.subcommands().front()->help();
   CHECK(help.find("Sets a bit (/opt/plugins/evil.so)\n") != std::string::npos);
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/tools/stats/snapshot_maker.hpp"
-#include "tools/json_writer.hpp"
 #include "tools/run/progress.hpp"
 #include "tools/run/summary.hpp"
 #include "tools/stats/stats_formats.hpp"
@@ -18,42 +17,6 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 } // namespace
-
-TEST_CASE("JSON is indented, or on one line") {
-  const auto write = [](JsonWriter::Layout layout) {
-    JsonWriter json(layout);
-    json.begin_object();
-    json.key("a").begin_array();
-    json.value(1);
-    json.value(true);
-    json.null();
-    json.end_array();
-    json.key("b").begin_object();
-    json.end_object();
-    json.key("c").value(1.5);
-    json.end_object();
-    return json.text();
-  };
-  CHECK(write(JsonWriter::Layout::one_line) == "{\"a\":[1,true,null],\"b\":{},\"c\":1.500}\n");
-  CHECK(write(JsonWriter::Layout::indented) ==
-        "{\n  \"a\": [\n    1,\n    true,\n    null\n  ],\n  \"b\": {},\n  \"c\": 1.500\n}\n");
-}
-
-TEST_CASE("any text stays valid JSON and comes back") {
-  simdjson::dom::parser parser;
-  for (const std::string text : {"plain", "quote \" backslash \\ newline \n", "caf\xc3\xa9", "\x01\x1f"}) {
-    JsonWriter json;
-    json.begin_array();
-    json.value(text);
-    json.end_array();
-    CHECK(std::string_view(parser.parse(json.text()).at(0)) == text);
-  }
-  JsonWriter json;
-  json.begin_array();
-  json.value("not \xff UTF-8");
-  json.end_array();
-  CHECK(std::string_view(parser.parse(json.text()).at(0)) == "not \xc3\xbf UTF-8");
-}
 
 TEST_CASE("the summary has the closing line's numbers, all counters and the ledger") {
   RunDescription run;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/json_members.hpp"
+#include "common/json/members.hpp"
 
 #include <doctest/doctest.h>
 #include <simdjson.h>
@@ -10,15 +10,15 @@ using namespace orbweaver;
 namespace {
 
 bool is_members(std::string_view text) {
-  std::vector<JsonMember> members;
-  return split_members(text, members);
+  std::vector<json::Member> members;
+  return bool(json::split_members(text, members));
 }
 
 } // namespace
 
 TEST_CASE("members are split with their keys and values as they were written") {
-  std::vector<JsonMember> members;
-  REQUIRE(split_members(" \"a\" : 1.50 ,\t\"b\\\"\":[1, {\"c\":null}] , \"\":\"\\u00e9 ü\"", members));
+  std::vector<json::Member> members;
+  REQUIRE(json::split_members(" \"a\" : 1.50 ,\t\"b\\\"\":[1, {\"c\":null}] , \"\":\"\\u00e9 ü\"", members));
   REQUIRE(members.size() == 3);
   CHECK(members[0].key == "a");
   CHECK(members[0].value == "1.50");
@@ -26,7 +26,7 @@ TEST_CASE("members are split with their keys and values as they were written") {
   CHECK(members[1].value == "[1, {\"c\":null}]");
   CHECK(members[2].key.empty());
   CHECK(members[2].value == "\"\\u00e9 ü\"");
-  REQUIRE(split_members("", members));
+  REQUIRE(json::split_members("", members));
   CHECK(members.empty());
 }
 
@@ -63,18 +63,42 @@ TEST_CASE("any cut of good members is refused or good JSON for simdjson too") {
     }
 }
 
-TEST_CASE("strings are written so that they are JSON whatever is in them") {
-  std::string text;
-  append_string(text, "a\"b\\c\n\x01\x7f ü");
-  CHECK(text == "\"a\\\"b\\\\c\\u000a\\u0001\x7f ü\"");
-  text.clear();
-  append_string(text, "\xff");
-  CHECK(text == "\"\\u00ff\"");
+TEST_CASE("a verdict says what was expected, and where") {
+  const auto verdict = [](std::string_view text) {
+    std::vector<json::Member> members;
+    return json::to_string(json::split_members(text, members));
+  };
+  CHECK(verdict(R"("a":"un"escaped")") == "a comma is expected at octet 8");
+  CHECK(verdict(R"("a":1,)") == "a key is expected at octet 6");
+  CHECK(verdict(R"("a" 1)") == "a colon is expected at octet 4");
+  CHECK(verdict(R"("a":)") == "a value is expected at octet 4");
+  CHECK(verdict(R"("a":nul)") == "a value is expected at octet 4");
+  CHECK(verdict(R"("a":1.x)") == "a value is expected at octet 4");
+  CHECK(verdict(R"("a":"b)") == "a closing quotation mark is expected at octet 6");
+  CHECK(verdict("\"a\":\"b\n\"") == "an escape is expected at octet 6");
+  CHECK(verdict(R"("a":[1 2])") == "a comma or ] is expected at octet 7");
+  CHECK(verdict(R"("a":{"b":1]})") == "a comma or } is expected at octet 10");
+  CHECK(verdict("\"a\":\"\u00e9\xe9\"") == "UTF-8 is expected at octet 7");
+  CHECK(verdict("\"a\":" + std::string(2000, '[')) == "an end of the nesting is expected at octet 1028");
+}
+
+TEST_CASE("a value alone is checked to its end") {
+  CHECK(json::check_value("[1,{\"a\":null}]"));
+  CHECK(json::check_value("1.50"));
+  CHECK(json::to_string(json::check_value(R"("un"escaped")")) == "the end is expected at octet 4");
+  CHECK(json::to_string(json::check_value("1,\"b\":2")) == "the end is expected at octet 1");
+  CHECK(json::to_string(json::check_value("")) == "a value is expected at octet 0");
+  CHECK(json::to_string(json::check_value("\"\xff\"")) == "UTF-8 is expected at octet 1");
 }
 
 TEST_CASE("members are added with commas where they are needed") {
   std::string object = "{";
-  append_member(object, "a", "1");
-  append_member(object, "b", "[]");
+  json::append_member(object, "a", "1");
+  json::append_member(object, "b", "[]");
   CHECK(object == "{\"a\":1,\"b\":[]");
+  std::string bare;
+  json::append_member(bare, "a", "1");
+  json::append_member(bare, "b", "{}");
+  json::append_member(bare, "c", "2");
+  CHECK(bare == R"("a":1,"b":{},"c":2)");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "merger/json_text.hpp"
+#include "common/json/text.hpp"
 
 #include <arpa/inet.h>
 #include <array>

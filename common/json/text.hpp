@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Values as JSON text, printed straight into memory. Every printer writes at `out`, returns the place after its text,
 // and may overwrite up to text_slack octets behind it: copies of a fixed size are several times as fast as exact ones.
-// Owned by the merger; no state, any thread.
+// No state, any thread.
 #pragma once
 
 #include <array>

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/options.hpp"
+
+#include "capture/capture.hpp"
+#include "common/error.hpp"
+#include "common/input_file.hpp"
+#include "common/process/chain_list.hpp"
+#include "common/process/whole_number.hpp"
+
+#include <algorithm>
+
+namespace orbweaver {
+
+void add_arguments(CommandLine& app, CaptureArguments& arguments) {
+  app.add_option("-i,--input", arguments.source.name,
+                 "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
+                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
+      ->type_name("SOURCE")
+      ->required();
+  app.add_option("--out", arguments.outputs,
+                 "Where packet records go: ring:NAME or file:PATH; given several times, flows are dealt out to them")
+      ->type_name("ENDPOINT")
+      ->required()
+      ->allow_extra_args(false);
+  app.add_option("--reader", arguments.reader,
+                 "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
+      ->type_name("auto|mapped|libtrace");
+  app.add_option("--filter", arguments.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
+  app.add_option("--snaplen", arguments.source.snap_length, "Octets of each packet to look at; 0: all")
+      ->type_name("N")
+      ->transform(whole_number(0, UINT32_MAX));
+  app.add_option("--count", arguments.count, "Stop after N packets that pass the filter; 0: never")
+      ->type_name("N")
+      ->transform(whole_number(0, UINT64_MAX));
+  app.add_flag("--promiscuous", arguments.source.promiscuous, "On an interface, take packets for other hosts too");
+  app.add_option("--packet-ring-mib", arguments.ring_mib, "Size of a ring that does not exist yet")
+      ->type_name("MIB")
+      ->transform(whole_number(min_ring_mib, max_ring_mib))
+      ->capture_default_str();
+  app.add_option("chains", arguments.chains,
+                 "The chains that will observe: only what they need goes along; none named: all that any may need")
+      ->type_name("CHAIN");
+  app.add_option("--needs", arguments.needs)->group("");
+  add_stage_options(app, arguments.stage);
+}
+
+SourceOptions source_options(const CaptureArguments& arguments) {
+  SourceOptions source = arguments.source;
+  if (arguments.reader == "auto")
+    source.reader = SourceOptions::Reader::automatic;
+  else if (arguments.reader == "mapped")
+    source.reader = SourceOptions::Reader::mapped;
+  else if (arguments.reader == "libtrace")
+    source.reader = SourceOptions::Reader::libtrace;
+  else
+    throw UsageError("--reader " + arguments.reader + ": give auto, mapped or libtrace");
+  return source;
+}
+
+std::vector<Endpoint> choose_outputs(const CaptureArguments& arguments) {
+  if (arguments.outputs.size() > max_observers)
+    throw UsageError("--out was given " + std::to_string(arguments.outputs.size()) + " times; at most " +
+                     std::to_string(max_observers) + " observers can share a capture");
+  std::vector<Endpoint> outputs;
+  for (const auto& text : arguments.outputs) {
+    const auto output = Endpoint::parse(text);
+    const auto is_this = [&output](const Endpoint& other) {
+      return other.text() == output.text() ||
+             (output.kind == Endpoint::Kind::file && other.kind == output.kind && same_file(other.name, output.name));
+    };
+    if (std::any_of(outputs.begin(), outputs.end(), is_this))
+      throw UsageError("--out " + text + " was given twice; give each observer one of its own");
+    outputs.push_back(output);
+    if (output.kind == Endpoint::Kind::file)
+      refuse_same_file(input_file(arguments.source.name), output.name);
+  }
+  return outputs;
+}
+
+std::uint32_t needs_of(const CaptureArguments& arguments) {
+  if (!arguments.needs.empty())
+    return parse_needs(arguments.needs);
+  return arguments.chains.empty() ? CaptureOptions().needs : needs_of(arguments.chains, describe_chains());
+}
+
+} // namespace orbweaver

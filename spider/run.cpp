@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "spider/run.hpp"
+
+#include "common/error.hpp"
+#include "common/input_file.hpp"
+#include "common/printable.hpp"
+#include "common/system/network_interface.hpp"
+#include "common/system/system_state.hpp"
+#include "spider/connect/forge_sender.hpp"
+#include "spider/jobs/job_filter.hpp"
+#include "spider/plugin_set.hpp"
+#include "spider/public_address.hpp"
+
+#include <cstdio>
+#include <optional>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+
+namespace orbweaver {
+
+namespace {
+
+/// So many bad lines of a filter's input are named, so many keys of members that were left out; more are only counted.
+constexpr std::uint64_t max_named = 100;
+
+void describe(const SpiderArguments& arguments) {
+  std::vector<PluginDescription> plugins;
+  for (const auto& plugin : arguments.plugins)
+    plugins.push_back(plugin.entry.description);
+  print(plugins_json(plugins));
+}
+
+/// Names bad lines.
+JobReader::BadLine bad_line_namer(const SpiderArguments& arguments) {
+  return [input = arguments.input_name()](std::uint64_t line, const std::string& why) {
+    spdlog::warn("{}, line {}: {}", input, line, printable(why));
+  };
+}
+
+/// The same for a filter, which keeps no list of messages: the first ones.
+JobReader::BadLine first_bad_lines_namer(const SpiderArguments& arguments) {
+  return
+      [name = bad_line_namer(arguments), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
+        if (named++ < max_named)
+          name(line, why);
+      };
+}
+
+void name_job_without_result(const Job& job, const std::string& why) {
+  spdlog::warn("'{}' has no result: {}", printable(job.domain), why);
+}
+
+/// Throws Error for an input that has lines, but not one job.
+void require_jobs(const JobReaderCounters& counters, const SpiderArguments& arguments) {
+  if (counters.lines_bad > 0 && counters.lines_bad == counters.lines_read)
+    throw Error(fmt::format("{}: no line is a job, {} {} bad{}", arguments.input_name(), counters.lines_bad,
+                            counters.lines_bad == 1 ? "is" : "are",
+                            arguments.csv ? "" : "; give --csv-input where the lines are CSV"));
+}
+
+int filter(const SpiderArguments& arguments) {
+  JobReader jobs(arguments.input, {.csv = arguments.csv, .by_domain = false, .by_either = true},
+                 first_bad_lines_namer(arguments));
+  filter_jobs(jobs, arguments.filter_port, stdout);
+  const auto& counters = jobs.counters();
+  spdlog::info("{} lines: {} jobs, {} bad lines, {} duplicates", counters.lines_read, counters.jobs, counters.lines_bad,
+               counters.lines_duplicate);
+  require_jobs(counters, arguments);
+  return exit_done;
+}
+
+/// Which rights a plugin's configurations need: asked before any packet is sent.
+void check_rights(const std::vector<SystemConfiguration>& configurations) {
+  std::vector<std::string> sysctls;
+  bool nftables = false;
+  for (const auto& configuration : configurations) {
+    for (const auto& setting : configuration.sysctls)
+      sysctls.push_back(setting.name);
+    nftables = nftables || !configuration.nftables.empty();
+  }
+  SystemState::check_rights(sysctls, nftables);
+}
+
+LocalAddresses local_addresses(const SpiderArguments& arguments) {
+  if (arguments.interface.empty())
+    throw UsageError("give -i, the interface to measure from (there are " + interface_names() + ")");
+  LocalAddresses local = LocalAddresses::of(arguments.interface);
+  local.set_public(arguments.public_addresses);
+  local.asn = arguments.asn;
+  if (!arguments.look_up_url.empty())
+    check_look_up_url(arguments.look_up_url);
+  return local;
+}
+
+/// What the engine has to know, as far as the command line says it.
+SpiderOptions engine_options(const SpiderArguments& arguments, const PluginCommand& chosen) {
+  SpiderOptions options = arguments.spider;
+  if (const auto kind = connect_kind(chosen.arguments.connect))
+    options.kind = *kind;
+  options.timeout_ns = static_cast<std::uint64_t>(arguments.timeout_s * 1e9);
+  if (!chosen.entry.description.connect_kinds.empty())
+    options.local = local_addresses(arguments);
+  options.member_left_out = MemberWarnings(chosen.entry.description.name);
+  return options;
+}
+
+/// The plugin's own configurations, set one after another.
+auto configurator(SystemState& state, const std::vector<SystemConfiguration>& configurations) {
+  return [&](unsigned config) {
+    for (const auto& setting : configurations.at(config).sysctls)
+      state.set_sysctl(setting.name, setting.value);
+    state.set_nftables(configurations.at(config).nftables);
+  };
+}
+
+/// Where packets can be forged.
+void send_by(ForgeSender& sender, SpiderOptions& options) {
+  options.port_for_forged = [&](const auto& request) { return sender.port_for(request); };
+  options.send_forged = [&](const auto& request, auto port, auto datagram) {
+    return sender.send(request, port, datagram);
+  };
+}
+
+int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
+  const PluginDescription& description = chosen.entry.description;
+  if (arguments.out.empty())
+    throw UsageError("give --out (see orbweaver-spider --help)");
+  const Endpoint out = Endpoint::parse(arguments.out);
+  if (out.kind == Endpoint::Kind::file)
+    refuse_same_file(input_file(arguments.input), out.name);
+  const auto plugin = chosen.entry.make();
+  plugin->configure(chosen.arguments);
+  SpiderOptions options = engine_options(arguments, chosen);
+  allow_descriptors(options.workers);
+  JobReader jobs(arguments.input,
+                 {.csv = arguments.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
+                 bad_line_namer(arguments));
+  const auto configurations = plugin->configurations();
+  if (description.model == Model::synchronized)
+    check_rights(configurations);
+  std::optional<ForgeSender> sender;
+  if (description.model == Model::forge)
+    send_by(sender.emplace(arguments.interface), options);
+
+  Stage stage(StageKind::spider, arguments.stage);
+  RecordWriter writer = RecordWriter::open(out, job_stream_of(description, chosen.arguments, *plugin),
+                                           endpoint_options(arguments.stage, arguments.ring_mib));
+  if (!arguments.look_up_url.empty())
+    look_up_public(arguments.look_up_url, options.local, stage.stop());
+  std::optional<SystemState> state;
+  if (description.model == Model::synchronized)
+    options.configure_system = configurator(state.emplace(stage.session_name()), configurations);
+  options.no_result = name_job_without_result;
+  SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
+  if (state)
+    for (const std::string& left : state->restore())
+      result = {false, left};
+  if (!result.complete) {
+    spdlog::error("{}", result.problem);
+    return exit_failed;
+  }
+  if (!stage.stop())
+    require_jobs(jobs.counters(), arguments);
+  stage.finish(stage.stop() ? StageState::stopped : StageState::finished);
+  return exit_done;
+}
+
+} // namespace
+
+void MemberWarnings::operator()(const Job& job, const std::string& of, const json::CheckedMembers::LeftOut& member) {
+  if (named_.size() >= max_named || !named_.insert(member.key).second)
+    return;
+  const auto what = member.key.empty() ? "members are" : "\"" + printable(member.key.substr(0, 60)) + "\" is";
+  spdlog::warn("plugin {}, job {}: {} left out of {}: {}; more of the kind are counted (members_bad)", plugin_, job.id,
+               what, of, member.why);
+}
+
+int run_spider(const SpiderArguments& arguments) {
+  if (arguments.describe) {
+    describe(arguments);
+    return exit_done;
+  }
+  if (arguments.filter)
+    return filter(arguments);
+  if (const PluginCommand* const chosen = arguments.chosen())
+    return measure(arguments, *chosen);
+  throw UsageError("name a plugin (see orbweaver-spider --help)");
+}
+
+} // namespace orbweaver

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Writes what the fuzzers start from, made by the packet builder: a folder a fuzzer, a file an input. The first octets
+// of each are what its fuzzer takes for options.
+//
+//     make-seeds FOLDER
+#include "tests/support/capture_writer.hpp"
+#include "tests/support/compress.hpp"
+#include "tests/support/packet_builder.hpp"
+
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace orbweaver::craft {
+namespace {
+
+constexpr std::int64_t start_ns = 1'700'000'000'000'000'000;
+constexpr std::array<std::uint8_t, 4> address{192, 0, 2, 1};
+
+class Seeds {
+public:
+  Seeds(const std::filesystem::path& folder, std::string_view fuzzer) : folder_(folder / fuzzer) {
+    std::filesystem::create_directories(folder_);
+  }
+
+  void add(const std::string& name, Bytes start, const Bytes& rest) const {
+    append(start, rest);
+    save(folder_ / name, start);
+  }
+
+private:
+  std::filesystem::path folder_;
+};
+
+/// Frames that take every way through the capture stage: handshake, name, fragments, error, and what is no IP.
+std::vector<Bytes> frames() {
+  const auto out = ethernet() / ipv4("10.0.0.1", "10.0.0.2");
+  const auto back = ethernet() / ipv4("10.0.0.2", "10.0.0.1");
+  return {
+      out / tcp(1000, 80).syn().mss(1460),
+      back / tcp(80, 1000).syn().ack(1),
+      back / udp(53, 1000) / payload(dns_response(7, "example.org", address)),
+      ethernet() / ipv6("2001:db8::1", "2001:db8::2") / udp(1000, 443) / payload("text"),
+      ethernet() / ipv4("10.0.0.1", "10.0.0.2").id(3).fragment_offset(1480).protocol(17) / payload("data"),
+      ethernet() / payload("no IP"),
+  };
+}
+
+Bytes pcap_of(const PcapWriter::Options& options) {
+  PcapWriter writer(options);
+  for (const auto& frame : frames())
+    writer.packet(start_ns, frame);
+  return writer.bytes();
+}
+
+/// Every block and option that the reader looks at, and some that it passes over.
+Bytes pcapng_of(std::endian order) {
+  PcapngWriter writer;
+  writer.section(order, true, {comment("a section")});
+  writer.interface({.snap_length = 96, .options = {comment("microseconds")}});
+  writer.interface({.time_resolution = 9, .time_offset_s = 10});
+  writer.interface({.time_resolution = std::uint8_t{PcapngWriter::power_of_two | 20}});
+  writer.name_resolution(address, "example.org").custom(1, to_bytes("data"));
+  std::uint32_t interface = 0;
+  for (const auto& frame : frames())
+    writer.enhanced_packet(interface++ % 3, start_ns, frame, {}, {comment("a packet")});
+  writer.simple_packet(frames().front()).obsolete_packet(1, start_ns, frames().back());
+  writer.interface_statistics(0, start_ns, 6).end_section();
+  return writer.bytes();
+}
+
+void write_captures(const std::filesystem::path& folder) {
+  const Seeds seeds(folder, "fuzz_capture");
+  const Bytes plain = pcap_of({});
+  const Bytes blocks = pcapng_of(std::endian::little);
+  seeds.add("pcap", {1}, plain);
+  seeds.add("pcap-swapped-ns", {3}, pcap_of({.order = std::endian::big, .nanoseconds = true}));
+  seeds.add("pcap-raw", {5}, pcap_of({.link_type = link_raw, .snap_length = 40}));
+  seeds.add("pcapng", {1}, blocks);
+  seeds.add("pcapng-swapped", {8}, pcapng_of(std::endian::big));
+  for (const auto& [name, pack] : {std::pair{"gz", +[](const Bytes& octets) { return gzip(octets); }},
+                                   {"bz2", +[](const Bytes& octets) { return bzip2(octets); }},
+                                   {"xz", +[](const Bytes& octets) { return xz(octets); }},
+                                   {"zst", +[](const Bytes& octets) { return zstd(octets); }}}) {
+    seeds.add(std::string("pcap-") + name, {1}, pack(plain));
+    seeds.add(std::string("pcapng-") + name, {1}, pack(blocks));
+  }
+}
+
+/// Records of ERF, as cards with and without colours write them, and with an extension header.
+void write_libtrace_records(const std::filesystem::path& folder) {
+  const Seeds seeds(folder, "fuzz_libtrace");
+  const Bytes frame = frames().front();
+  for (const std::uint8_t type : {1, 2, 11, 22, 0x82}) {
+    Bytes record;
+    append_u64(record, std::uint64_t{1'700'000'000} << 32, std::endian::little);
+    append_u8(record, type);
+    append_u8(record, 4);
+    append_u16(record, 16 + frame.size());
+    append_u16(record, 0);
+    append_u16(record, frame.size());
+    append(record, frame);
+    seeds.add("erf-" + std::to_string(type), {2, 0}, record);
+  }
+  for (const std::uint8_t format : {0, 1, 3, 4, 5, 7, 8})
+    seeds.add("zeros-" + std::to_string(format), {format, 0}, Bytes(128));
+}
+
+void write_answers(const std::filesystem::path& folder) {
+  const Seeds seeds(folder, "fuzz_answers");
+  seeds.add("http", {0}, to_bytes("HTTP/1.1 200 OK\r\nServer: a\r\nX: 1\r\nx: \xe9\r\n folded\r\n\r\n"));
+  seeds.add("http-twice", {0},
+            to_bytes("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\nVia: \"b\"\r\n\r\nTrailer: 1\r\n"));
+  seeds.add("dns", {1}, dns_response(7, "example.org", address));
+  seeds.add("dns-no-name", {1}, dns_response(7, "example.org", address, 3));
+  seeds.add("dns-other-name", {1}, dns_response(7, "example.com", address));
+  seeds.add("dns-tcp", {1}, dns_over_tcp(dns_response(7, "example.org", address)));
+  seeds.add("address", {2}, to_bytes("2001:db8::1\n"));
+  seeds.add("address-json", {2}, to_bytes(R"({"ip":"192.0.2.1","asn":"AS64500","org":"AS64500 Example Net"})"));
+}
+
+} // namespace
+} // namespace orbweaver::craft
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: make-seeds FOLDER\n");
+    return 2;
+  }
+  try {
+    orbweaver::craft::write_captures(argv[1]);
+    orbweaver::craft::write_libtrace_records(argv[1]);
+    orbweaver::craft::write_answers(argv[1]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "make-seeds: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What chains may have: fields of every type, texts and lists, events, options, an end; and what is refused.
+#include "tests/unit/observer/chain_support.hpp"
+#include "tests/unit/observer/every_type_chain.hpp"
+
+#include <set>
+
+using namespace orbweaver;
+using namespace orbweaver::test;
+
+namespace {
+
+using EveryChains = BasicChainSet<ChainList<BasicChain, EveryTypeChain>>;
+using Names = std::vector<std::string>;
+
+/// A flow of three packets that ends with the input, as the chain sees it.
+Metering<EveryChains>& fed(Metering<EveryChains>& metering) {
+  metering.feed(forward(17).at(100).payload(2)).feed(reverse(17).at(101).payload(3)).feed(forward(17).at(104));
+  metering.flush();
+  return metering;
+}
+
+std::string usage_error(const Names& chains, std::vector<const SharedChain*> shared = {}) {
+  try {
+    static_cast<void>(EveryChains::choose(chains, shared));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+/// What hooks may look like and must not.
+struct NoRev {
+  struct State {};
+  static bool tcp(State&, PacketView) noexcept { return true; }
+};
+struct Throwing {
+  struct State {};
+  static bool udp(State&, PacketView, bool) { return true; }
+};
+struct ByValue {
+  struct State {};
+  static bool ip(State, PacketView, bool) noexcept { return true; }
+};
+struct Hidden {
+  struct State {};
+
+private:
+  static bool l4(State&, PacketView, bool) noexcept { return true; }
+};
+struct Icmp {
+  struct State {};
+  static bool icmp(State&, PacketView, bool) noexcept { return true; }
+};
+struct NewFlowWithRev {
+  struct State {};
+  static bool new_flow(State&, PacketView, bool) noexcept { return true; }
+};
+struct EndWithoutEnd {
+  struct State {};
+  static void end(State&) noexcept {}
+};
+struct Overloaded {
+  struct State {};
+  static bool ip4(State&, PacketView, bool) noexcept { return true; }
+  static bool ip4(State&, PacketView) noexcept { return true; }
+};
+static_assert(hooks::tcp_form<NoRev>() == HookForm::wrong);
+static_assert(hooks::udp_form<Throwing>() == HookForm::wrong);
+static_assert(hooks::ip_form<ByValue>() == HookForm::wrong);
+static_assert(hooks::l4_form<Hidden>() == HookForm::wrong);
+static_assert(hooks::icmp_form<Icmp>() == HookForm::wrong);
+static_assert(hooks::new_flow_form<NewFlowWithRev>() == HookForm::wrong);
+static_assert(hooks::end_form<EndWithoutEnd>() == HookForm::wrong);
+static_assert(hooks::ip4_form<Overloaded>() == HookForm::wrong);
+static_assert(hooks::tcp_form<EveryTypeChain>() == HookForm::none);
+static_assert(hooks::ip_form<EveryTypeChain>() == HookForm::with_context);
+static_assert(hooks::ip_form<BasicChain>() == HookForm::plain);
+
+/// Two chains that both have a field that `basic` has, and a table that `every` has.
+struct TwinChain {
+  static constexpr std::string_view name = "twin";
+  static constexpr std::string_view summary = "a field that is there already";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State {
+    bool seen = false;
+  };
+  inline static const auto fields = std::array{field("pkt_fwd", "packets", &State::seen)};
+};
+struct TwinTableChain {
+  static constexpr std::string_view name = "twin_table";
+  static constexpr std::string_view summary = "a table that is there already";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State {};
+  struct Event {
+    bool seen = false;
+  };
+  inline static const auto fields = std::array<ChainField, 0>{};
+  inline static const auto events =
+      std::tuple{event_table<Event>("every_seen", "seen", std::array{field("seen", "seen", &Event::seen)})};
+};
+
+} // namespace
+
+TEST_CASE("every type of field has a field in the test's chain") {
+  std::set<FieldType> types;
+  for (const auto& field : EveryTypeChain::fields)
+    types.insert(field.type);
+  // Lists of the other numbers lie and are read as these do.
+  CHECK(types.size() == FieldTypes::size - 7);
+}
+
+TEST_CASE("a field of every type leaves with its flow as it was set") {
+  Metering<EveryChains> metering(Names{"basic", "every"});
+  const auto& flow = fed(metering).flows().at(0);
+  CHECK(flow["every_bool"] == "true");
+  CHECK(flow["every_u64"] == "18446744073709551615");
+  CHECK(flow["every_i8"] == "-8");
+  CHECK(flow["every_i16"] == "-17");
+  CHECK(flow["every_i64"] == "-64");
+  CHECK(flow["every_f64"] == "0.500000");
+  CHECK(flow["every_time"] == "100000000000");
+  CHECK(flow["every_duration"] == "4000000000");
+  CHECK(flow["every_colour"] == "green");
+  CHECK(flow["every_mac"] == "0:1:2:3:4:5:");
+  CHECK(flow["every_address"] == "192.0.2.1");
+  CHECK(flow["every_u32_or_null"] == "null");
+  CHECK(flow["every_mac_or_null"] == "null");
+  CHECK(flow["every_u64_or_null"] == "18446744073709551615");
+  CHECK(flow["every_i64_or_null"] == "-1");
+  CHECK(flow["every_i8_or_null"] == "-1");
+  CHECK(flow["every_f64_or_null"] == "0.250000");
+  CHECK(flow["every_colour_or_null"] == "red");
+  CHECK(flow["every_text"] == "xxx");
+  CHECK(flow["every_octets"] == std::string("\0\xff\3", 3));
+  CHECK(flow["every_words"] == "[forward,re\"verse,forward]");
+  CHECK(flow["pkt_fwd"] == "2");
+}
+
+TEST_CASE("a flow's memory is free once the flow has left, and without memory its values are null and counted") {
+  Metering<EveryChains> metering(Names{"every"});
+  fed(metering);
+  CHECK(metering.meter().flow_memory().counters().octets == 0);
+  Metering<EveryChains> without(Names{"every"}, {.flow_memory_octets = 0});
+  const auto& flow = fed(without).flows().at(0);
+  CHECK(flow["every_text"] == "null");
+  CHECK(flow["every_words"] == "null");
+  CHECK(flow["every_u8"] == "8");
+  CHECK(without.meter().flow_memory().counters().full > 0);
+}
+
+TEST_CASE("events come with their flow's addresses and the packet's time, and a flow's end is one too") {
+  Metering<EveryChains> metering(Names{"every:loud=true,packets=2"});
+  fed(metering);
+  const auto& seen = metering.events("every_seen");
+  REQUIRE(seen.size() == 2);
+  CHECK(seen[0]["what"] == "question");
+  CHECK(seen[1]["what"] == "answer");
+  CHECK(seen[1]["time"] == "101000000000");
+  CHECK(seen[1]["number"] == "2");
+  CHECK(seen[1]["words"] == "[a,,b,c]");
+  CHECK(seen[1]["sp"] == std::to_string(client.port));
+  const auto& ended = metering.events("every_ended");
+  REQUIRE(ended.size() == 1);
+  CHECK(ended[0]["reason"] == "forced end");
+  CHECK(metering.meter().events() == 3);
+}
+
+TEST_CASE("options are set within their bounds, and what is none is named with what there is") {
+  Metering<EveryChains> metering(Names{"every:packets=1,shift=5,share=1"});
+  const auto& flow = fed(metering).flows().at(0);
+  CHECK(flow["every_text"] == "x");
+  CHECK(flow["every_i16"] == "-11");
+  CHECK(flow["every_f64"] == "1.000000");
+  CHECK(has(usage_error({"every:packets=0"}), "option packets of chain 'every': '0' is not 1 to 10"));
+  CHECK(has(usage_error({"every:packets=4x"}), "'4x' is not 1 to 10"));
+  CHECK(has(usage_error({"every:loud=yes"}), "'yes' is not true or false"));
+  CHECK(has(usage_error({"every:packet=3"}), "no option 'packet'; did you mean 'packets'?"));
+  CHECK(has(usage_error({"basic:x=1"}), "chain 'basic' has no option 'x'; there are none"));
+  CHECK(has(usage_error({"every:packets"}), "NAME:OPTION=VALUE"));
+  CHECK(has(usage_error({"every:packets=2", "every:packets=3"}), "named twice with different options"));
+  CHECK(usage_error({"every:packets=2", "every:packets=2"}) == "no error");
+}
+
+TEST_CASE("two chains with one field, or one table, are not chosen together, and both are named") {
+  const SharedChain twin = shared_chain<TwinChain>(), twin_table = shared_chain<TwinTableChain>();
+  const auto error = usage_error({"basic", "twin"}, {&twin});
+  CHECK(has(error, "chain 'basic' and chain 'twin' both have a field 'pkt_fwd'"));
+  CHECK(usage_error({"every", "twin"}, {&twin}) == "no error");
+  CHECK(has(usage_error({"every", "twin_table"}, {&twin_table}), "table 'every_seen'"));
+}
+
+TEST_CASE("a flow ends when any chain, when all that can, or when no chain says that it is complete") {
+  const auto reason = [](CompleteRule rule, bool response) {
+    Metering<> metering(Names{"tcp", "dns"}, {.complete = rule});
+    metering.feed(forward(6).at(100).flags(TCP_SYN));
+    if (response)
+      metering.feed(reverse(6).at(101).flags(TCP_ACK).payload({0, 12, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+    metering.feed(forward(6).at(102).flags(TCP_RST));
+    return metering.flush().at(0)["flow_end_reason"];
+  };
+  CHECK(reason(CompleteRule::any, false) == "end of Flow detected");
+  CHECK(reason(CompleteRule::all, false) == "forced end");
+  CHECK(reason(CompleteRule::all, true) == "end of Flow detected");
+  CHECK(reason(CompleteRule::never, true) == "forced end");
+}
