@@ -12,6 +12,18 @@ namespace orbweaver::json {
 /// for the character of its number (Latin-1, 0xE9: U+00E9). Quotes, backslashes and control characters are escaped.
 void append_string(std::string& out, std::string_view octets);
 
+/// The same, printed at `out`; returns the place after it. Takes at most max_string_growth octets for each, and the
+/// quotes. `quote` stands for every quotation mark: a quoted cell of CSV has two of them.
+char* print_string(std::string_view octets, char* out, std::string_view quote = "\"") noexcept;
+
+inline constexpr std::size_t max_string_growth = 6; ///< \u001f
+
+/// Octets of the character of UTF-8 that the text begins with, which is not empty; 0 where that is none.
+[[nodiscard]] std::size_t character_octets(std::string_view text) noexcept;
+
+/// Prints the character of an octet's number in UTF-8; the octet is above 0x7F.
+char* print_latin1(char octet, char* out) noexcept;
+
 /// How many octets from the beginning are whole characters of UTF-8 (RFC 3629): all of them where the text is valid.
 [[nodiscard]] std::size_t valid_utf8_octets(std::string_view text) noexcept;
 

@@ -10,7 +10,7 @@
 //   enum                       its name as text; null where it has none
 //   mac                        00:11:22:33:44:55
 //   address                    dotted, or by RFC 5952; null where the version is neither 4 nor 6
-//   text                       text; what is not UTF-8 is taken for Latin-1
+//   text                       text; an octet that is no UTF-8 is taken for Latin-1
 //   octets                     hexadecimal
 //   list_of_…                  a JSON array
 //   …_or_null                  null, or the same as without

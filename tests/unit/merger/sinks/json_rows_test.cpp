@@ -173,7 +173,8 @@ TEST_CASE("text is escaped; what is not UTF-8 is taken for Latin-1; an empty tex
                                    "e")) == "\"Gr\xC3\xBC\xC3\x9F"
                                             "e\"");
   CHECK(print_tail<Text>(octets_of("Gr\xFC\xDF"
-                                   "e")) == R"("Gr\u00fc\u00dfe")");
+                                   "e")) == "\"Gr\xC3\xBC\xC3\x9F"
+                                            "e\"");
   CHECK(print_tail<Text>({}) == "\"\"");
   CHECK(print_field<Text>(TailRef{}) == "null");
 }
