@@ -42,7 +42,7 @@ orbweaver::PluginEntry entry() {
   return {description, []() -> std::unique_ptr<orbweaver::Plugin> { return std::make_unique<Careless>(); }};
 }
 const orbweaver::PluginEntry entries[] = {entry()};
-void combine(orbweaver::JobFlows flows, orbweaver::Conditions& conditions) {
+void combine(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
   conditions.add("careless.number:" + *flows[0]->member("/number"));
 }
 }
@@ -94,8 +94,12 @@ class SharedObjects(support.TestCase):
             file.write('{"dip":"127.0.0.1","dp":1}\n{"dip":"127.0.0.2","dp":1,"domain":"a.example"}\n')
         spider = [support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "ttl"]
         run(*spider, "--label=042", check=0)
-        results = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "ttl", "--output-flows",
-                      check=0).stdout
+        packets, seen = self.path("packets"), self.path("flows")
+        run(support.program("orbweaver-capture"), "-i", TROUBLES, "--out", f"file:{packets}", check=0)
+        run(support.program("orbweaver-observer"), "--in", f"file:{packets}", "--out", f"file:{seen}", "basic", "tcp", "ttl",
+            check=0)
+        results = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--flows", f"file:{seen}",
+                      "--output-flows", check=0).stdout
         flows = [json.loads(line)["flow_results"][0] for line in results.splitlines()]
         self.assertEqual([(flow["ttl_label"], flow["ttl_domain"]) for flow in sorted(flows, key=lambda flow: flow["dip"])],
                          [(42, False), (42, True)])
@@ -198,6 +202,23 @@ ORBWEAVER_EXPORT_CHAINS(Trap)
             built = self.build_object("trap", chain % trap)
             self.assertNotEqual(built.returncode, 0, trap)
             self.assertIn(says, built.stderr, trap)
+
+    def test_a_combiner_that_misspells_a_field_does_not_compile(self):
+        combiner = """
+#include <orbweaver/conditions.hpp>
+namespace {
+constexpr orbweaver::CombinerFields fields{orbweaver::FieldUse{"ttl", "ttl_last_rev"}};
+void combine(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
+  if (flows[0]->number(fields["%s"]))
+    conditions.add("ttl.seen");
+}
+}
+ORBWEAVER_EXPORT_CONDITIONS({"ttl", combine, 1, fields})
+"""
+        self.assertEqual(self.build_object("good", combiner % "ttl_last_rev").returncode, 0)
+        built = self.build_object("bad", combiner % "ttl_last_rve")
+        self.assertNotEqual(built.returncode, 0)
+        self.assertIn("the_list_of_fields_has_no_field_of_that_name", built.stderr)
 
     def test_two_chains_with_one_field_are_refused_by_the_names_of_both(self):
         twin = """
