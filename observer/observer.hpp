@@ -21,7 +21,7 @@ struct ObserverResult {
 };
 
 /// Runs an observer until its input ends, or `stop` is set; then all flows are flushed and the output is finished.
-/// `publish` is given the counters (ObserverCounter) now and then.
+/// `stage` is given the counters (ObserverCounter) now and then.
 ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
                        const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage);
 
