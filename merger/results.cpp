@@ -87,10 +87,11 @@ ResultWriter::ResultWriter(const std::vector<FlowStream>& streams, const Combine
   for (const auto& [flows, name] : streams)
     streams_.emplace_back(flows, combiner, name);
   if (streams_.empty() && !combiner.fields.empty()) {
+    std::set<std::string_view> named;
     std::string chains;
     for (const auto& use : combiner.fields)
-      if (chains.find(" " + std::string(use.chain)) == std::string::npos)
-        chains += " " + std::string(use.chain);
+      if (named.insert(use.chain).second)
+        chains.append(1, ' ').append(use.chain);
     throw Error("the conditions of " + std::string(combiner.plugin) +
                 " rest on flows: give --flows, a stream of an observer with" + chains);
   }

@@ -235,7 +235,14 @@ std::string check_chain(const ChainInfo& chain) {
                                              : "the name of its table '" + std::string(table.name) + "' does not fit";
         !why.empty())
       return why;
-  return check_fields(chain.fields, chain.state_bytes);
+  if (const auto why = check_fields(chain.fields, chain.state_bytes); !why.empty())
+    return why;
+  try { // what is left shows where it is chosen: mirrors, names that come twice
+    static_cast<void>(ChainChoice(std::span(&chain, 1), std::vector{std::string(chain.name)}));
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return {};
 }
 
 } // namespace orbweaver

@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace orbweaver {
 
@@ -125,6 +126,7 @@ ORBWEAVER_HOOK(finish, no_form)
 /// Refuses to compile a chain whose functions would not be called.
 template <typename Chain>
 consteval bool check_hooks() {
+  static_assert(!std::is_final_v<Chain>, "a chain that is final hides its hooks from the check: leave final out");
 #define ORBWEAVER_CHECK(NAME, FORM)                                                                                    \
   static_assert(hooks::NAME##_form<Chain>() != HookForm::wrong,                                                        \
                 "the hook " #NAME " would never be called: it has to be public, static, noexcept, and of the form "    \

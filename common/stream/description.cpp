@@ -173,6 +173,8 @@ std::string check_table(const TableDescription& table, std::uint32_t header_octe
     const auto name = "field '" + field.name + "'" + in_table;
     if (!is_name(field.name))
       return name + ": such a name does not fit";
+    if (field.name == "event")
+      return name + ": that is what rows call their table";
     if (!names.insert(field.name).second)
       return name + " is there twice";
     const auto size = field_size(field.type);

@@ -101,7 +101,8 @@ class Usage(support.TestCase):
 
     def test_the_list_of_chains_says_what_each_field_is(self):
         lines = run(ORBWEAVER, "observe", "--list-chains", check=0).stdout.splitlines()
-        self.assertEqual([line.split(":")[0] for line in lines if line and line[0] != " "][:12], support.ALL_CHAINS)
+        named = [line.split(":")[0] for line in lines if line and line[0] != " "]
+        self.assertEqual([name for name in named if name in support.ALL_CHAINS], support.ALL_CHAINS)
         self.assertRegex("\n".join(lines), r"(?m)^    oct_fwd +u64, octets +octets of the IP datagrams.* \(mirror oct_rev, IPFIX octetDeltaCount\)$")
         chains = json.loads(run(ORBWEAVER, "observe", "--list-chains", "--json", check=0).stdout)
         fields = {field["name"]: field for chain in chains for field in chain["fields"]}

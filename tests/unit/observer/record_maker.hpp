@@ -55,6 +55,7 @@ public:
   Packet& at(std::uint64_t second, std::uint64_t ns = 0) { return at_ns(second * ns_per_s + ns); }
   Packet& flags(std::uint16_t flags) { return record_.tcp_flags = flags, *this; }
   Packet& payload(std::uint32_t octets) { return record_.payload_length = octets, *this; }
+  Packet& ttl(std::uint8_t hops) { return record_.ttl = hops, *this; }
   Packet& ip_length(std::uint32_t octets) { return record_.ip_length = octets, *this; }
   Packet& traffic_class(std::uint8_t value) { return record_.traffic_class = value, *this; }
   Packet& dscp(std::uint8_t code_point) {

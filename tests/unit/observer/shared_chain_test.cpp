@@ -101,5 +101,14 @@ TEST_CASE("a shared chain that cannot be used is refused with its reason") {
   SharedChain unnamed = renamed<EcnChain>("unnamed");
   unnamed.info.fields[0].name = "x y";
   CHECK(why_not(unnamed).find("'x y'") != std::string::npos);
+  SharedChain lonely = renamed<EcnChain>("lonely");
+  lonely.info.fields[0].mirror = "nobody";
+  CHECK(why_not(lonely).find("no mirror of 'nobody'") != std::string::npos);
+  SharedChain twins = renamed<EcnChain>("twins");
+  twins.info.fields[1].name = twins.info.fields[0].name;
+  CHECK(why_not(twins).find("both have a field 'ecn_ect0_syn_fwd'") != std::string::npos);
+  SharedChain core = renamed<EcnChain>("core");
+  core.info.fields[0].name = "pkt_first";
+  CHECK(why_not(core).find("'pkt_first'") != std::string::npos);
   CHECK(why_not(aligned).find("aligned to 64") != std::string::npos);
 }

@@ -84,6 +84,7 @@ TEST_CASE("names that do not fit, names that come twice and mirrors that are non
   CHECK(has(why_not([](auto& table) { table.fields[0].name = "a b"; }), "'a b'"));
   CHECK(has(why_not([](auto& table) { table.fields[0].name = "size_rev"; }), "'size_rev'"));
   CHECK(has(why_not([](auto& table) { table.fields[0].mirror = "kind"; }), "no mirror of 'kind'"));
+  CHECK(has(why_not([](auto& table) { table.fields[0].name = "event"; }), "what rows call their table"));
   CHECK(has(why_not([](auto& table) { table.name = ""; }), "name of a table"));
   CHECK(has(why_not([](auto& table) { table.record_octets = 8; }), "8 octets cannot be"));
   auto twice = flows();
