@@ -148,7 +148,8 @@ private:
       using ChainHooks = Hooks<Chain, version, kind>;
       if constexpr (ChainHooks::any)
         if (chosen_ >> at & 1)
-          done |= std::uint64_t{!ChainHooks::call(states, packet, rev, services, places_[at])} << at;
+          if (!ChainHooks::call(states, packet, rev, services, places_[at])) [[unlikely]]
+            done |= std::uint64_t{1} << at;
     };
     (run(std::integral_constant<std::size_t, first + place>{}), ...);
     return done;

@@ -130,6 +130,7 @@ private:
   std::uint64_t complete_timeout_s_;
   std::uint64_t active_timeout_s_;
   CompleteRule complete_;
+  bool scoped_; ///< hooks want to know which flow they are at work on
   std::uint64_t clock_ = 0;
   std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
   std::uint64_t vetoed_ = 0;

@@ -77,7 +77,7 @@ BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOpti
       active_(timers_, metering::horizon_of(options.active_timeout_s)),
       leaving_(timers_, metering::horizon_of(options.complete_timeout_s)),
       idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
-      active_timeout_s_(options.active_timeout_s), complete_(options.complete) {
+      active_timeout_s_(options.active_timeout_s), complete_(options.complete), scoped_(chains.wants_memory()) {
   if (active_timeout_s_ != 0)
     active_timers_ = MemoryArea(table_.max_flows() * sizeof(TimerWheel::Position));
 }
@@ -132,7 +132,8 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
   ++counters_.packets_counted;
   counters_.icmp_errors += packet.is_icmp_error();
   const bool rev = packet.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high);
-  scope_.enter(flow, packet->time_ns);
+  if (scoped_) [[unlikely]]
+    scope_.enter(flow, packet->time_ns);
   const std::uint64_t done = chains_.packet(flow.states(), packet, rev, scope_);
   if (done != 0 && flow.state == FlowState::active && is_complete(flow, done))
     expire(flow, slot, EndReason::end_of_flow, clock_);

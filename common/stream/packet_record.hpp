@@ -186,11 +186,15 @@ private:
   return packet_blocks_valid(record, {variable + addresses, record.header.length - plain});
 }
 
-/// The same of a record where it lies.
+/// The same of a record where it lies. One without blocks, as most are, is told by three of its fields, each read once.
 [[nodiscard]] inline bool packet_record_valid(const RecordHeader* place) noexcept {
-  const RecordHeader header = *place; // read once: it says how far the rest may be read
+  const RecordHeader header = *place; // it says how far the rest may be read
   if (header.length < sizeof(PacketRecord)) [[unlikely]]
     return false;
+  const auto& there = *reinterpret_cast<const PacketRecord*>(place);
+  const std::uint8_t version = there.key.version;
+  if (there.blocks == 0) [[likely]]
+    return (version == 4 || version == 6) && header.length == sizeof there + addresses_length(version);
   PacketRecord record;
   std::memcpy(&record, place, sizeof record);
   record.header = header;
