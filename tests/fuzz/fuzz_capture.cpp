@@ -61,7 +61,7 @@ public:
   [[nodiscard]] std::vector<RecordWriter> open() const {
     std::vector<RecordWriter> writers;
     for (std::size_t i = 0; i < observers; ++i)
-      writers.push_back(RecordWriter::open(endpoint(i), make_stream_header(StreamKind::packets)));
+      writers.push_back(RecordWriter::open(endpoint(i), stream_of(StreamKind::packets)));
     return writers;
   }
 
