@@ -32,6 +32,7 @@ bool Merger::run(const std::atomic<bool>& stop) {
 
 std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
   auto& input = inputs_[stream];
+  std::uint64_t rows[2]{}; // flows, events
   std::size_t count = 0;
   for (; count < records.size(); ++count) {
     const RecordHeader header = *records[count]; // read once: whoever wrote it may write it again
@@ -46,12 +47,14 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
       if (wants_digest_)
         table.digest.add(row, digest_);
       ++table.rows;
-      ++counters_[header.table == 0 ? MergerCounter::flows_received : MergerCounter::events_received];
+      ++rows[header.table != 0];
     } else if (header.kind != RecordKind::tick && header.kind != RecordKind::loss) {
       why = what_is_odd(header);
       break;
     }
   }
+  counters_[MergerCounter::flows_received] += rows[0];
+  counters_[MergerCounter::events_received] += rows[1];
   return count;
 }
 

@@ -75,7 +75,7 @@ bool StreamRows::take_copy(const RecordHeader* record, const RecordHeader& heade
 
 /// Every value must lie behind the fixed part, within the record; and all of them together are no longer than that, so
 /// that a row which names the same octets again and again cannot become a line of gigabytes.
-std::string StreamRows::damage_of(const Table& table, const RowView& row) {
+std::string StreamRows::damage_of(const Table& table, RowView row) {
   const auto say = [&](const Tail& tail, const std::string& what) {
     return "a row of table '" + table.name + "' whose field '" + tail.field + "' " + what;
   };

@@ -76,7 +76,7 @@ private:
   };
 
   bool take_copy(const RecordHeader* record, const RecordHeader& header, RowView& row);
-  [[nodiscard]] static std::string damage_of(const Table& table, const RowView& row);
+  [[nodiscard]] static std::string damage_of(const Table& table, RowView row);
 
   std::vector<Table> tables_;
   std::vector<std::byte> copy_;

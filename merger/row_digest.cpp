@@ -27,7 +27,7 @@ std::byte* put(std::span<const std::byte> octets, std::byte* out) noexcept {
 constexpr std::uint32_t null_octets = 0xFFFFFFFF;
 
 template <typename Type>
-std::byte* gather(const RowView& row, std::uint32_t offset, std::byte* out) noexcept {
+std::byte* gather(RowView row, std::uint32_t offset, std::byte* out) noexcept {
   const auto value = load_field<Type>(row.record + offset);
   if constexpr (is_tail<Type>) {
     return value.is_null() ? put(null_octets, out) : put(row.tail(value), out);
@@ -62,7 +62,7 @@ RowDigest::RowDigest(const TableDescription& table) : record_octets_(table.recor
   seed_ = XXH3_64bits(names.data(), names.size());
 }
 
-void RowDigest::add(const RowView& row, Digest& digest) {
+void RowDigest::add(RowView row, Digest& digest) {
   const auto room = max_octets_ + (row.octets - record_octets_);
   if (gathered_.size() < room)
     gathered_.resize(room);

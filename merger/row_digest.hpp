@@ -21,12 +21,12 @@ class RowDigest {
 public:
   explicit RowDigest(const TableDescription& table);
 
-  void add(const RowView& row, Digest& digest);
+  void add(RowView row, Digest& digest);
 
 private:
   struct Step {
     /// Writes a value at `out`, and returns the place after it.
-    std::byte* (*gather)(const RowView& row, std::uint32_t offset, std::byte* out) noexcept;
+    std::byte* (*gather)(RowView row, std::uint32_t offset, std::byte* out) noexcept;
     std::uint32_t offset;
   };
 

@@ -96,7 +96,7 @@ void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
     waiting_.add(connection);
 }
 
-void Join::flow(std::size_t stream, const RowView& row) {
+void Join::flow(std::size_t stream, RowView row) {
   ++counters_.flows_received;
   FlowRecord flow;
   std::memcpy(&flow, row.record, sizeof flow);

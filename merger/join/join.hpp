@@ -85,7 +85,7 @@ public:
   void connection(const ConnectionRecord& record, ConnectionRef ref);
 
   /// A flow came: a row of its stream's flows.
-  void flow(std::size_t stream, const RowView& row);
+  void flow(std::size_t stream, RowView row);
   void tick(std::size_t stream, std::uint64_t second);
   /// The observer of that stream did not get packets that were captured between these times.
   void lost(std::size_t stream, std::uint64_t from_ns, std::uint64_t to_ns) {

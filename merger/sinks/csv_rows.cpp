@@ -13,9 +13,9 @@ CsvRows::CsvRows(const TableDescription& table) : record_octets_(table.record_oc
   heading_ += "\r\n";
 }
 
-char* CsvRows::print(const RowView& row, char* out) const noexcept {
+char* CsvRows::print(RowView row, char* out) const noexcept {
   for (const auto& field : fields_) {
-    out = field.print(field, row, out);
+    out = field.print(row, out);
     *out++ = ',';
   }
   out -= !fields_.empty(); // the last comma

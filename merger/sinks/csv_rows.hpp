@@ -21,12 +21,12 @@ public:
   [[nodiscard]] const std::string& heading() const noexcept { return heading_; }
 
   /// As JsonRows::max_octets().
-  [[nodiscard]] std::size_t max_octets(const RowView& row) const noexcept {
+  [[nodiscard]] std::size_t max_octets(RowView row) const noexcept {
     return max_octets_ + max_growth * (row.octets - record_octets_);
   }
 
   /// As JsonRows::print().
-  char* print(const RowView& row, char* out) const noexcept;
+  char* print(RowView row, char* out) const noexcept;
 
 private:
   std::vector<FieldText> fields_;

@@ -23,7 +23,7 @@ public:
 
   /// Streams share a file where their tables have one name; all their fields must be the same then.
   std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) override;
-  void put(std::size_t table, const RowView& row) override {
+  void put(std::size_t table, RowView row) override {
     auto& [rows, file] = tables_[table];
     put_row(rows, row, files_[file]->line, files_[file]->output, scratch_);
   }

@@ -52,12 +52,15 @@ struct EnumTexts {
 
 /// One field of a table.
 struct FieldText {
-  using Print = char* (*)(const FieldText& field, const RowView& row, char* out) noexcept;
+  using Print = char* (*)(const std::byte* record, std::uint32_t offset, const EnumTexts* names, char* out) noexcept;
 
-  Print print = nullptr; ///< writes the value at `out`, returns the place after it, may overwrite field_slack octets
+  Print print_at = nullptr;
   std::uint32_t offset = 0;
   std::uint32_t max_octets = 0; ///< of its text; max_growth for each octet of its tail come to that
   std::shared_ptr<const EnumTexts> names{};
+
+  /// Writes its value of a row at `out`, returns the place after it, and may overwrite field_slack octets behind that.
+  char* print(RowView row, char* out) const noexcept { return print_at(row.record, offset, names.get(), out); }
 };
 
 namespace field_text {
@@ -132,18 +135,21 @@ struct Values {
 };
 
 template <typename Style, typename Type>
-char* print(const FieldText& field, const RowView& row, char* out) noexcept {
-  const std::byte* const at = row.record + field.offset;
+char* print(const std::byte* record, std::uint32_t offset, [[maybe_unused]] const EnumTexts* names,
+            char* out) noexcept {
+  const std::byte* const at = record + offset;
   if constexpr (is_tail<Type>) {
     const auto ref = load_field<TailRef>(at);
-    return ref.is_null() ? Style::null(out) : Values<Style>::print(row.tail(ref), Type{}, out);
+    return ref.is_null() ? Style::null(out) : Values<Style>::print({record + ref.at, ref.octets}, Type{}, out);
   } else {
     const auto print_value = [&](auto value) {
       if constexpr (std::same_as<decltype(value), EnumValue>)
-        return field.names->print(value.value, out);
+        return names->print(value.value, out);
       else
         return Values<Style>::print(value, out);
     };
+    if constexpr (std::same_as<Type, Address>) // read where it lies: whatever its octets become prints
+      return Values<Style>::print(*reinterpret_cast<const Address*>(at), out);
     const auto value = load_field<Type>(at);
     if constexpr (is_nullable<Type>)
       return value.is_null() ? Style::null(out) : print_value(value.value());

@@ -19,7 +19,7 @@ public:
   explicit NdjsonSink(const std::string& path) : output_(path) {}
 
   std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) override;
-  void put(std::size_t table, const RowView& row) override {
+  void put(std::size_t table, RowView row) override {
     put_row(tables_[table].rows, row, tables_[table].line, output_, scratch_);
   }
   bool flush() noexcept override { return output_.flush(); }

@@ -12,7 +12,7 @@ namespace orbweaver {
 
 /// `rows` prints as JsonRows and CsvRows do. `scratch` is for lines that may be longer than the output's buffer.
 template <typename Rows>
-void put_row(const Rows& rows, const RowView& row, Line line, Output& output, std::string& scratch) {
+void put_row(const Rows& rows, RowView row, Line line, Output& output, std::string& scratch) {
   const auto room = rows.max_octets(row);
   if (room <= Output::buffer_bytes) [[likely]] {
     output.commit(rows.print(row, output.claim(room)), line);

@@ -29,7 +29,7 @@ public:
   virtual std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) = 0;
 
   /// Takes a row of that table. There is always room: what comes after a failure is dropped.
-  virtual void put(std::size_t table, const RowView& row) = 0;
+  virtual void put(std::size_t table, RowView row) = 0;
 
   /// Hands on what waits in a buffer. False once writing has failed.
   virtual bool flush() noexcept = 0;
