@@ -69,9 +69,40 @@ consteval HookForm end_form(Function) {
              : HookForm::wrong;
 }
 
+/// All hooks: name, what tells its form, and its parameters.
+#define ORBWEAVER_HOOKS(EACH)                                                                                          \
+  EACH(new_flow, new_flow_form, "State&, PacketView")                                                                  \
+  EACH(ip, packet_form, "State&, PacketView, bool rev")                                                                \
+  EACH(ip4, packet_form, "State&, PacketView, bool rev")                                                               \
+  EACH(ip6, packet_form, "State&, PacketView, bool rev")                                                               \
+  EACH(icmp4, packet_form, "State&, PacketView, bool rev")                                                             \
+  EACH(icmp6, packet_form, "State&, PacketView, bool rev")                                                             \
+  EACH(tcp, packet_form, "State&, PacketView, bool rev")                                                               \
+  EACH(udp, packet_form, "State&, PacketView, bool rev")                                                               \
+  EACH(l4, packet_form, "State&, PacketView, bool rev")                                                                \
+  EACH(end, end_form, "State&, const FlowEnd&")
+/// Names that are no hook, but that somebody who means one may write, and what is meant.
+#define ORBWEAVER_NO_HOOKS(EACH)                                                                                       \
+  EACH(icmp, no_form, "they are icmp4 and icmp6")                                                                      \
+  EACH(ipv4, no_form, "it is ip4")                                                                                     \
+  EACH(ipv6, no_form, "it is ip6")                                                                                     \
+  EACH(icmpv4, no_form, "it is icmp4")                                                                                 \
+  EACH(icmpv6, no_form, "it is icmp6")                                                                                 \
+  EACH(tcp4, no_form, "it is tcp, for both IP versions")                                                               \
+  EACH(tcp6, no_form, "it is tcp, for both IP versions")                                                               \
+  EACH(udp4, no_form, "it is udp, for both IP versions")                                                               \
+  EACH(udp6, no_form, "it is udp, for both IP versions")                                                               \
+  EACH(sctp, no_form, "l4 gets every protocol that is neither TCP nor UDP")                                            \
+  EACH(l3, no_form, "it is ip, ip4 or ip6")                                                                            \
+  EACH(packet, no_form, "it is ip, ip4 or ip6")                                                                        \
+  EACH(flow_new, no_form, "it is new_flow")                                                                            \
+  EACH(flow_end, no_form, "it is end")                                                                                 \
+  EACH(end_flow, no_form, "it is end")                                                                                 \
+  EACH(finish, no_form, "it is end")
+
 /// The form of the member NAME of a chain. That a struct has any member of a name, private or overloaded ones too,
 /// shows where the name is ambiguous once another base has it as well.
-#define ORBWEAVER_HOOK(NAME, FORM)                                                                                     \
+#define ORBWEAVER_HOOK(NAME, FORM, SAYS)                                                                               \
   struct NAME##_named {                                                                                                \
     void NAME();                                                                                                       \
   };                                                                                                                   \
@@ -87,38 +118,13 @@ consteval HookForm end_form(Function) {
       return HookForm::wrong;                                                                                          \
   }
 
-ORBWEAVER_HOOK(new_flow, new_flow_form)
-ORBWEAVER_HOOK(ip, packet_form)
-ORBWEAVER_HOOK(ip4, packet_form)
-ORBWEAVER_HOOK(ip6, packet_form)
-ORBWEAVER_HOOK(icmp4, packet_form)
-ORBWEAVER_HOOK(icmp6, packet_form)
-ORBWEAVER_HOOK(tcp, packet_form)
-ORBWEAVER_HOOK(udp, packet_form)
-ORBWEAVER_HOOK(l4, packet_form)
-ORBWEAVER_HOOK(end, end_form)
-
-/// Names that are no hook, but that somebody who means one may write.
 template <typename>
 consteval HookForm no_form(...) {
   return HookForm::wrong;
 }
-ORBWEAVER_HOOK(icmp, no_form)
-ORBWEAVER_HOOK(ipv4, no_form)
-ORBWEAVER_HOOK(ipv6, no_form)
-ORBWEAVER_HOOK(icmpv4, no_form)
-ORBWEAVER_HOOK(icmpv6, no_form)
-ORBWEAVER_HOOK(tcp4, no_form)
-ORBWEAVER_HOOK(tcp6, no_form)
-ORBWEAVER_HOOK(udp4, no_form)
-ORBWEAVER_HOOK(udp6, no_form)
-ORBWEAVER_HOOK(sctp, no_form)
-ORBWEAVER_HOOK(l3, no_form)
-ORBWEAVER_HOOK(packet, no_form)
-ORBWEAVER_HOOK(flow_new, no_form)
-ORBWEAVER_HOOK(flow_end, no_form)
-ORBWEAVER_HOOK(end_flow, no_form)
-ORBWEAVER_HOOK(finish, no_form)
+
+ORBWEAVER_HOOKS(ORBWEAVER_HOOK)
+ORBWEAVER_NO_HOOKS(ORBWEAVER_HOOK)
 #undef ORBWEAVER_HOOK
 
 } // namespace hooks
@@ -127,38 +133,14 @@ ORBWEAVER_HOOK(finish, no_form)
 template <typename Chain>
 consteval bool check_hooks() {
   static_assert(!std::is_final_v<Chain>, "a chain that is final hides its hooks from the check: leave final out");
-#define ORBWEAVER_CHECK(NAME, FORM)                                                                                    \
+#define ORBWEAVER_CHECK(NAME, FORM, PARAMETERS)                                                                        \
   static_assert(hooks::NAME##_form<Chain>() != HookForm::wrong,                                                        \
                 "the hook " #NAME " would never be called: it has to be public, static, noexcept, and of the form "    \
-                "bool/void " #NAME "(" FORM "), with ChainContext<Chain>& behind that or not")
-#define ORBWEAVER_REFUSE(NAME, HOOKS)                                                                                  \
-  static_assert(hooks::NAME##_form<Chain>() == HookForm::none, "there is no hook " #NAME ": " HOOKS)
-  ORBWEAVER_CHECK(new_flow, "State&, PacketView");
-  ORBWEAVER_CHECK(ip, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(ip4, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(ip6, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(icmp4, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(icmp6, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(tcp, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(udp, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(l4, "State&, PacketView, bool rev");
-  ORBWEAVER_CHECK(end, "State&, const FlowEnd&");
-  ORBWEAVER_REFUSE(icmp, "they are icmp4 and icmp6");
-  ORBWEAVER_REFUSE(ipv4, "it is ip4");
-  ORBWEAVER_REFUSE(ipv6, "it is ip6");
-  ORBWEAVER_REFUSE(icmpv4, "it is icmp4");
-  ORBWEAVER_REFUSE(icmpv6, "it is icmp6");
-  ORBWEAVER_REFUSE(tcp4, "it is tcp, for both IP versions");
-  ORBWEAVER_REFUSE(tcp6, "it is tcp, for both IP versions");
-  ORBWEAVER_REFUSE(udp4, "it is udp, for both IP versions");
-  ORBWEAVER_REFUSE(udp6, "it is udp, for both IP versions");
-  ORBWEAVER_REFUSE(sctp, "l4 gets every protocol that is neither TCP nor UDP");
-  ORBWEAVER_REFUSE(l3, "it is ip, ip4 or ip6");
-  ORBWEAVER_REFUSE(packet, "it is ip, ip4 or ip6");
-  ORBWEAVER_REFUSE(flow_new, "it is new_flow");
-  ORBWEAVER_REFUSE(flow_end, "it is end");
-  ORBWEAVER_REFUSE(end_flow, "it is end");
-  ORBWEAVER_REFUSE(finish, "it is end");
+                "bool/void " #NAME "(" PARAMETERS "), with ChainContext<Chain>& behind that or not");
+#define ORBWEAVER_REFUSE(NAME, FORM, MEANT)                                                                            \
+  static_assert(hooks::NAME##_form<Chain>() == HookForm::none, "there is no hook " #NAME ": " MEANT);
+  ORBWEAVER_HOOKS(ORBWEAVER_CHECK)
+  ORBWEAVER_NO_HOOKS(ORBWEAVER_REFUSE)
 #undef ORBWEAVER_CHECK
 #undef ORBWEAVER_REFUSE
   return true;
@@ -259,15 +241,11 @@ void end_state(std::byte* states, const FlowEnd& end, FlowServices& services, co
 
 /// Whether any hook of a chain wants its context: only then a flow has memory of its own.
 template <typename Chain>
-inline constexpr bool wants_context = [] {
-  constexpr HookForm forms[] = {hooks::new_flow_form<Chain>(), hooks::ip_form<Chain>(),    hooks::ip4_form<Chain>(),
-                                hooks::ip6_form<Chain>(),      hooks::icmp4_form<Chain>(), hooks::icmp6_form<Chain>(),
-                                hooks::tcp_form<Chain>(),      hooks::udp_form<Chain>(),   hooks::l4_form<Chain>(),
-                                hooks::end_form<Chain>()};
-  for (const auto form : forms)
-    if (form == HookForm::with_context)
-      return true;
-  return false;
-}();
+inline constexpr bool wants_context =
+#define ORBWEAVER_WANTS_CONTEXT(NAME, FORM, PARAMETERS) hooks::NAME##_form<Chain>() == HookForm::with_context ||
+    ORBWEAVER_HOOKS(ORBWEAVER_WANTS_CONTEXT) false;
+#undef ORBWEAVER_WANTS_CONTEXT
+#undef ORBWEAVER_HOOKS
+#undef ORBWEAVER_NO_HOOKS
 
 } // namespace orbweaver
