@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
-#include "common/process/stage.hpp"
+#include "common/process/described_by.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -31,10 +31,6 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
 
 using Element = simdjson::dom::element;
 
-std::string text_of(const Element& object, std::string_view key) {
-  return std::string(object[key].get_string().value());
-}
-
 ChainDescription chain_of(const Element& object) {
   ChainDescription chain;
   chain.name = text_of(object, "name");
@@ -59,17 +55,16 @@ std::vector<FieldDescription> ChainDescription::fields_of(const TableDescription
 }
 
 std::vector<ChainDescription> describe_chains() {
-  const auto program = find_program("orbweaver-observer");
-  const auto text = output_of(program, "--describe-chains");
-  std::vector<ChainDescription> chains;
-  try {
-    simdjson::dom::parser parser;
-    for (const Element chain : parser.parse(text).get_array())
-      chains.push_back(chain_of(chain));
-  } catch (const std::exception& error) {
-    throw Error(program + " --describe-chains gave something else than a list of chains: " + error.what());
-  }
-  return chains;
+  return described_by("orbweaver-observer", "chains", chain_of);
+}
+
+void describe(std::span<const ChainOptionDescription> options, json::Array list) {
+  for (const auto& option : options)
+    list.object()
+        .add("name", option.name)
+        .add("help", option.help)
+        .add("default", option.default_value)
+        .add("values", option.values);
 }
 
 std::string chains_json(std::span<const ChainDescription> chains) {
@@ -80,15 +75,7 @@ std::string chains_json(std::span<const ChainDescription> chains) {
       json::Object object = list.object();
       object.add("name", chain.name).add("summary", chain.summary).add("needs", chain.needs);
       object.add("completes", chain.completes);
-      {
-        json::Array options = object.array("options");
-        for (const auto& option : chain.options)
-          options.object()
-              .add("name", option.name)
-              .add("help", option.help)
-              .add("default", option.default_value)
-              .add("values", option.values);
-      }
+      describe(chain.options, object.array("options"));
       // Made by encode(): it is JSON.
       static_cast<void>(object.add_json("stream", chain.stream.encode()));
     }

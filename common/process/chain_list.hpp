@@ -2,6 +2,7 @@
 // What the observer program says of its chains, for those that do not link them: the front command and capture.
 #pragma once
 
+#include "common/json/builder.hpp"
 #include "common/stream/description.hpp"
 
 #include <cstdint>
@@ -33,6 +34,9 @@ struct ChainDescription {
 
 /// Asks `orbweaver-observer --describe-chains` (a JSON array, an object a chain). Throws Error.
 [[nodiscard]] std::vector<ChainDescription> describe_chains();
+
+/// Adds a chain's options to a list, an object an option.
+void describe(std::span<const ChainOptionDescription> options, json::Array list);
 
 /// The same array, as the observer prints it.
 [[nodiscard]] std::string chains_json(std::span<const ChainDescription> chains);

@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
-#include "common/process/stage.hpp"
+#include "common/process/described_by.hpp"
 #include "common/process/whole_number.hpp"
 
 #include <array>
@@ -43,10 +43,6 @@ void describe(json::Object object, const PluginDescription& plugin) {
 }
 
 using Element = simdjson::dom::element;
-
-std::string text_of(const Element& object, std::string_view key) {
-  return std::string(object[key].get_string().value());
-}
 
 std::vector<std::string> texts_of(const Element& object, std::string_view key) {
   std::vector<std::string> texts;
@@ -123,17 +119,7 @@ std::string_view to_string(Model model) noexcept {
 }
 
 std::vector<PluginDescription> describe_plugins() {
-  const auto program = find_program("orbweaver-spider");
-  const auto text = output_of(program, "--describe-plugins");
-  std::vector<PluginDescription> plugins;
-  try {
-    simdjson::dom::parser parser;
-    for (const Element plugin : parser.parse(text).get_array())
-      plugins.push_back(description_of(plugin));
-  } catch (const std::exception& error) {
-    throw Error(program + " --describe-plugins gave something else than a list of plugins: " + error.what());
-  }
-  return plugins;
+  return described_by("orbweaver-spider", "plugins", description_of);
 }
 
 std::string plugins_json(const std::vector<PluginDescription>& plugins) {

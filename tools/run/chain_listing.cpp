@@ -101,13 +101,7 @@ std::string chain_listing_json(std::span<const ChainDescription> chains) {
           describe(chain.fields_of(table), event.array("fields"));
         }
       }
-      json::Array options = object.array("options");
-      for (const auto& option : chain.options)
-        options.object()
-            .add("name", option.name)
-            .add("help", option.help)
-            .add("default", option.default_value)
-            .add("values", option.values);
+      describe(chain.options, object.array("options"));
     }
   }
   return text + "\n";
