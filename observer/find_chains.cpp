@@ -16,7 +16,7 @@ std::string check_shared_chain(const SharedChain& chain, std::span<const ChainIn
 
 std::vector<const SharedChain*> find_shared_chains() {
   std::vector<const SharedChain*> found;
-  auto all = ChainSet::library();
+  auto all = chains_of<LibraryChains>();
   for (const auto& [table, origin] : find_shared_tables("orbweaver_chains", chain_interface_version)) {
     const auto* const chains = static_cast<const SharedChain*>(table->entries);
     for (const auto& chain : std::span(chains, table->count)) {

@@ -51,12 +51,13 @@ struct FlowMeterCounters {
   std::array<std::uint64_t, 6> ended{}; ///< by EndReason
 };
 
-/// `Chains` is a BasicChainSet. The members are in flow_meter_impl.hpp, instantiated for the library's chains alone.
-template <typename Chains>
+/// `List` is a ChainList, which `chains` are chosen from. The members are in flow_meter_impl.hpp, instantiated for the
+/// library's chains alone.
+template <typename List>
 class BasicFlowMeter {
 public:
   /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
-  BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, RowSink& sink);
+  BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink);
 
   /// Handles packets in order. The more at once, the better they wait together for memory: about max_batch.
   void packets(std::span<const PacketRecord* const> batch) noexcept;
@@ -116,7 +117,7 @@ private:
     std::uint32_t slot;
   };
 
-  const Chains& chains_;
+  const ChainSet& chains_;
   FlowMemory memory_;
   FlowScope scope_;
   FlowTable table_;
@@ -139,7 +140,7 @@ private:
   FlowMeterCounters counters_;
 };
 
-using FlowMeter = BasicFlowMeter<ChainSet>;
-extern template class BasicFlowMeter<ChainSet>;
+using FlowMeter = BasicFlowMeter<LibraryChains>;
+extern template class BasicFlowMeter<LibraryChains>;
 
 } // namespace orbweaver

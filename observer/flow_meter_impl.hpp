@@ -2,6 +2,7 @@
 // The members of BasicFlowMeter, for who instantiates it: flow_meter.cpp for the library's chains, tests for their own.
 #pragma once
 
+#include "observer/chain_calls.hpp"
 #include "observer/flow_meter.hpp"
 
 #include <algorithm>
@@ -68,8 +69,8 @@ inline std::uint64_t buckets_of(const FlowMeterOptions& options) noexcept {
 
 } // namespace metering
 
-template <typename Chains>
-BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOptions& options, RowSink& sink)
+template <typename List>
+BasicFlowMeter<List>::BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink)
     : chains_(chains), memory_(chains.wants_memory() ? options.flow_memory_octets : 0),
       scope_(chains.choice(), memory_, sink), table_(chains.state_bytes(), metering::most_flows(options)),
       timers_(table_.max_flows() * metering::timers_a_flow(options), metering::buckets_of(options)),
@@ -82,15 +83,15 @@ BasicFlowMeter<Chains>::BasicFlowMeter(const Chains& chains, const FlowMeterOpti
     active_timers_ = MemoryArea(table_.max_flows() * sizeof(TimerWheel::Position));
 }
 
-template <typename Chains>
-std::uint64_t BasicFlowMeter<Chains>::memory_bytes() const noexcept {
+template <typename List>
+std::uint64_t BasicFlowMeter<List>::memory_bytes() const noexcept {
   const std::uint64_t active_timers = active_timeout_s_ != 0 ? table_.slots_used() * sizeof(TimerWheel::Position) : 0;
   return table_.memory_bytes() + memory_.touched_octets() + timers_.memory_bytes() + idle_.memory_bytes() +
          active_.memory_bytes() + leaving_.memory_bytes() + active_timers + victims_.capacity() * sizeof(Victim);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::packets(std::span<const PacketRecord* const> batch) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::packets(std::span<const PacketRecord* const> batch) noexcept {
   // In groups, each step a group ahead of the next: memory works for later packets while these are counted. With
   // 200,000 flows open a packet takes 32 ns, and 55 where all of a batch goes through one step before the next; a
   // packet at a time is slower again with 10 million flows, whose addresses are then not looked up side by side.
@@ -109,8 +110,8 @@ void BasicFlowMeter<Chains>::packets(std::span<const PacketRecord* const> batch)
   }
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::packet(PacketView packet, std::uint32_t likely_slot) noexcept {
   if (packet->time_ns > clock_ns_) [[unlikely]]
     tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
   const std::uint32_t slot = table_.holds(likely_slot, packet) ? likely_slot : find_or_open(packet);
@@ -134,14 +135,14 @@ void BasicFlowMeter<Chains>::packet(PacketView packet, std::uint32_t likely_slot
   const bool rev = packet.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high);
   if (scoped_) [[unlikely]]
     scope_.enter(flow, packet->time_ns);
-  const std::uint64_t done = chains_.packet(flow.states(), packet, rev, scope_);
+  const std::uint64_t done = ChainCalls<List>::packet(chains_, flow.states(), packet, rev, scope_);
   if (done != 0 && flow.state == FlowState::active && is_complete(flow, done))
     expire(flow, slot, EndReason::end_of_flow, clock_);
 }
 
 /// Whether a flow is complete when these chains say so.
-template <typename Chains>
-bool BasicFlowMeter<Chains>::is_complete(Flow& flow, std::uint64_t done) const noexcept {
+template <typename List>
+bool BasicFlowMeter<List>::is_complete(Flow& flow, std::uint64_t done) const noexcept {
   if (complete_ == CompleteRule::any)
     return true;
   if (complete_ == CompleteRule::never)
@@ -157,8 +158,8 @@ bool BasicFlowMeter<Chains>::is_complete(Flow& flow, std::uint64_t done) const n
   return all != 0 && flow.completed == all;
 }
 
-template <typename Chains>
-[[gnu::noinline]] std::uint32_t BasicFlowMeter<Chains>::find_or_open(PacketView packet) noexcept {
+template <typename List>
+[[gnu::noinline]] std::uint32_t BasicFlowMeter<List>::find_or_open(PacketView packet) noexcept {
   const std::uint32_t hash = metering::table_hash(packet.record());
   if (const std::uint32_t slot = table_.find(hash, packet); slot != FlowTable::none)
     return slot;
@@ -176,7 +177,7 @@ template <typename Chains>
   flow.completed = 0;
   scope_.enter(flow, packet->time_ns);
   scope_.begin();
-  if (chains_.new_flow(flow.states(), packet, scope_)) {
+  if (ChainCalls<List>::new_flow(chains_, flow.states(), packet, scope_)) {
     flow.state = FlowState::active;
     ++counters_.flows_opened;
     if (active_timeout_s_ != 0)
@@ -190,25 +191,25 @@ template <typename Chains>
   return slot;
 }
 
-template <typename Chains>
-std::uint64_t BasicFlowMeter<Chains>::idle_second(const Flow& flow) const noexcept {
+template <typename List>
+std::uint64_t BasicFlowMeter<List>::idle_second(const Flow& flow) const noexcept {
   return metering::ceil_seconds(flow.latest_ns + idle_timeout_ns_);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::schedule(Flow& flow, std::uint32_t slot) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::schedule(Flow& flow, std::uint32_t slot) noexcept {
   if (const std::uint64_t second = idle_second(flow); second > clock_)
     flow.timer = idle_.add(second, slot);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::schedule_active(const Flow& flow, std::uint32_t slot) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::schedule_active(const Flow& flow, std::uint32_t slot) noexcept {
   const std::uint64_t second = metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
   active_timer(slot) = second > clock_ ? active_.add(second, slot) : TimerWheel::none;
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::cancel(std::uint32_t slot) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::cancel(std::uint32_t slot) noexcept {
   Flow& flow = table_.flow(slot);
   const TimerWheel::Position position = std::exchange(flow.timer, TimerWheel::none);
   if (position == TimerWheel::none)
@@ -218,8 +219,8 @@ void BasicFlowMeter<Chains>::cancel(std::uint32_t slot) noexcept {
     table_.flow(moved).timer = position;
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::cancel_active(std::uint32_t slot) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::cancel_active(std::uint32_t slot) noexcept {
   const TimerWheel::Position position = std::exchange(active_timer(slot), TimerWheel::none);
   if (position == TimerWheel::none)
     return;
@@ -227,8 +228,8 @@ void BasicFlowMeter<Chains>::cancel_active(std::uint32_t slot) noexcept {
     active_timer(moved) = position;
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept {
   cancel(slot);
   flow.state = FlowState::expiring;
   flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::forward_from_high) | static_cast<unsigned>(reason)
@@ -239,8 +240,8 @@ void BasicFlowMeter<Chains>::expire(Flow& flow, std::uint32_t slot, EndReason re
     flow.timer = leaving_.add(second + complete_timeout_s_, slot);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::leave(std::uint32_t slot, EndReason reason) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::leave(std::uint32_t slot, EndReason reason) noexcept {
   cancel(slot);
   if (active_timeout_s_ != 0 && table_.flow(slot).state != FlowState::vetoed)
     cancel_active(slot);
@@ -248,8 +249,8 @@ void BasicFlowMeter<Chains>::leave(std::uint32_t slot, EndReason reason) noexcep
   table_.erase(slot);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::emit(Flow& flow, EndReason reason) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::emit(Flow& flow, EndReason reason) noexcept {
   if (flow.state == FlowState::vetoed) {
     --vetoed_;
     return;
@@ -257,13 +258,13 @@ void BasicFlowMeter<Chains>::emit(Flow& flow, EndReason reason) noexcept {
   ++counters_.ended[static_cast<std::size_t>(reason)];
   scope_.enter(flow, flow.last_ns);
   if (chains_.has_ends())
-    chains_.end(flow.states(), {flow.first_ns, flow.last_ns, reason}, scope_);
+    ChainCalls<List>::end(chains_, flow.states(), {flow.first_ns, flow.last_ns, reason}, scope_);
   scope_.give_out(metering::record_of(flow, reason, counters_.packets_lost));
   scope_.release();
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::tick(std::uint64_t second) noexcept {
   if (second <= clock_ || second > metering::last_second)
     return;
   victims_.clear();
@@ -280,9 +281,9 @@ void BasicFlowMeter<Chains>::tick(std::uint64_t second) noexcept {
   clock_ns_ = clock_ * metering::ns_per_s;
 }
 
-template <typename Chains>
+template <typename List>
 template <typename Visit>
-void BasicFlowMeter<Chains>::take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept {
+void BasicFlowMeter<List>::take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept {
   constexpr std::size_t flows_ahead = 16, index_ahead = 6;
   wheel.take(second, [&](std::span<const std::uint32_t> slots) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -297,16 +298,16 @@ void BasicFlowMeter<Chains>::take(TimerWheel& wheel, std::uint64_t second, Visit
   });
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::active_entries(std::uint64_t second) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::active_entries(std::uint64_t second) noexcept {
   take(active_, second, [&](Flow& flow, std::uint32_t slot) {
     if (flow.state == FlowState::active)
       leave(slot, EndReason::active_timeout);
   });
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::idle_entries(std::uint64_t second) noexcept {
   take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
     if (idle_second(flow) > second)
       schedule(flow, slot);
@@ -317,13 +318,13 @@ void BasicFlowMeter<Chains>::idle_entries(std::uint64_t second) noexcept {
   });
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::leaving_entries(std::uint64_t second) noexcept {
+template <typename List>
+void BasicFlowMeter<List>::leaving_entries(std::uint64_t second) noexcept {
   take(leaving_, second, [&](Flow& flow, std::uint32_t slot) { leave(slot, metering::reason_of(flow)); });
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::make_room() noexcept {
+template <typename List>
+void BasicFlowMeter<List>::make_room() noexcept {
   while (table_.full()) {
     if (victims_.empty())
       find_victims();
@@ -337,8 +338,8 @@ void BasicFlowMeter<Chains>::make_room() noexcept {
 
 /// Looks for the flows that were idle for the longest: all those whose idle second is the first there is. That of an
 /// expiring flow is what its last packet makes it; of those in the past the order of last packets is enough.
-template <typename Chains>
-void BasicFlowMeter<Chains>::find_victims() noexcept {
+template <typename List>
+void BasicFlowMeter<List>::find_victims() noexcept {
   std::uint64_t first_second = clock_ + idle_.horizon();
   victims_.reserve(table_.size());
   const auto offer = [&](std::uint32_t slot, std::uint64_t idle_from) {
@@ -368,8 +369,8 @@ void BasicFlowMeter<Chains>::find_victims() noexcept {
   std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
 }
 
-template <typename Chains>
-void BasicFlowMeter<Chains>::flush() noexcept {
+template <typename List>
+void BasicFlowMeter<List>::flush() noexcept {
   victims_.clear();
   idle_.clear();
   active_.clear();

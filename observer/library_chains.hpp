@@ -2,6 +2,7 @@
 // The chains of the library. A new one is added here, in one line, and to meson.build if it has a .cpp file.
 #pragma once
 
+#include "observer/chain_calls.hpp"
 #include "observer/chains/basic.hpp"
 #include "observer/chains/dns.hpp"
 #include "observer/chains/dscp.hpp"
@@ -17,10 +18,7 @@
 
 namespace orbweaver {
 
-template <typename... Chains>
-struct ChainList {};
-
-using LibraryChains = ChainList<BasicChain, TcpChain, IcmpChain, DscpChain, EcnChain, EvilChain, MssChain, DnsChain,
-                                TcpoptChain, TfoChain, UdpChain, NoopChain>;
+struct LibraryChains : ChainList<BasicChain, TcpChain, IcmpChain, DscpChain, EcnChain, EvilChain, MssChain, DnsChain,
+                                 TcpoptChain, TfoChain, UdpChain, NoopChain> {};
 
 } // namespace orbweaver

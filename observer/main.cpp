@@ -34,14 +34,14 @@ CompleteRule complete_rule(const std::string& name) {
 int run(Options& options) {
   const std::vector<const SharedChain*> shared = find_shared_chains();
   if (options.describe) {
-    print(chains_json(described(ChainSet::library(shared))));
+    print(chains_json(described(chains_of<LibraryChains>(shared))));
     return exit_done;
   }
   if (options.in.empty() || options.out.empty())
     throw UsageError("give --in and --out (see orbweaver-observer --help)");
   if (options.chains.empty())
     throw UsageError("name at least one chain (see orbweaver observe --list-chains)");
-  const ChainSet chains = ChainSet::choose(options.chains, shared);
+  const ChainSet chains = choose_chains<LibraryChains>(options.chains, shared);
   const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
   refuse_same_file(in, out);
   if (options.meter.max_flows == 0)

@@ -6,9 +6,9 @@
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/plain_packet.hpp"
 #include "capture/sources/open_source.hpp"
-#include "observer/chain_set.hpp"
 #include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
+#include "observer/library_chains.hpp"
 
 #include <array>
 #include <chrono>
@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   });
 
   const std::array<std::string, 2> names{"basic", "tcp"};
-  const ChainSet chains = ChainSet::choose(names);
+  const ChainSet chains = choose_chains<LibraryChains>(names);
   FlowTable table(chains.state_bytes(), 1 << 24);
   struct Nowhere final : RowSink {
     void row(const Row&) noexcept override {}
@@ -114,14 +114,15 @@ int main(int argc, char** argv) {
         std::uint32_t slot = table.holds(likely_slots[i], view) ? likely_slots[i] : table.find(hash, view);
         if (slot == FlowTable::none) {
           slot = table.insert(hash, view);
-          chains.new_flow(table.flow(slot).states(), view, scope);
+          ChainCalls<LibraryChains>::new_flow(chains, table.flow(slot).states(), view, scope);
           table.flow(slot).state = FlowState::active;
           table.flow(slot).bits = view.from_high() ? FlowBits::forward_from_high : 0;
         }
         Flow& flow = table.flow(slot);
         flow.last_ns = packet.record.time_ns;
-        chains.packet(flow.states(), view,
-                      view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high), scope);
+        ChainCalls<LibraryChains>::packet(
+            chains, flow.states(), view, view.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high),
+            scope);
       }
     });
   });

@@ -54,7 +54,7 @@ void make(Packet& packet, std::uint64_t flow, std::uint64_t time_ns) {
 
 void run(std::uint64_t flows, std::uint64_t packets) {
   const std::array<std::string, 2> names{"basic", "tcp"};
-  const ChainSet chains = ChainSet::choose(names);
+  const ChainSet chains = choose_chains<LibraryChains>(names);
   NullSink sink;
   FlowMeterOptions options;
   options.max_flows = flows;

@@ -27,9 +27,9 @@ namespace {
 const ChainSet& all_chains() {
   static const ChainSet chains = [] {
     std::vector<std::string> names;
-    for (const ChainInfo& chain : ChainSet::library())
+    for (const ChainInfo& chain : chains_of<LibraryChains>())
       names.emplace_back(chain.name);
-    return ChainSet::choose(names);
+    return choose_chains<LibraryChains>(names);
   }();
   return chains;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The dns chain: what is a DNS response and what only looks like one.
+#include "observer/chains/dns.hpp"
 #include "tests/support/dns_message.hpp"
 #include "tests/unit/observer/chain_support.hpp"
 

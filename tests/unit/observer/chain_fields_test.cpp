@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What chains may have: fields of every type, texts and lists, events, options, an end; and what is refused.
+#include "observer/chains/basic.hpp"
 #include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/chain_support.hpp"
 #include "tests/unit/observer/every_type_chain.hpp"
@@ -11,7 +12,7 @@ using namespace orbweaver::test;
 
 namespace {
 
-using EveryChains = BasicChainSet<ChainList<BasicChain, EveryTypeChain>>;
+using EveryChains = ChainList<BasicChain, EveryTypeChain>;
 using Names = std::vector<std::string>;
 
 /// A flow of three packets that ends with the input, as the chain sees it.
@@ -23,7 +24,7 @@ Metering<EveryChains>& fed(Metering<EveryChains>& metering) {
 
 std::string usage_error(const Names& chains, std::vector<const SharedChain*> shared = {}) {
   try {
-    static_cast<void>(EveryChains::choose(chains, shared));
+    static_cast<void>(choose_chains<EveryChains>(chains, shared));
   } catch (const UsageError& error) {
     return error.what();
   }

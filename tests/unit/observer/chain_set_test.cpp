@@ -14,14 +14,14 @@ using Names = std::vector<std::string>;
 
 const Names all_chains = [] {
   Names names;
-  for (const ChainInfo& chain : ChainSet::library())
+  for (const ChainInfo& chain : chains_of<LibraryChains>())
     names.emplace_back(chain.name);
   return names;
 }();
 
 std::string usage_error(const Names& chains) {
   try {
-    (void)ChainSet::choose(chains);
+    (void)choose_chains<LibraryChains>(chains);
   } catch (const UsageError& error) {
     return error.what();
   }
@@ -128,7 +128,7 @@ std::multimap<std::string, std::map<std::string, std::string>> flows_by_end(cons
 } // namespace
 
 TEST_CASE("the chains of CHAINS.md are in the library, with the fields and types that it names") {
-  const auto library = ChainSet::library();
+  const auto library = chains_of<LibraryChains>();
   for (const auto& entry : expected_fields()) {
     const std::string name = entry.first; // not a binding: the asserts are lambdas, and Clang lets those use no binding
     const auto& expected = entry.second;
@@ -142,7 +142,7 @@ TEST_CASE("the chains of CHAINS.md are in the library, with the fields and types
 }
 
 TEST_CASE("every chain of the library says what it is and what its fields are") {
-  for (const ChainInfo& chain : ChainSet::library()) {
+  for (const ChainInfo& chain : chains_of<LibraryChains>()) {
     CHECK_FALSE(chain.summary.empty());
     CHECK_MESSAGE(check_chain(chain) == "", chain.name);
     for (const ChainField& field : chain.fields)
@@ -152,7 +152,7 @@ TEST_CASE("every chain of the library says what it is and what its fields are") 
 
 TEST_CASE("the description of a stream is valid, complete, and without two fields in one place") {
   for (const Names& chains : {Names{}, Names{"noop"}, Names{"tfo", "basic", "icmp"}, all_chains}) {
-    const ChainSet set = ChainSet::choose(chains);
+    const ChainSet set = choose_chains<LibraryChains>(chains);
     const StreamDescription& stream = set.describe();
     CHECK(StreamDescription::decode(stream.encode()) == stream);
     CHECK(stream.needs == set.needs());
@@ -172,7 +172,7 @@ TEST_CASE("the description of a stream is valid, complete, and without two field
 }
 
 TEST_CASE("fields come in the order of the chains, each with its chain's name, the flow's own first") {
-  const ChainSet set = ChainSet::choose(Names{"udp", "basic"});
+  const ChainSet set = choose_chains<LibraryChains>(Names{"udp", "basic"});
   Names names, chains;
   for (const auto& field : set.describe().tables[0].fields) {
     names.push_back(field.name);
@@ -187,7 +187,7 @@ TEST_CASE("fields come in the order of the chains, each with its chain's name, t
 }
 
 TEST_CASE("fields with a direction know their mirror, and each is the other's") {
-  const ChainSet set = ChainSet::choose(all_chains);
+  const ChainSet set = choose_chains<LibraryChains>(all_chains);
   const auto& flows = set.describe().tables[0];
   for (const auto& field : flows.fields) {
     const bool has_direction = field.name.ends_with("_fwd") || field.name.ends_with("_rev") || field.name == "sip" ||
@@ -200,15 +200,16 @@ TEST_CASE("fields with a direction know their mirror, and each is the other's") 
 }
 
 TEST_CASE("a chain named twice counts once") {
-  const ChainSet once = ChainSet::choose(Names{"tcp", "basic"}), twice = ChainSet::choose(Names{"tcp", "basic", "tcp"});
+  const ChainSet once = choose_chains<LibraryChains>(Names{"tcp", "basic"}),
+                 twice = choose_chains<LibraryChains>(Names{"tcp", "basic", "tcp"});
   CHECK(twice.state_bytes() == once.state_bytes());
   CHECK(twice.describe() == once.describe());
 }
 
 TEST_CASE("chains say what they need of packets, together") {
-  CHECK(ChainSet::choose(Names{"basic", "tcp", "ecn"}).needs() == Need::none);
-  CHECK(ChainSet::choose(Names{"mss"}).needs() == Need::tcp_options);
-  CHECK(ChainSet::choose(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::payload("dns")));
+  CHECK(choose_chains<LibraryChains>(Names{"basic", "tcp", "ecn"}).needs() == Need::none);
+  CHECK(choose_chains<LibraryChains>(Names{"mss"}).needs() == Need::tcp_options);
+  CHECK(choose_chains<LibraryChains>(Names{"tfo", "dns"}).needs() == (Need::tcp_options | Need::payload("dns")));
 }
 
 TEST_CASE("an unknown chain is a usage error that names the nearest, or all of them") {

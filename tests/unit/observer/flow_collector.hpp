@@ -126,12 +126,12 @@ private:
 };
 
 /// A meter and what came out of it.
-template <typename Chains = ChainSet>
+template <typename List = LibraryChains>
 class Metering {
 public:
   explicit Metering(const std::vector<std::string>& chains, const FlowMeterOptions& options = {})
-      : Metering(Chains::choose(chains), options) {}
-  explicit Metering(Chains chains, const FlowMeterOptions& options = {})
+      : Metering(choose_chains<List>(chains), options) {}
+  explicit Metering(ChainSet chains, const FlowMeterOptions& options = {})
       : chains_(std::move(chains)), collector_(chains_.describe()), meter_(chains_, options, collector_) {}
   Metering(const Metering&) = delete;
   Metering& operator=(const Metering&) = delete;
@@ -155,13 +155,13 @@ public:
   }
   [[nodiscard]] std::size_t left() const { return flows().size(); }
   [[nodiscard]] const std::vector<SeenFlow>& events(const std::string& table) { return collector_.events(table); }
-  BasicFlowMeter<Chains>& meter() { return meter_; }
+  BasicFlowMeter<List>& meter() { return meter_; }
   [[nodiscard]] const FlowMeterCounters& counters() const { return meter_.counters(); }
 
 private:
-  Chains chains_;
+  ChainSet chains_;
   FlowCollector collector_;
-  BasicFlowMeter<Chains> meter_;
+  BasicFlowMeter<List> meter_;
 };
 
 } // namespace orbweaver::test

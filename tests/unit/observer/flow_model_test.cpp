@@ -144,8 +144,8 @@ private:
 class Batched {
 public:
   Batched(const FlowMeterOptions& options, unsigned seed)
-      : chains_(ScriptedChains::choose(scripted)), collector_(chains_.describe()), meter_(chains_, options, collector_),
-        random_(seed) {}
+      : chains_(choose_chains<ScriptedChains>(scripted)), collector_(chains_.describe()),
+        meter_(chains_, options, collector_), random_(seed) {}
 
   void packet(const Event& event) {
     waiting_.push_back(event.packet().words());
@@ -173,7 +173,7 @@ private:
     waiting_.clear();
   }
 
-  ScriptedChains chains_;
+  ChainSet chains_;
   FlowCollector collector_;
   BasicFlowMeter<ScriptedChains> meter_;
   std::mt19937 random_;

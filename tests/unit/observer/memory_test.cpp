@@ -58,7 +58,7 @@ TEST_SUITE_BEGIN("memory");
 TEST_CASE("a flow with basic and tcp takes at most 200 octets of memory") {
   const std::uint64_t flows = flows_asked(1'000'000);
   const std::uint64_t before = resident_octets();
-  const ChainSet chains = ChainSet::choose(std::vector<std::string>{"basic", "tcp"});
+  const ChainSet chains = choose_chains<LibraryChains>(std::vector<std::string>{"basic", "tcp"});
   FlowMeterOptions options;
   options.max_flows = 2 * flows;
   Nowhere sink;
@@ -77,7 +77,7 @@ TEST_CASE("flows that are gone take no memory, however many and whatever the tim
   // Half of the flows complete, the rest make room for others, all within one hour: none of the timeouts ever comes.
   const std::uint64_t flows = flows_asked(300'000);
   constexpr std::uint64_t most = 10'000;
-  const ChainSet chains = ChainSet::choose(std::vector<std::string>{"basic", "tcp"});
+  const ChainSet chains = choose_chains<LibraryChains>(std::vector<std::string>{"basic", "tcp"});
   FlowMeterOptions options;
   options.max_flows = most;
   options.idle_timeout_s = max_timeout_s;

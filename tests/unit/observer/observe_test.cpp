@@ -61,7 +61,7 @@ Observed observe_records(const std::vector<Words>& records, std::uint64_t cut = 
   std::filesystem::resize_file(in.name, std::filesystem::file_size(in.name) - cut);
 
   Observed observed;
-  const ChainSet chains = ChainSet::choose(std::vector<std::string>{"basic"});
+  const ChainSet chains = choose_chains<LibraryChains>(std::vector<std::string>{"basic"});
   const std::atomic<bool> stop{false};
   {
     Stage stage(StageKind::observer, {});

@@ -2,6 +2,7 @@
 // A chain that packets tell what to do: for tests that need flows vetoed or completed at will.
 #pragma once
 
+#include "observer/chains/basic.hpp"
 #include "observer/flow_meter_impl.hpp"
 #include "tests/unit/observer/flow_collector.hpp"
 
@@ -20,7 +21,7 @@ struct ScriptedChain {
   static bool ip(State&, PacketView packet, bool) noexcept { return packet->ip_length != complete_length; }
 };
 
-using ScriptedChains = BasicChainSet<ChainList<BasicChain, ScriptedChain>>;
+using ScriptedChains = ChainList<BasicChain, ScriptedChain>;
 using ScriptedMetering = Metering<ScriptedChains>;
 
 inline const std::vector<std::string> scripted{"basic", "scripted"};

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Chains of shared objects: the library's own chains under other names must say the same as the built-in ones.
+#include "observer/chains/ecn.hpp"
+#include "observer/chains/icmp.hpp"
+#include "observer/chains/tcp.hpp"
+#include "observer/chains/tcpopt.hpp"
 #include "observer/find_chains.hpp"
 #include "tests/unit/observer/chain_support.hpp"
 
@@ -32,7 +36,7 @@ struct PickyChain {
 using Shared = std::vector<const SharedChain*>;
 
 std::string why_not(SharedChain chain) {
-  return check_shared_chain(chain, ChainSet::library());
+  return check_shared_chain(chain, chains_of<LibraryChains>());
 }
 
 } // namespace
@@ -42,7 +46,7 @@ TEST_CASE("a chain from a shared object says what the same chain says when it is
                     icmp = renamed<IcmpChain>("icmp2"), options = renamed<TcpoptChain>("tcpopt2");
   const Shared shared{&ecn, &tcp_chain, &icmp, &options};
   const std::vector<std::string> built_in{"ecn", "tcp", "icmp", "tcpopt"}, others{"ecn2", "tcp2", "icmp2", "tcpopt2"};
-  Metering<> as_built_in(built_in), as_shared(ChainSet::choose(others, shared));
+  Metering<> as_built_in(built_in), as_shared(choose_chains<LibraryChains>(others, shared));
   std::mt19937 random(7);
   for (int i = 0; i < 2000; ++i) {
     const bool rev = random() % 2;
@@ -67,7 +71,7 @@ TEST_CASE("a chain from a shared object says what the same chain says when it is
 TEST_CASE("shared and built-in chains are chosen together, and the fields come as the user named the chains") {
   const SharedChain ecn = renamed<EcnChain>("ecn2");
   const Shared shared{&ecn};
-  const ChainSet set = ChainSet::choose(std::vector<std::string>{"ecn2", "basic", "ecn2"}, shared);
+  const ChainSet set = choose_chains<LibraryChains>(std::vector<std::string>{"ecn2", "basic", "ecn2"}, shared);
   const auto& flows = set.describe().tables[0];
   CHECK(flows.fields[4].chain == "ecn2");
   CHECK(flows.fields[4 + EcnChain::fields.size()].chain == "basic");
@@ -78,7 +82,7 @@ TEST_CASE("shared and built-in chains are chosen together, and the fields come a
 TEST_CASE("a shared chain vetoes flows and completes them") {
   const SharedChain picky = shared_chain<PickyChain>();
   const Shared shared{&picky};
-  Metering<> metering(ChainSet::choose(std::vector<std::string>{"picky", "basic"}, shared));
+  Metering<> metering(choose_chains<LibraryChains>(std::vector<std::string>{"picky", "basic"}, shared));
   metering.feed(Packet(ipv4(1, 1), ipv4(2, 2), 17)).feed(Packet(ipv4(1, 3), ipv4(2, 2), 17));
   metering.feed(Packet(ipv4(2, 2), ipv4(1, 3), 17));
   const auto& flows = metering.flush();
