@@ -23,8 +23,8 @@ std::uint64_t wall_clock_ns() noexcept {
 
 Capture::Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
                  const std::atomic<bool>& stop)
-    : source_(source), options_(options), stop_(stop), fragments_(options.fragments, options.seed),
-      looked_ns_(wall_clock_ns()) {
+    : source_(source), options_(options), stop_(stop), observers_(static_cast<std::uint32_t>(writers.size())),
+      fragments_(options.fragments, options.seed), looked_ns_(wall_clock_ns()) {
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
@@ -102,12 +102,11 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
   advance_clock(frame.time_ns);
-  ++outcomes_[static_cast<std::size_t>(Outcome::packet)];
   const std::uint64_t hash = packet.hash(options_.seed);
   PacketOutput& output = output_for(hash);
   if (std::byte* const place = output.claim(packet.record_bytes, frame.time_ns)) [[likely]] {
     packet.write(hash, place);
-    output.commit(packet.record_bytes);
+    output.commit(place, packet.record_bytes);
   }
   return Handled::done;
 }
@@ -115,20 +114,25 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
 void Capture::handle_batch(std::size_t count) noexcept {
   if (options_.filter)
     count = leave_out_filtered(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const Frame& frame = frames_[i];
+  std::size_t handled_frames = 0, plain = 0;
+  std::uint64_t octets = 0;
+  for (const Frame& frame : std::span(frames_).first(count)) {
     Handled handled = Handled::not_plain;
     if (PlainPacket<4>::fits(frame)) [[likely]]
       handled = handle_plain<4>(frame);
     else if (PlainPacket<6>::fits(frame))
       handled = handle_plain<6>(frame);
+    plain += handled == Handled::done;
     if (handled == Handled::not_plain) [[unlikely]]
       handled = handle_any(frame);
     if (handled == Handled::lost) [[unlikely]]
-      return;
-    ++given_;
-    counters_[CaptureCounter::octets_read] += frame.wire_length;
+      break;
+    ++handled_frames;
+    octets += frame.wire_length;
   }
+  given_ += handled_frames;
+  outcomes_[static_cast<std::size_t>(Outcome::packet)] += plain;
+  counters_[CaptureCounter::octets_read] += octets;
 }
 
 Capture::Handled Capture::handle_any(const Frame& frame) noexcept {

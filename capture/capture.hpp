@@ -77,7 +77,7 @@ private:
   [[nodiscard]] [[gnu::always_inline]] inline Handled handle_plain(const Frame& frame) noexcept;
   [[nodiscard]] Handled handle_any(const Frame& frame) noexcept;
   [[nodiscard]] PacketOutput& output_for(std::uint64_t flow_hash) noexcept {
-    return outputs_[shard_of(flow_hash, static_cast<std::uint32_t>(outputs_.size()))];
+    return outputs_[shard_of(flow_hash, observers_)];
   }
   void advance_clock(std::uint64_t time_ns) noexcept {
     if (clock_.advance(time_ns)) [[unlikely]]
@@ -93,7 +93,8 @@ private:
   Source& source_;
   const CaptureOptions options_;
   const std::atomic<bool>& stop_;
-  std::vector<PacketOutput> outputs_;
+  const std::uint32_t observers_;
+  std::vector<PacketOutput> outputs_; ///< to each of them
   PacketClock clock_;
   FragmentCache fragments_;
   std::array<Frame, frame_batch> frames_{};

@@ -55,7 +55,7 @@ bool PacketOutput::settle() noexcept {
   if (loss_due_) {
     if (!make_room(sizeof loss_))
       return false;
-    writer_.write(&loss_, sizeof loss_, RecordKind::loss);
+    notices_ += writer_.write(&loss_, sizeof loss_, RecordKind::loss);
     loss_.packets = 0;
     loss_due_ = false;
   }
@@ -63,7 +63,7 @@ bool PacketOutput::settle() noexcept {
     const TickRecord tick{{}, second_};
     if (!make_room(sizeof tick))
       return false;
-    writer_.write(&tick, sizeof tick, RecordKind::tick);
+    notices_ += writer_.write(&tick, sizeof tick, RecordKind::tick);
     tick_due_ = false;
   }
   owes_ = false;
@@ -91,7 +91,10 @@ bool PacketOutput::finish(EndCause cause) noexcept {
   // A loss that nobody is told of would make what was lost look like what was never there.
   while (owes_ && !closed_ && !settle())
     closed_ = writer_.wait_for_last_room(sizeof loss_ + sizeof(TickRecord), stop_) != Room::available;
-  return writer_.finish(cause, stop_) && !closed_;
+  const std::uint64_t records = writer_.records();
+  const bool finished = writer_.finish(cause, stop_);
+  notices_ += writer_.records() - records;
+  return finished && !closed_;
 }
 
 std::string PacketOutput::failure() const {

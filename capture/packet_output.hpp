@@ -32,17 +32,14 @@ public:
     return place;
   }
 
-  /// Ends the packet claimed last.
-  void commit(std::uint32_t length) noexcept {
-    writer_.commit(length, RecordKind::packet);
-    ++delivered_;
-  }
+  /// Ends the packet claimed last, at `place`.
+  void commit(std::byte* place, std::uint32_t length) noexcept { writer_.commit(place, length, RecordKind::packet); }
 
   /// Writes a packet, or counts it as dropped.
   void deliver(const PacketDraft& draft) noexcept {
     if (std::byte* place = claim(draft.record.header.length, draft.record.time_ns)) {
       draft.copy_to(place);
-      commit(draft.record.header.length);
+      commit(place, draft.record.header.length);
     }
   }
 
@@ -61,7 +58,7 @@ public:
   /// Ends the stream. False where it could not be completed; failure() may say why.
   bool finish(EndCause cause) noexcept;
 
-  [[nodiscard]] std::uint64_t delivered() const noexcept { return delivered_; }
+  [[nodiscard]] std::uint64_t delivered() const noexcept { return writer_.records() - notices_; }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
   /// Nothing more can be written: the reader is gone, or the file is full.
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -84,8 +81,8 @@ private:
   bool tick_due_ = false;
   bool loss_due_ = false;
   std::uint64_t second_ = 0;
-  LossRecord loss_{}; ///< what the observer has not been told of yet, where it is due
-  std::uint64_t delivered_ = 0;
+  LossRecord loss_{};         ///< what the observer has not been told of yet, where it is due
+  std::uint64_t notices_ = 0; ///< records that are no packets
   std::uint64_t dropped_ = 0;
 };
 

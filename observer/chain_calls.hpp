@@ -90,18 +90,16 @@ private:
   template <int version, PacketClass kind>
   [[gnu::always_inline]] static std::uint64_t hooks(const ChainSet& set, std::byte* states, PacketView packet, bool rev,
                                                     FlowServices& services) noexcept {
-    std::uint64_t done =
-        hooks_of<version, kind, 0>(std::make_index_sequence<inline_chains>{}, set, states, packet, rev, services);
-    if (set.has_more_)
-      done |= more_hooks<version, kind>(set, states, packet, rev, services);
-    return done;
+    const std::uint64_t done =
+        hooks_of<version, kind, 0>(std::make_index_sequence<inline_chains>{}, set, states, packet, rev, services, 0);
+    return set.has_more_ ? more_hooks<version, kind>(set, states, packet, rev, services, done) : done;
   }
 
   template <int version, PacketClass kind>
   [[gnu::noinline]] static std::uint64_t more_hooks(const ChainSet& set, std::byte* states, PacketView packet, bool rev,
-                                                    FlowServices& services) noexcept {
-    std::uint64_t done = hooks_of<version, kind, inline_chains>(std::make_index_sequence<List::size - inline_chains>{},
-                                                                set, states, packet, rev, services);
+                                                    FlowServices& services, std::uint64_t done) noexcept {
+    done = hooks_of<version, kind, inline_chains>(std::make_index_sequence<List::size - inline_chains>{}, set, states,
+                                                  packet, rev, services, done);
     for (const auto& [chain, bit, place] : set.shared_)
       if (const auto hook = chain->hooks[version == 6][static_cast<std::size_t>(kind)])
         done |= hook(states, packet, rev, services, place) ? 0 : bit;
@@ -112,14 +110,14 @@ private:
   template <int version, PacketClass kind, std::size_t first, std::size_t... place>
   [[gnu::always_inline]] static std::uint64_t
   hooks_of(std::index_sequence<place...>, [[maybe_unused]] const ChainSet& set, [[maybe_unused]] std::byte* states,
-           [[maybe_unused]] PacketView packet, [[maybe_unused]] bool rev,
-           [[maybe_unused]] FlowServices& services) noexcept {
-    std::uint64_t done = 0;
+           [[maybe_unused]] PacketView packet, [[maybe_unused]] bool rev, [[maybe_unused]] FlowServices& services,
+           std::uint64_t done) noexcept {
+    [[maybe_unused]] const std::uint64_t chosen = set.chosen_; // states are written in between
     [[maybe_unused]] const auto run = [&]<std::size_t at>(std::integral_constant<std::size_t, at>) {
       using Chain = std::tuple_element_t<at, typename List::Tuple>;
       using ChainHooks = Hooks<Chain, version, kind>;
       if constexpr (ChainHooks::any)
-        if (set.chosen_ >> at & 1)
+        if (chosen >> at & 1)
           if (!ChainHooks::call(states, packet, rev, services, set.places_[at])) [[unlikely]]
             done |= std::uint64_t{1} << at;
     };

@@ -23,9 +23,9 @@ struct Flow {
   FlowKeyHead key;
   std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
   std::uint64_t last_ns;      ///< of the packet handled last
-  std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it
-  std::uint32_t timer;        ///< position in the wheel that looks at the flow: the leaving one if it is expiring, else
-                              ///< the idle one; TimerWheel::none: no second to come does
+  std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it; of an
+                              ///< expiring flow the second in which it leaves, which no packet is later than
+  std::uint32_t idle_entry_s; ///< the second, modulo 2^32, of the slot's entry in the idle wheel (FlowBits::in_idle)
   FlowState state;
   std::uint8_t bits;       ///< FlowBits
   std::uint16_t completed; ///< chains that said complete, where all of them have to
@@ -54,7 +54,13 @@ static_assert(offsetof(Flow, losses_before) + 4 == Flow::states_offset);
 
 namespace FlowBits {
 inline constexpr std::uint8_t forward_from_high = 0x01; ///< the forward direction is from the key's second endpoint
-inline constexpr std::uint8_t reason_shift = 4;         ///< EndReason of an expiring flow in the upper four bits
+// The slot has an entry in that wheel. They stay with the slot, as its entries do.
+inline constexpr std::uint8_t in_idle = 0x02;
+inline constexpr std::uint8_t in_active = 0x04;
+inline constexpr std::uint8_t in_leaving = 0x08;
+inline constexpr std::uint8_t in_wheels = in_idle | in_active | in_leaving;
+inline constexpr std::uint8_t never_cut = 0x10; ///< the active timeout had come before the flow opened
+inline constexpr std::uint8_t reason_shift = 5; ///< EndReason of an expiring flow in the upper three bits
 } // namespace FlowBits
 
 } // namespace orbweaver

@@ -90,6 +90,7 @@ private:
   [[gnu::always_inline]] inline void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
   std::uint32_t find_or_open(PacketView packet) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
+  void note_marked(Flow& flow, PacketView packet) noexcept;
   [[nodiscard]] bool is_complete(Flow& flow, std::uint64_t done) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
@@ -97,18 +98,26 @@ private:
   void active_entries(std::uint64_t second) noexcept;
   void idle_entries(std::uint64_t second) noexcept;
   void leaving_entries(std::uint64_t second) noexcept;
-  void schedule(Flow& flow, std::uint32_t slot) noexcept;
-  void schedule_active(const Flow& flow, std::uint32_t slot) noexcept;
-  void cancel(std::uint32_t slot) noexcept;
-  void cancel_active(std::uint32_t slot) noexcept;
+  void schedule_idle(Flow& flow, std::uint32_t slot) noexcept;
+  void schedule_active(Flow& flow, std::uint32_t slot) noexcept;
+  [[nodiscard]] std::uint64_t second_of(std::uint32_t entry_s) const noexcept;
+  void inherit_idle(Flow& flow) const noexcept;
   void make_room() noexcept;
   void find_victims() noexcept;
+  void schedule_leaving(Flow& flow, std::uint32_t slot) noexcept;
+  void add_active(std::uint64_t second, Flow& flow, std::uint32_t slot) noexcept;
+  void sweep(TimerWheel& wheel) noexcept;
+  [[nodiscard]] bool take_out(const TimerWheel& wheel, std::uint64_t second, Flow& flow, std::uint32_t slot) noexcept;
   template <typename Visit>
   void take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept;
 
-  /// Where an active flow stands in the active wheel.
-  [[nodiscard]] TimerWheel::Position& active_timer(std::uint32_t slot) noexcept {
-    return reinterpret_cast<TimerWheel::Position*>(active_timers_.data())[slot];
+  /// Of a slot, where there is an active timeout; seconds modulo 2^32.
+  struct ActiveTimer {
+    std::uint32_t due_s;   ///< when the flow that it has is cut
+    std::uint32_t entry_s; ///< the slot's entry in the active wheel (FlowBits::in_active)
+  };
+  [[nodiscard]] ActiveTimer& active_timer(std::uint32_t slot) noexcept {
+    return reinterpret_cast<ActiveTimer*>(active_timers_.data())[slot];
   }
 
   /// A flow that may have to make room, and when it was idle since.

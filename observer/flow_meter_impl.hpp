@@ -9,6 +9,7 @@
 #include <array>
 #include <functional>
 #include <initializer_list>
+#include <limits>
 #include <utility>
 
 namespace orbweaver {
@@ -16,8 +17,15 @@ namespace orbweaver {
 namespace metering {
 
 inline constexpr std::uint64_t ns_per_s = 1'000'000'000;
-/// Beyond this a second is no time of day but damage: the clock does not follow it.
-inline constexpr std::uint64_t last_second = std::uint64_t{1} << 35;
+/// A wheel for a timeout reaches a second further: a time within a second counts from the second's end.
+constexpr std::uint64_t horizon_of(std::uint64_t timeout_s) noexcept {
+  return timeout_s + 1;
+}
+
+/// Beyond this a second is no time of day but damage (in 2554): the clock does not follow it, so that a timeout later
+/// still fits into nanoseconds.
+inline constexpr std::uint64_t last_second =
+    std::numeric_limits<std::uint64_t>::max() / ns_per_s - horizon_of(max_timeout_s);
 
 inline std::uint64_t ceil_seconds(std::uint64_t ns) noexcept {
   return ns / ns_per_s + (ns % ns_per_s != 0);
@@ -46,18 +54,13 @@ inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t lo
   return record;
 }
 
-/// Entries that the wheels hold at most: one for a flow that waits to be idle or to leave, one for its active timeout.
+/// Entries that the wheels hold at most for each slot: one that it leaves by, and two before a sweep in each other one.
 inline std::uint64_t timers_a_flow(const FlowMeterOptions& options) noexcept {
-  return options.active_timeout_s != 0 ? 2 : 1;
+  return options.active_timeout_s != 0 ? 5 : 3;
 }
 
 inline std::uint64_t most_flows(const FlowMeterOptions& options) noexcept {
   return std::min(options.max_flows, TimerPool::most_entries / timers_a_flow(options));
-}
-
-/// A wheel for a timeout reaches a second further: a time within a second counts from the second's end.
-inline std::uint64_t horizon_of(std::uint64_t timeout_s) noexcept {
-  return timeout_s + 1;
 }
 
 inline std::uint64_t buckets_of(const FlowMeterOptions& options) noexcept {
@@ -73,21 +76,22 @@ template <typename List>
 BasicFlowMeter<List>::BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink)
     : chains_(chains), memory_(chains.wants_memory() ? options.flow_memory_octets : 0),
       scope_(chains.choice(), memory_, sink), table_(chains.state_bytes(), metering::most_flows(options)),
-      timers_(table_.max_flows() * metering::timers_a_flow(options), metering::buckets_of(options)),
+      timers_(table_.max_flows() * metering::timers_a_flow(options) + metering::buckets_of(options),
+              metering::buckets_of(options)),
       idle_(timers_, metering::horizon_of(options.idle_timeout_s)),
       active_(timers_, metering::horizon_of(options.active_timeout_s)),
       leaving_(timers_, metering::horizon_of(options.complete_timeout_s)),
       idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
       active_timeout_s_(options.active_timeout_s), complete_(options.complete), scoped_(chains.wants_memory()) {
   if (active_timeout_s_ != 0)
-    active_timers_ = MemoryArea(table_.max_flows() * sizeof(TimerWheel::Position));
+    active_timers_ = MemoryArea(table_.max_flows() * sizeof(ActiveTimer));
 }
 
 template <typename List>
 std::uint64_t BasicFlowMeter<List>::memory_bytes() const noexcept {
-  const std::uint64_t active_timers = active_timeout_s_ != 0 ? table_.slots_used() * sizeof(TimerWheel::Position) : 0;
-  return table_.memory_bytes() + memory_.touched_octets() + timers_.memory_bytes() + idle_.memory_bytes() +
-         active_.memory_bytes() + leaving_.memory_bytes() + active_timers + victims_.capacity() * sizeof(Victim);
+  const std::uint64_t active_timers = active_timeout_s_ != 0 ? table_.slots_used() * sizeof(ActiveTimer) : 0;
+  return table_.memory_bytes() + active_timers + memory_.touched_octets() + timers_.memory_bytes() +
+         idle_.memory_bytes() + active_.memory_bytes() + leaving_.memory_bytes() + victims_.capacity() * sizeof(Victim);
 }
 
 template <typename List>
@@ -98,6 +102,7 @@ void BasicFlowMeter<List>::packets(std::span<const PacketRecord* const> batch) n
   constexpr std::size_t group = 8;
   std::array<std::uint32_t, 2 * group> likely_slots;
   const std::size_t count = batch.size();
+  const std::uint64_t ignored_before = counters_.packets_ignored;
   for (std::size_t at = 0; at < count + 2 * group; at += group) {
     for (std::size_t i = at; i < std::min(at + group, count); ++i)
       table_.prefetch_index(metering::table_hash(*batch[i]));
@@ -108,6 +113,7 @@ void BasicFlowMeter<List>::packets(std::span<const PacketRecord* const> batch) n
       for (std::size_t i = at - 2 * group; i < std::min(at - group, count); ++i)
         packet(PacketView(batch[i]), likely_slots[i % (2 * group)]);
   }
+  counters_.packets_counted += count - (counters_.packets_ignored - ignored_before);
 }
 
 template <typename List>
@@ -116,28 +122,37 @@ void BasicFlowMeter<List>::packet(PacketView packet, std::uint32_t likely_slot) 
     tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
   const std::uint32_t slot = table_.holds(likely_slot, packet) ? likely_slot : find_or_open(packet);
   Flow& flow = table_.flow(slot);
-  if (packet->bits & PacketBits::fragment) [[unlikely]] {
+  if (packet->bits & (PacketBits::fragment | PacketBits::icmp_error)) [[unlikely]]
+    note_marked(flow, packet);
+  else
+    flow.last_ns = packet->time_ns;
+  flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
+  if (!(flow.bits & FlowBits::in_idle)) [[unlikely]]
+    schedule_idle(flow, slot);
+  if (flow.state == FlowState::vetoed) [[unlikely]] {
+    ++counters_.packets_ignored;
+    return;
+  }
+  static_assert(PacketBits::from_high == FlowBits::forward_from_high);
+  const bool rev = (packet->bits ^ flow.bits) & PacketBits::from_high;
+  if (scoped_) [[unlikely]]
+    scope_.enter(flow, packet->time_ns);
+  const std::uint64_t done = ChainCalls<List>::packet(chains_, flow.states(), packet, rev, scope_);
+  if (done != 0 && flow.state == FlowState::active && is_complete(flow, done))
+    expire(flow, slot, EndReason::end_of_flow, clock_);
+}
+
+/// A fragment, or an ICMP error.
+template <typename List>
+[[gnu::noinline]] void BasicFlowMeter<List>::note_marked(Flow& flow, PacketView packet) noexcept {
+  if (packet->bits & PacketBits::fragment) {
     // A fragment that waited for its first one comes late, with its own time.
     flow.first_ns = std::min(flow.first_ns, packet->time_ns);
     flow.last_ns = std::max(flow.last_ns, packet->time_ns);
   } else {
     flow.last_ns = packet->time_ns;
   }
-  flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
-  if (flow.timer == TimerWheel::none) [[unlikely]] // an expiring flow always has one
-    schedule(flow, slot);
-  if (flow.state == FlowState::vetoed) [[unlikely]] {
-    ++counters_.packets_ignored;
-    return;
-  }
-  ++counters_.packets_counted;
-  counters_.icmp_errors += packet.is_icmp_error();
-  const bool rev = packet.from_high() != static_cast<bool>(flow.bits & FlowBits::forward_from_high);
-  if (scoped_) [[unlikely]]
-    scope_.enter(flow, packet->time_ns);
-  const std::uint64_t done = ChainCalls<List>::packet(chains_, flow.states(), packet, rev, scope_);
-  if (done != 0 && flow.state == FlowState::active && is_complete(flow, done))
-    expire(flow, slot, EndReason::end_of_flow, clock_);
+  counters_.icmp_errors += packet.is_icmp_error() && flow.state != FlowState::vetoed;
 }
 
 /// Whether a flow is complete when these chains say so.
@@ -169,11 +184,13 @@ template <typename List>
   Flow& flow = table_.flow(slot);
   flow.first_ns = flow.last_ns = packet->time_ns;
   flow.latest_ns = packet->time_ns;
-  flow.timer = TimerWheel::none;
   flow.losses_before =
       static_cast<std::uint32_t>(packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_);
   // An ICMP error comes in the reverse direction of what it quotes.
-  flow.bits = packet.from_high() != packet.is_icmp_error() ? FlowBits::forward_from_high : 0;
+  const bool forward_from_high = packet.from_high() != packet.is_icmp_error();
+  flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::in_wheels) |
+                                        (forward_from_high ? FlowBits::forward_from_high : 0));
+  inherit_idle(flow);
   flow.completed = 0;
   scope_.enter(flow, packet->time_ns);
   scope_.begin();
@@ -196,55 +213,93 @@ std::uint64_t BasicFlowMeter<List>::idle_second(const Flow& flow) const noexcept
   return metering::ceil_seconds(flow.latest_ns + idle_timeout_ns_);
 }
 
+// Timers. An entry stays in its wheel until its second comes, whatever becomes of its flow: to take it out at once, one
+// would have to know where it stands, and to tell the flow whose entry comes to stand there, a wait for memory for each
+// flow that ends. A slot knows the second of its entry; one of another second that names the slot is dead.
+
+/// The second to come that these 32 bits are of.
 template <typename List>
-void BasicFlowMeter<List>::schedule(Flow& flow, std::uint32_t slot) noexcept {
-  if (const std::uint64_t second = idle_second(flow); second > clock_)
-    flow.timer = idle_.add(second, slot);
+std::uint64_t BasicFlowMeter<List>::second_of(std::uint32_t entry_s) const noexcept {
+  return clock_ + static_cast<std::uint32_t>(entry_s - static_cast<std::uint32_t>(clock_));
 }
 
+/// A new flow is served by the entry of the flow that had its slot, where that comes early enough: as a rule, since
+/// timeouts are the same for all. For one whose packets are older than the clock it may be too late; then it is dead.
 template <typename List>
-void BasicFlowMeter<List>::schedule_active(const Flow& flow, std::uint32_t slot) noexcept {
-  const std::uint64_t second = metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
-  active_timer(slot) = second > clock_ ? active_.add(second, slot) : TimerWheel::none;
+void BasicFlowMeter<List>::inherit_idle(Flow& flow) const noexcept {
+  if (flow.bits & FlowBits::in_idle && second_of(flow.idle_entry_s) > idle_second(flow))
+    flow.bits &= static_cast<std::uint8_t>(~FlowBits::in_idle);
 }
 
+/// For a flow without an entry. An expiring one needs none.
 template <typename List>
-void BasicFlowMeter<List>::cancel(std::uint32_t slot) noexcept {
-  Flow& flow = table_.flow(slot);
-  const TimerWheel::Position position = std::exchange(flow.timer, TimerWheel::none);
-  if (position == TimerWheel::none)
+void BasicFlowMeter<List>::schedule_idle(Flow& flow, std::uint32_t slot) noexcept {
+  if (flow.state == FlowState::expiring)
     return;
-  TimerWheel& wheel = flow.state == FlowState::expiring ? leaving_ : idle_;
-  if (const std::uint32_t moved = wheel.remove(position); moved != slot)
-    table_.flow(moved).timer = position;
+  if (const std::uint64_t second = idle_second(flow); second > clock_) {
+    flow.bits |= FlowBits::in_idle;
+    flow.idle_entry_s = static_cast<std::uint32_t>(second);
+    idle_.add(second, slot);
+    sweep(idle_);
+  }
+}
+
+/// For a flow that opens.
+template <typename List>
+void BasicFlowMeter<List>::schedule_active(Flow& flow, std::uint32_t slot) noexcept {
+  const std::uint64_t due = metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
+  auto& timer = active_timer(slot);
+  timer.due_s = static_cast<std::uint32_t>(due);
+  if (due <= clock_)
+    flow.bits |= FlowBits::never_cut;
+  else if (!(flow.bits & FlowBits::in_active) || second_of(timer.entry_s) > due)
+    add_active(due, flow, slot);
 }
 
 template <typename List>
-void BasicFlowMeter<List>::cancel_active(std::uint32_t slot) noexcept {
-  const TimerWheel::Position position = std::exchange(active_timer(slot), TimerWheel::none);
-  if (position == TimerWheel::none)
+void BasicFlowMeter<List>::add_active(std::uint64_t second, Flow& flow, std::uint32_t slot) noexcept {
+  flow.bits |= FlowBits::in_active;
+  active_timer(slot).entry_s = static_cast<std::uint32_t>(second);
+  active_.add(second, slot);
+  sweep(active_);
+}
+
+/// For an expiring flow. One that had to make room left an entry; it comes earlier, since it does not depend on
+/// packets.
+template <typename List>
+void BasicFlowMeter<List>::schedule_leaving(Flow& flow, std::uint32_t slot) noexcept {
+  if (flow.bits & FlowBits::in_leaving)
     return;
-  if (const std::uint32_t moved = active_.remove(position); moved != slot)
-    active_timer(moved) = position;
+  flow.bits |= FlowBits::in_leaving;
+  leaving_.add(flow.latest_ns / metering::ns_per_s, slot);
+}
+
+/// Takes the dead entries out of a wheel where they are the most: there is an entry a slot that is not.
+template <typename List>
+void BasicFlowMeter<List>::sweep(TimerWheel& wheel) noexcept {
+  if (wheel.size() <= 2 * std::uint64_t{table_.slots_used()} + wheel.horizon()) [[likely]]
+    return;
+  for (std::uint64_t second = clock_ + 1; second <= clock_ + wheel.horizon(); ++second)
+    take(wheel, second, [&](Flow& flow, std::uint32_t slot) {
+      flow.bits |= &wheel == &idle_ ? FlowBits::in_idle : FlowBits::in_active;
+      wheel.add(second, slot);
+    });
 }
 
 template <typename List>
 void BasicFlowMeter<List>::expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept {
-  cancel(slot);
+  constexpr unsigned kept = (1 << FlowBits::reason_shift) - 1;
   flow.state = FlowState::expiring;
-  flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::forward_from_high) | static_cast<unsigned>(reason)
-                                                                                        << FlowBits::reason_shift);
+  flow.bits = static_cast<std::uint8_t>((flow.bits & kept) | static_cast<unsigned>(reason) << FlowBits::reason_shift);
+  flow.latest_ns = (second + complete_timeout_s_) * metering::ns_per_s;
   if (complete_timeout_s_ == 0)
     leave(slot, reason);
   else
-    flow.timer = leaving_.add(second + complete_timeout_s_, slot);
+    schedule_leaving(flow, slot);
 }
 
 template <typename List>
 void BasicFlowMeter<List>::leave(std::uint32_t slot, EndReason reason) noexcept {
-  cancel(slot);
-  if (active_timeout_s_ != 0 && table_.flow(slot).state != FlowState::vetoed)
-    cancel_active(slot);
   emit(table_.flow(slot), reason);
   table_.erase(slot);
 }
@@ -281,6 +336,25 @@ void BasicFlowMeter<List>::tick(std::uint64_t second) noexcept {
   clock_ns_ = clock_ * metering::ns_per_s;
 }
 
+/// The entry of a slot has come out of its wheel. False: it was dead.
+template <typename List>
+bool BasicFlowMeter<List>::take_out(const TimerWheel& wheel, std::uint64_t second, Flow& flow,
+                                    std::uint32_t slot) noexcept {
+  const auto entry_s = static_cast<std::uint32_t>(second);
+  const auto is_of = [&](std::uint8_t bit, std::uint32_t known_s) {
+    if (!(flow.bits & bit) || known_s != entry_s)
+      return false;
+    flow.bits &= static_cast<std::uint8_t>(~bit);
+    return true;
+  };
+  if (&wheel == &idle_)
+    return is_of(FlowBits::in_idle, flow.idle_entry_s);
+  if (&wheel == &active_)
+    return is_of(FlowBits::in_active, active_timer(slot).entry_s);
+  return is_of(FlowBits::in_leaving, entry_s);
+}
+
+/// Takes the entries of a second; visits the flows of those that are not dead.
 template <typename List>
 template <typename Visit>
 void BasicFlowMeter<List>::take(TimerWheel& wheel, std::uint64_t second, Visit&& visit) noexcept {
@@ -291,17 +365,22 @@ void BasicFlowMeter<List>::take(TimerWheel& wheel, std::uint64_t second, Visit&&
         table_.prefetch_slot(slots[i + flows_ahead]);
       if (i + index_ahead < slots.size())
         table_.prefetch_index(table_.flow(slots[i + index_ahead]).hash);
-      Flow& flow = table_.flow(slots[i]);
-      (&wheel == &active_ ? active_timer(slots[i]) : flow.timer) = TimerWheel::none;
-      visit(flow, slots[i]);
+      if (Flow& flow = table_.flow(slots[i]); take_out(wheel, second, flow, slots[i]))
+        visit(flow, slots[i]);
     }
   });
 }
 
+// An entry may be of the flow that had the slot before: what the flow of today says decides.
+
 template <typename List>
 void BasicFlowMeter<List>::active_entries(std::uint64_t second) noexcept {
   take(active_, second, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state == FlowState::active)
+    if (flow.state != FlowState::active || flow.bits & FlowBits::never_cut)
+      return;
+    if (const std::uint64_t due = second_of(active_timer(slot).due_s); due > second)
+      add_active(due, flow, slot);
+    else
       leave(slot, EndReason::active_timeout);
   });
 }
@@ -309,8 +388,10 @@ void BasicFlowMeter<List>::active_entries(std::uint64_t second) noexcept {
 template <typename List>
 void BasicFlowMeter<List>::idle_entries(std::uint64_t second) noexcept {
   take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
+    if (flow.state == FlowState::free || flow.state == FlowState::expiring)
+      return;
     if (idle_second(flow) > second)
-      schedule(flow, slot);
+      schedule_idle(flow, slot);
     else if (flow.state == FlowState::vetoed)
       leave(slot, EndReason::idle_timeout);
     else
@@ -320,7 +401,14 @@ void BasicFlowMeter<List>::idle_entries(std::uint64_t second) noexcept {
 
 template <typename List>
 void BasicFlowMeter<List>::leaving_entries(std::uint64_t second) noexcept {
-  take(leaving_, second, [&](Flow& flow, std::uint32_t slot) { leave(slot, metering::reason_of(flow)); });
+  take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
+    if (flow.state != FlowState::expiring)
+      return;
+    if (flow.latest_ns / metering::ns_per_s > second)
+      schedule_leaving(flow, slot);
+    else
+      leave(slot, metering::reason_of(flow));
+  });
 }
 
 template <typename List>
@@ -352,13 +440,18 @@ void BasicFlowMeter<List>::find_victims() noexcept {
   };
   for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
     take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
-      flow.timer = leaving_.add(second, slot);
-      offer(slot, std::max(clock_, metering::ceil_seconds(flow.last_ns + idle_timeout_ns_)));
+      if (flow.state != FlowState::expiring)
+        return;
+      schedule_leaving(flow, slot);
+      if (flow.latest_ns / metering::ns_per_s == second)
+        offer(slot, std::max(clock_, metering::ceil_seconds(flow.last_ns + idle_timeout_ns_)));
     });
   for (std::uint64_t second = clock_ + 1; second <= first_second; ++second)
     take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
-      schedule(flow, slot);
-      if (idle_second(flow) <= second)
+      if (flow.state == FlowState::free || flow.state == FlowState::expiring)
+        return;
+      schedule_idle(flow, slot);
+      if (idle_second(flow) == second)
         offer(slot, second);
     });
   // Flows that no timer waits for: their packets are older than the clock.
@@ -372,9 +465,6 @@ void BasicFlowMeter<List>::find_victims() noexcept {
 template <typename List>
 void BasicFlowMeter<List>::flush() noexcept {
   victims_.clear();
-  idle_.clear();
-  active_.clear();
-  leaving_.clear();
   table_.drain([&](Flow& flow) {
     emit(flow, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::forced_end);
   });

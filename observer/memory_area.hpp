@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// A large private area of zeroed memory that costs nothing until it is touched, on huge pages where the kernel has
-// them.
+// A large private area of zeroed memory that costs nothing until it is touched, on huge pages where it is asked for
+// them and the kernel has them.
 #pragma once
 
 #include "common/error.hpp"
@@ -12,16 +12,20 @@
 
 namespace orbweaver {
 
+/// Of what is touched at random huge pages miss the TLB less; the first touch of one clears 2 MiB.
+enum class Pages : bool { normal, huge };
+
 class MemoryArea {
 public:
   MemoryArea() = default;
-  explicit MemoryArea(std::size_t bytes) : size_(bytes) {
+  explicit MemoryArea(std::size_t bytes, Pages pages = Pages::huge) : size_(bytes) {
     void* const data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED)
       throw Error("cannot reserve " + std::to_string(bytes >> 20) + " MiB of memory: " + errno_text() +
                   "; give a lower --max-flows");
     data_ = static_cast<std::byte*>(data);
-    madvise(data_, size_, MADV_HUGEPAGE); // flows are touched at random: fewer TLB misses; only a hint
+    if (pages == Pages::huge)
+      madvise(data_, size_, MADV_HUGEPAGE); // only a hint
   }
   MemoryArea(MemoryArea&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

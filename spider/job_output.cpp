@@ -20,7 +20,7 @@ void JobOutput::write(Record& record, RecordKind kind, std::string_view members)
   };
   if (std::byte* const place = waiting_.empty() ? writer_.claim(length) : nullptr) {
     fill(place);
-    writer_.commit(length, kind);
+    writer_.commit(place, length, kind);
   } else {
     fill(waiting_.emplace_back(length).data());
   }

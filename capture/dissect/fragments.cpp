@@ -18,10 +18,11 @@ bool sender_of(const PacketDraft& draft) noexcept {
 } // namespace
 
 FragmentCache::FragmentCache(const Limits& limits, std::uint64_t seed)
-    : limits_(limits), seed_(seed), datagrams_(std::bit_ceil(limits.datagrams)), buckets_(datagrams_.size(), nil),
-      pool_(limits.waiting) {
-  for (std::uint32_t i = 0; i < limits_.waiting; ++i)
-    pool_[i].next = std::exchange(free_, i);
+    : limits_{std::bit_ceil(limits.datagrams), limits.waiting, limits.seconds}, seed_(seed),
+      buckets_(limits_.datagrams, nil) {
+  // Room for all, but memory as it is used: most captures have few fragments, and each start would wait for 5 MB.
+  datagrams_.reserve(limits_.datagrams);
+  pool_.reserve(limits_.waiting);
 }
 
 FragmentCache::Key FragmentCache::key_of(const PacketDraft& draft) noexcept {
@@ -49,9 +50,11 @@ std::uint32_t FragmentCache::find(const Key& key) noexcept {
 }
 
 std::uint32_t FragmentCache::add(const Key& key, std::uint64_t second) noexcept {
-  if (head_ - tail_ == datagrams_.size())
+  if (head_ - tail_ == limits_.datagrams)
     displaced_ += forget_oldest();
-  const auto slot = static_cast<std::uint32_t>(head_++ & (datagrams_.size() - 1));
+  const std::uint32_t slot = slot_of(head_++);
+  if (slot == datagrams_.size())
+    datagrams_.emplace_back();
   datagrams_[slot] = {key, second, 0, 0, 0, false, false, true, std::exchange(bucket_of(key), slot), nil, nil};
   return slot;
 }
@@ -66,7 +69,7 @@ void FragmentCache::unlink(std::uint32_t slot) noexcept {
 }
 
 std::uint64_t FragmentCache::forget_oldest() noexcept {
-  const auto slot = static_cast<std::uint32_t>(tail_++ & (datagrams_.size() - 1));
+  const auto slot = slot_of(tail_++);
   if (!datagrams_[slot].in_use)
     return 0;
   const std::uint64_t before = unmatched_;
@@ -130,9 +133,16 @@ bool FragmentCache::take(PacketDraft& draft, std::uint64_t second) noexcept {
   return false;
 }
 
+std::uint32_t FragmentCache::place_for_one() noexcept {
+  if (free_ != nil)
+    return std::exchange(free_, pool_[free_].next);
+  pool_.emplace_back();
+  return static_cast<std::uint32_t>(pool_.size() - 1);
+}
+
 void FragmentCache::wait(const PacketDraft& draft, std::uint32_t slot) noexcept {
-  const std::uint32_t place = free_;
-  free_ = std::exchange(pool_[place].next, nil);
+  const std::uint32_t place = place_for_one();
+  pool_[place].next = nil;
   pool_[place].draft = draft;
   Datagram& datagram = datagrams_[slot];
   if (datagram.oldest == nil)
@@ -142,7 +152,7 @@ void FragmentCache::wait(const PacketDraft& draft, std::uint32_t slot) noexcept 
   datagram.youngest = place;
   ++waiting_;
   // The next one must find a place: what is released here comes back to the free ones before it is taken.
-  while (free_ == nil && released_ == nil)
+  while (free_ == nil && released_ == nil && pool_.size() == limits_.waiting)
     displaced_ += forget_oldest();
 }
 
@@ -175,7 +185,7 @@ bool FragmentCache::next_released(PacketDraft& draft) noexcept {
 }
 
 void FragmentCache::expire(std::uint64_t second) noexcept {
-  while (tail_ != head_ && datagrams_[tail_ & (datagrams_.size() - 1)].second + limits_.seconds <= second)
+  while (tail_ != head_ && datagrams_[slot_of(tail_)].second + limits_.seconds <= second)
     forget_oldest();
 }
 

@@ -81,11 +81,16 @@ private:
 
   static Key key_of(const PacketDraft& draft) noexcept;
   static void complete(PacketDraft& draft, const Datagram& datagram) noexcept;
+  /// Of the datagram that was added so many after the first.
+  [[nodiscard]] std::uint32_t slot_of(std::uint64_t added) const noexcept {
+    return static_cast<std::uint32_t>(added & (limits_.datagrams - 1));
+  }
   std::uint32_t& bucket_of(const Key& key) noexcept;
   std::uint32_t find(const Key& key) noexcept;
   std::uint32_t add(const Key& key, std::uint64_t second) noexcept;
   void unlink(std::uint32_t slot) noexcept;
   void take_first(const PacketDraft& draft, const Key& key, std::uint64_t second) noexcept;
+  std::uint32_t place_for_one() noexcept;
   void wait(const PacketDraft& draft, std::uint32_t slot) noexcept;
   void release(Datagram& datagram) noexcept;
   std::uint64_t forget_oldest() noexcept;

@@ -127,7 +127,8 @@ Session Session::create(const std::string& name, const std::string& prefix) {
   if (Segment::exists(control_name(session.name_)))
     throw UsageError("session '" + session.name_ + "' runs already; give this one another name (--session), or end it");
   session.segment_ = Segment::create(control_name(session.name_), sizeof(ControlBlock));
-  auto* control = new (session.segment_.data()) ControlBlock{};
+  // A new segment is all zeros, as an empty block is: to write them would take memory for messages that nobody has.
+  auto* control = reinterpret_cast<ControlBlock*>(session.segment_.data());
   control->version = control_version;
   control->creator_pid.store(getpid(), std::memory_order_relaxed);
   control->started_ns = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());

@@ -78,7 +78,7 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
     writer.area_ = writer.buffer_.get();
     writer.mask_ = file_buffer_bytes - 1;
     writer.position_ = writer.published_ = sizeof(BlockRecord);
-    writer.limit_ = file_buffer_bytes;
+    writer.limit_ = writer.run_end_ = file_buffer_bytes;
     writer.max_record_bytes_ = file_buffer_bytes / 4;
     stream_header.checksum = stream_checksum(stream_header, description);
     if (!write_all(writer.fd_, reinterpret_cast<const std::byte*>(&stream_header), sizeof stream_header) ||
@@ -111,10 +111,10 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
 
 RecordWriter::RecordWriter(RecordWriter&& other) noexcept
     : area_(other.area_), mask_(other.mask_), position_(other.position_), limit_(other.limit_),
-      published_(other.published_), records_(other.records_), max_record_bytes_(other.max_record_bytes_),
-      ring_(std::move(other.ring_)), buffer_(std::move(other.buffer_)), fd_(std::exchange(other.fd_, -1)),
-      error_(other.error_), owns_ring_(std::exchange(other.owns_ring_, false)), busy_poll_(other.busy_poll_),
-      finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)),
+      run_end_(other.run_end_), published_(other.published_), records_(other.records_),
+      max_record_bytes_(other.max_record_bytes_), ring_(std::move(other.ring_)), buffer_(std::move(other.buffer_)),
+      fd_(std::exchange(other.fd_, -1)), error_(other.error_), owns_ring_(std::exchange(other.owns_ring_, false)),
+      busy_poll_(other.busy_poll_), finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)),
       damage_(std::move(other.damage_)) {}
 
 RecordWriter::~RecordWriter() {
@@ -133,7 +133,7 @@ bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
   const auto given_back = ring_.header().consumer.index.load(std::memory_order_acquire);
   if (!ring_.indices_fit(published_, given_back) || given_back + mask_ + 1 < limit_) {
     damage_ = damaged_indices(published_, given_back);
-    limit_ = 0;
+    limit_ = run_end_ = 0;
     return false;
   }
   limit_ = given_back + mask_ + 1;
@@ -153,6 +153,7 @@ std::byte* RecordWriter::claim_slowly(std::uint64_t stride) noexcept {
     __builtin_memcpy(area_ + offset, &header, sizeof header);
     position_ += padding;
   }
+  run_end_ = std::min(limit_, (position_ | mask_) + 1);
   return area_ + (position_ & mask_);
 }
 
@@ -166,7 +167,7 @@ bool RecordWriter::flush_file() noexcept {
   __builtin_memcpy(area_, &block, sizeof block);
   if (!write_all(fd_, area_, position_)) {
     error_ = errno;
-    limit_ = 0;
+    limit_ = run_end_ = 0;
     return false;
   }
   position_ = published_ = sizeof(BlockRecord);

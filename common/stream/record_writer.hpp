@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The writing end of a stream of records: the producer of a ring, or a recorded file. One thread uses it.
 //
-//   if (auto* place = writer.claim(length)) { fill length octets after the header; writer.commit(length, kind); }
+//   if (auto* place = writer.claim(length)) { fill length octets after the header; writer.commit(place, length, kind);
+//   }
 //
 // Committed records reach the reader with publish(), which commit() calls by itself each `publish_batch_bytes`. A
 // reader that sleeps is not woken for each batch, but for an eighth of the ring: on a busy machine it would otherwise
@@ -54,18 +55,17 @@ public:
   /// Place for a record of `length` octets, header included, 8-aligned; nullptr when there is no room now.
   /// At most max_record_bytes(). A claim not committed is undone by the next claim: aborting takes no call.
   [[nodiscard]] std::byte* claim(std::uint32_t length) noexcept {
-    const std::uint64_t offset = position_ & mask_;
     const std::uint64_t stride = record_stride(length);
-    if (position_ + stride <= limit_ && offset + stride <= mask_ + 1) [[likely]]
-      return area_ + offset;
+    if (position_ + stride <= run_end_) [[likely]]
+      return area_ + (position_ & mask_);
     return claim_slowly(stride);
   }
 
-  /// Ends the record claimed last: writes its header and counts it. `length` may be less than what was claimed; `table`
-  /// is that of a row.
-  void commit(std::uint32_t length, RecordKind kind, std::uint16_t table = 0) noexcept {
+  /// Ends the record claimed last, at `place`: writes its header and counts it. `length` may be less than what was
+  /// claimed; `table` is that of a row.
+  void commit(std::byte* place, std::uint32_t length, RecordKind kind, std::uint16_t table = 0) noexcept {
     const RecordHeader header{length, kind, table};
-    __builtin_memcpy(area_ + (position_ & mask_), &header, sizeof header);
+    __builtin_memcpy(place, &header, sizeof header);
     position_ += record_stride(length);
     ++records_;
     if (position_ - published_ >= publish_batch_bytes)
@@ -78,7 +78,7 @@ public:
     if (!place)
       return false;
     __builtin_memcpy(place, record, length);
-    commit(length, kind);
+    commit(place, length, kind);
     return true;
   }
 
@@ -127,6 +127,7 @@ private:
   std::uint64_t mask_ = 0;      ///< capacity - 1
   std::uint64_t position_ = 0;  ///< next octet to write
   std::uint64_t limit_ = 0;     ///< position that must not be passed: the cached consumer index plus the capacity
+  std::uint64_t run_end_ = 0;   ///< the same, or the end of the area where that comes first
   std::uint64_t published_ = 0; ///< what the reader was told
   std::uint64_t records_ = 0;
   std::uint64_t max_record_bytes_ = 0;

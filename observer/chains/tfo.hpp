@@ -34,8 +34,18 @@ struct TfoChain {
   };
 
   static bool tcp(State& state, PacketView packet, bool) noexcept {
-    if (!(packet->tcp_flags & TCP_SYN))
-      return true;
+    if (packet->tcp_flags & TCP_SYN) [[unlikely]]
+      note_syn(state, packet);
+    return true;
+  }
+
+private:
+  struct Option {
+    std::uint8_t kind = 0;
+    std::uint8_t cookie_length = 0;
+  };
+
+  [[gnu::noinline]] static void note_syn(State& state, PacketView packet) noexcept {
     if (!(packet->tcp_flags & TCP_ACK)) {
       if (const auto option = fast_open(packet.tcp_options()); option.kind != 0)
         state = {packet->sequence,     packet->payload_length, 0, option.kind, state.ack_kind,
@@ -47,14 +57,7 @@ struct TfoChain {
         state.ack_cookie_length = option.cookie_length;
       }
     }
-    return true;
   }
-
-private:
-  struct Option {
-    std::uint8_t kind = 0;
-    std::uint8_t cookie_length = 0;
-  };
 
   /// The Fast Open option of a segment; kind 34 comes before 254, that before 255. Kind 0: there is none.
   static Option fast_open(std::span<const std::uint8_t> options) noexcept {

@@ -40,7 +40,7 @@ void write_one(RecordWriter& writer, std::uint64_t value) {
     place = writer.claim(record_bytes);
   }
   std::memcpy(place + sizeof(RecordHeader), &value, sizeof value);
-  writer.commit(record_bytes, RecordKind::packet);
+  writer.commit(place, record_bytes, RecordKind::packet);
 }
 
 std::uint64_t value_of(const RecordHeader* record) {

@@ -70,7 +70,7 @@ bool produce(RecordWriter writer, const Options& options) {
     for_each_word(number, length, [&](std::uint32_t at, std::uint64_t value, std::size_t octets) {
       std::memcpy(place + at, &value, octets);
     });
-    writer.commit(length, RecordKind::job);
+    writer.commit(place, length, RecordKind::job);
     if (mix(number ^ 0xABCD) % 4096 == 0)
       writer.publish(); // now and then a batch that is not full
   }

@@ -447,7 +447,7 @@ TEST_CASE("a full ring's loss has the times of the packets that it lost") {
       return false;
     std::memset(place, 0, 64);
     reinterpret_cast<PacketRecord*>(place)->key.version = 4;
-    output.commit(64);
+    output.commit(place, 64);
     return true;
   };
   while (put(100))

@@ -100,7 +100,7 @@ inline void write_row(RecordWriter& writer, const Record& record, std::uint16_t 
     if (writer.wait_for_room(length, go_on) != Room::available)
       return;
   std::memcpy(place, record.data(), length);
-  writer.commit(length, RecordKind::row, table);
+  writer.commit(place, length, RecordKind::row, table);
 }
 
 /// A list of texts, as it lies in a tail.

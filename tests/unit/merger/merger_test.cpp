@@ -100,8 +100,9 @@ void write_with_odd_record(const std::string& path, std::uint32_t length, Record
   auto writer = RecordWriter::open({Endpoint::Kind::file, path}, number_table().stream());
   for (std::uint64_t number = 0; number < 3; ++number)
     write_row(writer, number_record(number));
-  std::memset(writer.claim(length), 0, length);
-  writer.commit(length, kind, table);
+  std::byte* const place = writer.claim(length);
+  std::memset(place, 0, length);
+  writer.commit(place, length, kind, table);
   write_row(writer, number_record(3));
   writer.finish(EndCause::complete, go_on);
 }

@@ -100,8 +100,8 @@ TEST_CASE("flows that are gone take no memory, however many and whatever the tim
   CHECK(meter.open_flows() == most);
   CHECK(meter.counters().ended[static_cast<std::size_t>(EndReason::active_timeout)] == 0);
   // A second holds two part-filled chunks of timers at most; all else is the table's.
-  CHECK(meter.memory_bytes() < early + 3600 * std::uint64_t{64});
-  CHECK(meter.memory_bytes() - empty < 200 * most + 3600 * 64);
+  CHECK(meter.memory_bytes() < early + 3600 * std::uint64_t{128});
+  CHECK(meter.memory_bytes() - empty < 200 * most + 3600 * 128);
 }
 
 TEST_SUITE_END();

@@ -132,7 +132,7 @@ TEST_CASE("a record may be committed shorter than it was claimed") {
   REQUIRE(place);
   const auto record = numbered_record(1, 24);
   std::memcpy(place, record.data(), record.size());
-  ring.writer.commit(24, RecordKind::job);
+  ring.writer.commit(place, 24, RecordKind::job);
   REQUIRE(write_numbered(ring.writer, 2, 16));
   ring.writer.publish();
   CHECK(is_record(ring.next(), 1, 24));
@@ -225,7 +225,7 @@ TEST_CASE("two threads pass a million records of random length, each one whole a
         ring.writer.wait_for_room(length, go_on);
       const auto record = numbered_record(number, length);
       std::memcpy(place, record.data(), length);
-      ring.writer.commit(length, RecordKind::job);
+      ring.writer.commit(place, length, RecordKind::job);
     }
     ring.writer.finish(EndCause::complete, go_on);
   });
