@@ -104,7 +104,7 @@ bool Measurement::is_due(std::size_t stream) noexcept {
 std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
   std::size_t count = 0;
   while (count < records.size() && (stream == jobs_stream ? take_job_record(*records[count], why)
-                                                          : take_flow_record(stream - 1, records[count], why)))
+                                                          : take_flow_record(stream - 1, *records[count], why)))
     ++count;
   streams_[stream].has_nothing = records.empty();
   tell_jobs_clock();
@@ -119,12 +119,11 @@ void Measurement::tell_jobs_clock() noexcept {
   join_.jobs_at(streams_[jobs_stream].has_nothing && flows_go_on ? Join::never : jobs_s_);
 }
 
-bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader* record, std::string& why) {
+bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& header, std::string& why) {
   auto& stream = streams_[flow_stream + 1];
-  const RecordHeader header = *record; // read once: whoever wrote it may write it again
   if (header.kind == RecordKind::row) {
     RowView row;
-    if (!stream.rows.take(record, header, row)) {
+    if (!stream.rows.take(header, row)) {
       why = stream.rows.damage();
       return false;
     }
@@ -135,9 +134,9 @@ bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader* 
     ++stream.taken;
     join_.flow(flow_stream, row);
   } else if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
-    join_.tick(flow_stream, reinterpret_cast<const TickRecord*>(record)->second);
+    join_.tick(flow_stream, reinterpret_cast<const TickRecord&>(header).second);
   } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
-    const auto& loss = *reinterpret_cast<const LossRecord*>(record);
+    const auto& loss = reinterpret_cast<const LossRecord&>(header);
     join_.lost(flow_stream, loss.from_ns, loss.to_ns);
   } else {
     why = what_is_odd(header);

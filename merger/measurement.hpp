@@ -90,7 +90,7 @@ private:
   void joined(ConnectionRef connection, const JoinedFlow& flow) override;
   void missed(ConnectionRef connection, MissedCause cause) override;
 
-  bool take_flow_record(std::size_t flow_stream, const RecordHeader* record, std::string& why);
+  bool take_flow_record(std::size_t flow_stream, const RecordHeader& header, std::string& why);
   bool take_job_record(const RecordHeader& record, std::string& why);
   bool take_job(const JobRecord& record, std::string& why);
   bool take_connection(const ConnectionRecord& record, std::string& why);

@@ -35,10 +35,10 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
   std::uint64_t rows[2]{}; // flows, events
   std::size_t count = 0;
   for (; count < records.size(); ++count) {
-    const RecordHeader header = *records[count]; // read once: whoever wrote it may write it again
+    const RecordHeader& header = *records[count];
     if (header.kind == RecordKind::row) [[likely]] {
       RowView row;
-      if (!input.rows.take(records[count], header, row)) {
+      if (!input.rows.take(header, row)) {
         why = input.rows.damage();
         break;
       }

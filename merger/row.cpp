@@ -53,29 +53,19 @@ StreamRows::StreamRows(const StreamDescription& stream) {
   }
 }
 
-bool StreamRows::take_copy(const RecordHeader* record, const RecordHeader& header, RowView& row) {
-  if (header.table >= tables_.size()) {
-    damage_ = "a row of table " + std::to_string(header.table) + ", its stream has " + std::to_string(tables_.size());
-    return false;
-  }
-  const auto& table = tables_[header.table];
-  if (header.length < table.record_octets || (table.tails.empty() && header.length > table.record_octets)) {
-    damage_ = "a row of " + std::to_string(header.length) + " octets, its table '" + table.name + "' says " +
-              std::to_string(table.record_octets);
-    return false;
-  }
-  if (copy_.size() < header.length)
-    copy_.resize(header.length);
-  std::memcpy(copy_.data(), record, header.length);
-  std::memcpy(copy_.data(), &header, sizeof header); // the one that was read
-  row = {copy_.data(), header.length};
-  damage_ = damage_of(table, row);
-  return damage_.empty();
+std::string StreamRows::damage_of(const RecordHeader& record, RowView row) const {
+  if (record.table >= tables_.size())
+    return "a row of table " + std::to_string(record.table) + ", its stream has " + std::to_string(tables_.size());
+  const auto& table = tables_[record.table];
+  if (record.length < table.record_octets || (table.tails.empty() && record.length > table.record_octets))
+    return "a row of " + std::to_string(record.length) + " octets, its table '" + table.name + "' says " +
+           std::to_string(table.record_octets);
+  return damage_of_tails(table, row);
 }
 
 /// Every value must lie behind the fixed part, within the record; and all of them together are no longer than that, so
 /// that a row which names the same octets again and again cannot become a line of gigabytes.
-std::string StreamRows::damage_of(const Table& table, RowView row) {
+std::string StreamRows::damage_of_tails(const Table& table, RowView row) {
   const auto say = [&](const Tail& tail, const std::string& what) {
     return "a row of table '" + table.name + "' whose field '" + tail.field + "' " + what;
   };

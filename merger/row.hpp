@@ -8,14 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace orbweaver {
 
-/// A row of a table. Its fixed part may lie in memory that another process can change; its tail never does.
+/// A row of a table, in its reader's copy.
 struct RowView {
   const std::byte* record = nullptr;
   std::uint32_t octets = 0; ///< of the record, header included
@@ -46,18 +45,17 @@ class StreamRows {
 public:
   explicit StreamRows(const StreamDescription& stream);
 
-  /// Takes a record of kind `row`, whose header was read once. False where it is no row of the table that it names:
-  /// damage() says why. A row that may have a tail is copied and checked, and stays valid until the next call; of one
-  /// that has none only the length counts, and it stays where it is: whatever octets are there give values.
-  [[nodiscard]] bool take(const RecordHeader* record, const RecordHeader& header, RowView& row) {
-    if (header.table < tables_.size()) [[likely]] {
-      const auto& table = tables_[header.table];
-      if (header.length == table.record_octets && table.tails.empty()) [[likely]] {
-        row = {reinterpret_cast<const std::byte*>(record), header.length};
+  /// Takes a record of kind `row`. False where it is no row of the table that it names: damage() says why. Of a row
+  /// without a tail only the length counts: whatever octets are there give values. It stays where it is.
+  [[nodiscard]] bool take(const RecordHeader& record, RowView& row) {
+    row = {reinterpret_cast<const std::byte*>(&record), record.length};
+    if (record.table < tables_.size()) [[likely]] {
+      const auto& table = tables_[record.table];
+      if (record.length == table.record_octets && table.tails.empty()) [[likely]]
         return true;
-      }
     }
-    return take_copy(record, header, row);
+    damage_ = damage_of(record, row);
+    return damage_.empty();
   }
 
   /// Why the record taken last is no row.
@@ -75,11 +73,10 @@ private:
     std::vector<Tail> tails; ///< the fields whose values lie there
   };
 
-  bool take_copy(const RecordHeader* record, const RecordHeader& header, RowView& row);
-  [[nodiscard]] static std::string damage_of(const Table& table, RowView row);
+  [[nodiscard]] std::string damage_of(const RecordHeader& record, RowView row) const;
+  [[nodiscard]] static std::string damage_of_tails(const Table& table, RowView row);
 
   std::vector<Table> tables_;
-  std::vector<std::byte> copy_;
   std::string damage_;
 };
 

@@ -14,10 +14,8 @@ namespace orbweaver {
 namespace {
 
 template <typename Record>
-Record copy_of(const RecordHeader& record) noexcept {
-  Record copy;
-  std::memcpy(&copy, &record, sizeof copy);
-  return copy;
+const Record& as(const RecordHeader& record) noexcept {
+  return reinterpret_cast<const Record&>(record);
 }
 
 /// Writes rows as records; waits while the ring is full, and counts what nobody is there to take.
@@ -126,7 +124,7 @@ private:
     };
     for (const RecordHeader* const record : records) {
       if (record->kind == RecordKind::packet && packet_record_valid(record)) [[likely]] {
-        packets[count++] = reinterpret_cast<const PacketRecord*>(record);
+        packets[count++] = &as<PacketRecord>(*record);
         continue;
       }
       flush();
@@ -136,25 +134,23 @@ private:
     flush();
   }
 
-  /// A record that is no packet; false where it is nothing that belongs here. It lies where its writer can still change
-  /// it: all is copied once, and the copy is what is looked at and given on.
-  bool handle_other(const RecordHeader& record) noexcept {
-    const auto header = copy_of<RecordHeader>(record);
+  /// A record that is no packet; false where it is nothing that belongs here.
+  bool handle_other(const RecordHeader& header) noexcept {
     if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
-      const auto tick = copy_of<TickRecord>(record);
+      const auto& tick = as<TickRecord>(header);
       meter_.tick(tick.second);
       sink_.forward(tick, RecordKind::tick);
     } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
-      const auto loss = copy_of<LossRecord>(record);
+      const auto& loss = as<LossRecord>(header);
       meter_.lost(loss.packets, loss.to_ns);
       sink_.forward(loss, RecordKind::loss);
     } else if (header.kind == RecordKind::end && header.length == sizeof(EndRecord)) {
-      const auto end = copy_of<EndRecord>(record);
+      const auto& end = as<EndRecord>(header);
       cause_ = end.cause;
       warning_ = reader_.warning_of(end);
       ended_ = true;
     } else {
-      reader_.mark_damaged_at(&record, "a record of kind " + std::to_string(static_cast<unsigned>(header.kind)) +
+      reader_.mark_damaged_at(&header, "a record of kind " + std::to_string(static_cast<unsigned>(header.kind)) +
                                            " and length " + std::to_string(header.length) +
                                            " is none that an observer reads");
       return false;

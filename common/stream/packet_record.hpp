@@ -174,31 +174,20 @@ private:
 /// Whether those `octets` are the blocks that the record announces, no more and no less, each within its bounds.
 [[nodiscard]] bool packet_blocks_valid(const PacketRecord& record, std::span<const std::uint8_t> octets) noexcept;
 
-/// Whether a record of kind `packet` is what its fields say: for a consumer, which trusts nothing. `record` is the
-/// consumer's own copy of the fixed part, which nobody else can change; what follows lies at `variable`, as long as
-/// record.header.length says, which the reader of the stream has checked.
-[[nodiscard]] inline bool packet_record_valid(const PacketRecord& record, const std::uint8_t* variable) noexcept {
-  const std::uint32_t addresses = addresses_length(record.key.version), plain = sizeof record + addresses;
-  if ((record.key.version != 4 && record.key.version != 6) || record.header.length < plain) [[unlikely]]
+/// Whether a record of kind `packet` is what its fields say: for a consumer, which trusts nothing. The reader of the
+/// stream has made a copy of it, as long as its header says.
+[[nodiscard]] inline bool packet_record_valid(const RecordHeader* header) noexcept {
+  if (header->length < sizeof(PacketRecord)) [[unlikely]]
+    return false;
+  const auto& record = *reinterpret_cast<const PacketRecord*>(header);
+  const std::uint8_t version = record.key.version;
+  const std::uint32_t plain = sizeof record + addresses_length(version);
+  if ((version != 4 && version != 6) || header->length < plain) [[unlikely]]
     return false;
   if (record.blocks == 0) [[likely]]
-    return record.header.length == plain;
-  return packet_blocks_valid(record, {variable + addresses, record.header.length - plain});
-}
-
-/// The same of a record where it lies. One without blocks, as most are, is told by three of its fields, each read once.
-[[nodiscard]] inline bool packet_record_valid(const RecordHeader* place) noexcept {
-  const RecordHeader header = *place; // it says how far the rest may be read
-  if (header.length < sizeof(PacketRecord)) [[unlikely]]
-    return false;
-  const auto& there = *reinterpret_cast<const PacketRecord*>(place);
-  const std::uint8_t version = there.key.version;
-  if (there.blocks == 0) [[likely]]
-    return (version == 4 || version == 6) && header.length == sizeof there + addresses_length(version);
-  PacketRecord record;
-  std::memcpy(&record, place, sizeof record);
-  record.header = header;
-  return packet_record_valid(record, reinterpret_cast<const std::uint8_t*>(place) + sizeof record);
+    return header->length == plain;
+  const auto* const octets = reinterpret_cast<const std::uint8_t*>(header);
+  return packet_blocks_valid(record, {octets + plain, octets + header->length});
 }
 
 } // namespace orbweaver

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <new>
 #include <optional>
 #include <span>
 #include <thread>
@@ -118,6 +119,7 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
     reader.mask_ = std::numeric_limits<std::uint64_t>::max();
     reader.cursor_ = reader.released_ = reader.seen_ = sizeof header + header.description_octets;
     reader.release_batch_ = std::numeric_limits<std::uint64_t>::max();
+    reader.allocate_copies();
     return reader;
   }
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(options.attach_timeout_s);
@@ -154,6 +156,8 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   reader.mask_ = ring.capacity_bytes() - 1;
   reader.cursor_ = reader.released_ = reader.seen_ = given_back;
   reader.release_batch_ = ring.capacity_bytes() / 8;
+  reader.max_record_bytes_ = ring.max_record_bytes();
+  reader.allocate_copies();
   header.consumer.pid.store(getpid(), std::memory_order_relaxed);
   header.consumer.state.store(EndState::attached, std::memory_order_release);
   return reader;
@@ -162,7 +166,8 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
 RecordReader::RecordReader(RecordReader&& other) noexcept
     : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
       release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
-      busy_poll_(other.busy_poll_), ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)),
+      busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_octets_(other.copies_octets_),
+      copies_(std::move(other.copies_)), positions_(other.positions_), ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)),
       stream_(std::move(other.stream_)), name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
 
 RecordReader::~RecordReader() {
@@ -266,9 +271,36 @@ void RecordReader::mark_damaged(const std::string& why) noexcept {
 }
 
 void RecordReader::mark_damaged_at(const RecordHeader* record, const std::string& why) noexcept {
-  const auto offset = static_cast<std::uint64_t>(reinterpret_cast<const std::byte*>(record) - area_);
-  cursor_ -= (cursor_ - offset) & mask_;
+  std::size_t at = 0;
+  for (const std::byte* copy = copies_.get(); copy != reinterpret_cast<const std::byte*>(record); ++at)
+    copy += record_stride(reinterpret_cast<const RecordHeader*>(copy)->length);
+  cursor_ = positions_[at];
   mark_damaged(why);
+}
+
+void RecordReader::allocate_copies() {
+  constexpr std::size_t usual_batch = max_batch * 256;
+  copies_octets_ = usual_batch;
+  copies_ = std::make_unique_for_overwrite<std::byte[]>(copies_octets_);
+}
+
+bool RecordReader::make_room(std::uint64_t stride, std::size_t used) noexcept {
+  if (max_record_bytes_ != 0 && stride > record_stride(max_record_bytes_)) {
+    mark_damaged("a record of " + std::to_string(stride) + " octets is longer than any can be, " +
+                 std::to_string(max_record_bytes_));
+    return false;
+  }
+  if (used > 0)
+    return false; // those before it first
+  try {
+    copies_ = std::make_unique_for_overwrite<std::byte[]>(stride);
+  } catch (const std::bad_alloc&) {
+    copies_octets_ = 0;
+    mark_damaged("there is no memory for a record of " + std::to_string(stride) + " octets");
+    return false;
+  }
+  copies_octets_ = stride;
+  return true;
 }
 
 std::string RecordReader::warning_of(const EndRecord& end) const {

@@ -5,7 +5,8 @@
 //   }
 //
 // It trusts nothing that it reads: a record that does not fit, or a block of a file whose checksum is another, ends the
-// stream, and damage() says where and why.
+// stream, and damage() says where and why. What it gives out are copies, made once: whatever the other end of a ring
+// does to its memory, what a consumer has checked of a record stays as it was.
 #pragma once
 
 #include "common/stream/description.hpp"
@@ -14,6 +15,8 @@
 #include "common/stream/ring.hpp"
 #include "common/stream/wait.hpp"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -49,22 +52,26 @@ public:
   RecordReader& operator=(RecordReader&&) = delete;
   ~RecordReader();
 
+  static constexpr std::size_t max_batch = 128;
+
   [[nodiscard]] const StreamDescription& stream() const noexcept { return *stream_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// The next records, oldest first, at most as many as `out` holds; 0 when there is none now. They stay valid until
-  /// release(). Padding is left out; an end record is given out like any other. Each record lies within the stream
-  /// and has at least its header; what else its kind promises is for the caller to check.
+  /// The next records, oldest first, at most as many as `out` holds and max_batch; 0 when there is none now. They are
+  /// copies, which stay valid until the next call. Padding is left out; an end record is given out like any other. Each
+  /// record has its whole length and at least its header; what else its kind promises is for the caller to check.
   std::size_t peek(std::span<const RecordHeader*> out) noexcept {
-    std::size_t count = 0;
-    while (count < out.size()) {
+    const std::size_t wanted = std::min(out.size(), max_batch);
+    std::size_t count = 0, used = 0;
+    bool full = false;
+    while (count < wanted && !full) {
       if (cursor_ == seen_ && !look()) [[unlikely]]
         break;
       // Up to the end of the area, or of what is there.
       const std::byte* place = area_ + (cursor_ & mask_);
       const std::byte* const end = place + contiguous();
       const auto left = [&] { return static_cast<std::uint64_t>(end - place); };
-      while (count < out.size() && place != end) {
+      while (count < wanted && place != end) {
         __builtin_prefetch(place + read_ahead_bytes);
         __builtin_prefetch(place + read_ahead_bytes + cache_line);
         RecordHeader header{};
@@ -76,10 +83,20 @@ public:
                        std::to_string(left()) + " are there");
           break;
         }
-        out[count] = reinterpret_cast<const RecordHeader*>(place);
+        if (header.kind != RecordKind::padding) [[likely]] {
+          if (stride > copies_octets_ - used && !make_room(stride, used)) [[unlikely]] {
+            full = true;
+            break;
+          }
+          std::byte* const copy = copies_.get() + used;
+          copy_record(copy, place, stride);
+          __builtin_memcpy(copy, &header, sizeof header); // as it was when it was checked
+          out[count] = reinterpret_cast<const RecordHeader*>(copy);
+          positions_[count++] = cursor_;
+          used += stride;
+        }
         place += stride;
         cursor_ += stride;
-        count += header.kind != RecordKind::padding;
         if (header.kind == RecordKind::end) [[unlikely]] {
           ended_ = true;
           seen_ = cursor_;
@@ -91,7 +108,7 @@ public:
     return count;
   }
 
-  /// Gives back all that peek() gave out, so that the producer can use the room. Batched: what is small waits.
+  /// Gives back the room of all that peek() gave out, so that the producer can use it. Batched: what is small waits.
   void release() noexcept {
     if (cursor_ - released_ >= release_batch_)
       release_now();
@@ -128,6 +145,20 @@ private:
   /// those that are whole; the damage is told when they are read.
   bool look_at_block() noexcept;
   void release_now() noexcept;
+  void allocate_copies();
+  /// Makes room for a copy of `stride` octets behind `used` ones; false where the batch has to end before it. The
+  /// longest record that can be is asked for here: a longer one is damage.
+  bool make_room(std::uint64_t stride, std::size_t used) noexcept;
+  /// Nearly all records are of two lengths: a copy whose length the compiler knows is a few moves.
+  static void copy_record(std::byte* to, const std::byte* from, std::uint64_t stride) noexcept {
+    constexpr std::uint64_t ipv4_segment = 64, ipv6_segment = 88;
+    if (stride == ipv4_segment) [[likely]]
+      __builtin_memcpy(to, from, ipv4_segment);
+    else if (stride == ipv6_segment)
+      __builtin_memcpy(to, from, ipv6_segment);
+    else
+      __builtin_memcpy(to, from, stride);
+  }
   /// A batch of packets ahead of the cursor, records are brought into the cache: an observer waited 23 ns a packet for
   /// them, as its flows keep the processor from seeing that a ring is read in order.
   static constexpr std::size_t read_ahead_bytes = 4096;
@@ -148,6 +179,10 @@ private:
   bool ended_ = false;
   bool cut_ = false; ///< the file ends within the block that is read
   bool busy_poll_ = false;
+  std::uint64_t max_record_bytes_ = 0; ///< 0: as long as a block is, which was checked
+  std::size_t copies_octets_ = 0;
+  std::unique_ptr<std::byte[]> copies_;              ///< of the batch given out last
+  std::array<std::uint64_t, max_batch> positions_{}; ///< of its records, as the cursor counts
   Ring ring_;
   boost::interprocess::mapped_region file_;
   std::unique_ptr<StreamDescription> stream_;

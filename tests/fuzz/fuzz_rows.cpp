@@ -142,8 +142,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto octets = input.take(length);
     std::vector<std::byte> record(length); // what the input lacks is 0
     std::memcpy(record.data(), octets.data(), octets.size());
+    std::memcpy(record.data(), &header, sizeof header);
     RowView row;
-    if (rows.take(reinterpret_cast<const RecordHeader*>(record.data()), header, row))
+    if (rows.take(reinterpret_cast<const RecordHeader&>(*record.data()), row))
       printers[header.table].check(row);
     else
       expect(!rows.damage().empty());

@@ -18,7 +18,7 @@ std::string damage(const StreamDescription& stream, Record record, std::uint16_t
   std::memcpy(record.data(), &header, sizeof header);
   StreamRows rows(stream);
   RowView row;
-  const bool taken = rows.take(reinterpret_cast<const RecordHeader*>(record.data()), header, row);
+  const bool taken = rows.take(reinterpret_cast<const RecordHeader&>(*record.data()), row);
   CHECK(taken == rows.damage().empty());
   return rows.damage();
 }
@@ -61,9 +61,10 @@ TEST_CASE("a row without tails has just its table's length, and stays where it i
 
   record = table.record();
   const RecordHeader header{88, RecordKind::row, 0};
+  std::memcpy(record.data(), &header, sizeof header);
   StreamRows rows(table.stream());
   RowView row;
-  CHECK(rows.take(reinterpret_cast<const RecordHeader*>(record.data()), header, row));
+  CHECK(rows.take(reinterpret_cast<const RecordHeader&>(*record.data()), row));
   CHECK(row.record == record.data());
 }
 
@@ -98,16 +99,4 @@ TEST_CASE("a list ends where an element does") {
   texts.resize(texts.size() + 3);
   CHECK(contains(damage_of_list<Text>(texts), "ends within the length of a text"));
   CHECK(contains(damage_of_list<Text>(Octets(4, std::byte{0xFF})), "ends within a text"));
-}
-
-TEST_CASE("a row with tails is a copy: what happens to its record later does not matter") {
-  auto record = text_table.record();
-  text_table.set_tail(record, 0, octets_of("before"));
-  const RecordHeader header{static_cast<std::uint32_t>(record.size()), RecordKind::row, 0};
-  StreamRows rows(text_table.stream());
-  RowView row;
-  REQUIRE(rows.take(reinterpret_cast<const RecordHeader*>(record.data()), header, row));
-  std::fill(record.begin(), record.end(), std::byte{0xFF});
-  const auto ref = load_field<TailRef>(row.record + sizeof(FlowRecord));
-  CHECK(std::memcmp(row.tail(ref).data(), "before", 6) == 0);
 }
