@@ -25,8 +25,6 @@ constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
 constexpr std::uint32_t control_version = 2;
 constexpr std::string_view control_suffix = ".control";
-/// What system_state.hpp keeps: it must outlive the session whose changes it tells of.
-constexpr std::string_view state_suffix = ".state";
 
 std::string control_name(const std::string& session) {
   return std::string(segment_prefix) + session + std::string(control_suffix);
@@ -87,13 +85,13 @@ bool ring_is_dead(const std::string& segment) {
          !process_lives(pid(header.consumer));
 }
 
-/// Removes what a session has among `segments`, which are sorted, but for what says how to put the system back.
+/// Removes what a session has among `segments`, which are sorted.
 void remove_session(const std::string& name, const std::vector<std::string>& segments) {
   const std::string prefix = std::string(segment_prefix) + name + ".";
   // The control segment goes last, so that an interrupted removal is found again.
   for (auto segment = std::lower_bound(segments.begin(), segments.end(), prefix);
        segment != segments.end() && segment->starts_with(prefix); ++segment)
-    if (!segment->ends_with(control_suffix) && !segment->ends_with(state_suffix))
+    if (!segment->ends_with(control_suffix))
       Segment::remove(*segment);
   Segment::remove(control_name(name));
 }
@@ -185,7 +183,7 @@ std::vector<std::string> Session::clear_dead() {
     const auto ring = segment.substr(segment_prefix.size());
     const bool of_session = std::binary_search(sessions.begin(), sessions.end(), ring.substr(0, ring.find('.')));
     try {
-      if (!of_session && !segment.ends_with(state_suffix) && ring_is_dead(segment) && Segment::remove(segment))
+      if (!of_session && ring_is_dead(segment) && Segment::remove(segment))
         removed.push_back(ring);
     } catch (const Error&) {
       // Somebody else was faster.

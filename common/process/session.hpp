@@ -78,11 +78,10 @@ public:
   /// The names of all sessions of this user, dead ones too.
   [[nodiscard]] static std::vector<std::string> names();
 
-  /// Removes the segments of sessions and of rings that no living process has to do with; not what says how to put the
-  /// system back (system_state.hpp). Returns what it removed.
+  /// Removes the segments of sessions and of rings that no living process has to do with. Returns what it removed.
   static std::vector<std::string> clear_dead();
 
-  /// Removes every segment of a session by its name, but for what says how to put the system back.
+  /// Removes every segment of a session by its name.
   static void remove(const std::string& name) noexcept;
 
   /// A new slot for a stage; only the creator adds, before the stages start.

@@ -167,8 +167,9 @@ RecordReader::RecordReader(RecordReader&& other) noexcept
     : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
       release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
       busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_octets_(other.copies_octets_),
-      copies_(std::move(other.copies_)), positions_(other.positions_), ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)),
-      stream_(std::move(other.stream_)), name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
+      copies_(std::move(other.copies_)), positions_(other.positions_), ring_(std::exchange(other.ring_, Ring())),
+      file_(std::move(other.file_)), stream_(std::move(other.stream_)), name_(std::move(other.name_)),
+      damage_(std::move(other.damage_)) {}
 
 RecordReader::~RecordReader() {
   close();

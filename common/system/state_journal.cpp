@@ -5,11 +5,11 @@
 #include "common/file_text.hpp"
 #include "common/printable.hpp"
 #include "common/process/session_name.hpp"
-#include "common/stream/shared_memory.hpp"
 #include "common/system/sysctl_list.hpp"
 #include "common/trusted_file.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
@@ -24,7 +24,6 @@ namespace orbweaver {
 namespace {
 
 constexpr std::string_view state_suffix = ".state";
-constexpr const char* shm_directory = "/dev/shm/";
 
 bool lock(int fd, int patience_ms) {
   for (; flock(fd, LOCK_EX | LOCK_NB) != 0; patience_ms -= 10) {
@@ -57,6 +56,12 @@ private:
   std::size_t count_ = 0;
 };
 
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
 /// Adds what a line says; false where no session writes such a line. The namespace comes first.
 bool add_line(const std::string& line, StateJournal::Entries& entries) {
   std::istringstream text(line);
@@ -71,8 +76,9 @@ bool add_line(const std::string& line, StateJournal::Entries& entries) {
     entries.space = space;
   } else if (is("sysctl", 3) && entries.space && sysctl_refusal(words[1], words[2]).empty()) {
     entries.sysctls.emplace_back(words[1], words[2]);
-  } else if (is("nftables", 1) && entries.space) {
-    entries.nftables = true;
+  } else if (is("nftables", 2) && entries.space && !entries.table) {
+    entries.table = number_of(words[1]);
+    return entries.table.has_value();
   } else {
     return false;
   }
@@ -92,68 +98,81 @@ StateJournal::Entries parse(const std::string& text) {
   return entries;
 }
 
-/// That of a session, where it is believed.
-FileDescriptor open_journal(const std::string& session, int flags) {
-  std::string why;
-  return session_name_fits(session) ? open_trusted(AT_FDCWD, StateJournal::path_of(session), flags, own_file, why)
-                                    : FileDescriptor();
+/// That of a session, where it is believed, and the folder that it lies in.
+FileDescriptor open_journal(const std::string& session, int flags, StateFolder& folder) {
+  std::vector<std::string> refused;
+  if (!session_name_fits(session))
+    return FileDescriptor();
+  for (auto& place : state_folders(refused)) {
+    std::string why;
+    if (auto file = open_trusted(place.folder.get(), session + std::string(state_suffix), flags, own_file, why)) {
+      folder = std::move(place);
+      return file;
+    }
+  }
+  return FileDescriptor();
 }
 
 } // namespace
 
-std::string StateJournal::path_of(const std::string& session) {
-  return shm_directory + std::string(segment_prefix) + session + std::string(state_suffix);
-}
-
 StateJournal StateJournal::make(const std::string& session) {
   if (!session_name_fits(session))
     throw Error("a session cannot have the name '" + printable(session) + "'");
-  const std::string path = path_of(session);
+  StateFolder folder = make_state_folder();
+  const std::string name = session + std::string(state_suffix);
   for (;;) {
-    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
+    FileDescriptor file(
+        openat(folder.folder.get(), name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (file.get() < 0) {
       const int error = errno;
       std::string why;
-      if (error == EEXIST && open_trusted(AT_FDCWD, path, O_RDONLY, own_file, why))
+      if (error == EEXIST && open_trusted(folder.folder.get(), name, O_RDONLY, own_file, why))
         why = "it says what another network namespace, or one that could not be restored, is to be put back to";
-      throw Error("cannot make " + path + ": " + errno_text(error) +
+      throw Error("cannot make " + folder.path + "/" + name + ": " + errno_text(error) +
                   (error == EEXIST ? "; " + (why.empty() ? why : "it " + why) + "; use another session name" : ""));
     }
     // Another start may have taken the empty file for one that a killed session left.
     if (lock(file.get(), patience_ms) && still_there(file.get()))
-      return {session, std::move(file), false};
+      return {session, std::move(folder), std::move(file), false};
   }
 }
 
 StateJournal StateJournal::take(const std::string& session, int patience_ms) {
-  FileDescriptor file = open_journal(session, O_RDWR);
+  StateFolder folder;
+  FileDescriptor file = open_journal(session, O_RDWR, folder);
   if (!file)
-    return {session, FileDescriptor(), false};
+    return {session, std::move(folder), FileDescriptor(), false};
   if (!lock(file.get(), patience_ms))
-    return {session, FileDescriptor(), true};
+    return {session, std::move(folder), FileDescriptor(), true};
   // It may have been removed meanwhile by who held it.
-  return {session, still_there(file.get()) ? std::move(file) : FileDescriptor(), false};
+  const bool there = still_there(file.get());
+  return {session, std::move(folder), there ? std::move(file) : FileDescriptor(), false};
 }
 
 StateJournal::List StateJournal::list() {
   List list;
   Refused refused;
-  std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(shm_directory, none)) {
-    const std::string file = entry.path().filename();
-    if (!file.starts_with(segment_prefix) || !file.ends_with(state_suffix) ||
-        file.size() < segment_prefix.size() + state_suffix.size())
-      continue;
-    const auto session = file.substr(segment_prefix.size(), file.size() - segment_prefix.size() - state_suffix.size());
-    struct stat status {};
-    if (!session_name_fits(session))
-      refused.add(entry.path().string() + " has no session's name");
-    else if (lstat(entry.path().c_str(), &status) != 0)
-      continue; // its session has just ended
-    else if (const auto why = why_not_trusted(status, own_file); !why.empty())
-      refused.add(entry.path().string() + " " + why);
-    else
-      list.sessions.push_back(session);
+  std::vector<std::string> folders_refused;
+  const auto folders = state_folders(folders_refused);
+  for (const auto& why : folders_refused)
+    refused.add(why);
+  for (const auto& folder : folders) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path, none)) {
+      const std::string file = entry.path().filename();
+      if (!file.ends_with(state_suffix))
+        continue;
+      const auto session = file.substr(0, file.size() - state_suffix.size());
+      struct stat status {};
+      if (!session_name_fits(session))
+        refused.add(entry.path().string() + " has no session's name");
+      else if (fstatat(folder.folder.get(), file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        continue; // its session has just ended
+      else if (const auto why = why_not_trusted(status, own_file); !why.empty())
+        refused.add(entry.path().string() + " " + why);
+      else
+        list.sessions.push_back(session);
+    }
   }
   std::sort(list.sessions.begin(), list.sessions.end());
   list.refused = refused.text();
@@ -161,7 +180,8 @@ StateJournal::List StateJournal::list() {
 }
 
 std::optional<NetNamespace> StateJournal::namespace_of(const std::string& session) {
-  const FileDescriptor file = open_journal(session, O_RDONLY);
+  StateFolder folder;
+  const FileDescriptor file = open_journal(session, O_RDONLY, folder);
   return file ? parse(read_all(file.get())).space : std::nullopt;
 }
 
@@ -173,13 +193,13 @@ void StateJournal::add_sysctl(const std::string& name, const std::string& before
   add("sysctl " + name + " " + before);
 }
 
-void StateJournal::add_nftables() const {
-  add("nftables");
+void StateJournal::add_table(std::uint64_t number) const {
+  add("nftables " + std::to_string(number));
 }
 
 void StateJournal::add(const std::string& line) const {
   if (!write_all(file_.get(), line + "\n"))
-    throw Error("cannot write " + path_of(session_) + ": " + errno_text() + "; nothing was changed");
+    throw Error("cannot write " + path() + ": " + errno_text() + "; nothing was changed");
 }
 
 StateJournal::Entries StateJournal::entries() const {
@@ -187,7 +207,7 @@ StateJournal::Entries StateJournal::entries() const {
 }
 
 void StateJournal::remove() const {
-  unlink(path_of(session_).c_str());
+  unlinkat(folder_.folder.get(), (session_ + std::string(state_suffix)).c_str(), 0);
 }
 
 } // namespace orbweaver

@@ -15,6 +15,7 @@
 #include <spawn.h>
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -23,8 +24,17 @@ namespace orbweaver {
 
 namespace {
 
-std::string table_of(const std::string& session) {
-  return "orbweaver-" + session;
+std::string table_of(std::uint64_t number) {
+  return "orbweaver-" + std::to_string(number);
+}
+
+/// A number that no other session of this machine has; nothing that anybody typed is part of a script for nft.
+std::uint64_t new_table_number() {
+  std::uint64_t number = 0;
+  while (number == 0)
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+      throw Error("cannot make a number for an nftables table: " + errno_text());
+  return number;
 }
 
 std::string sysctl_path(std::string name) {
@@ -106,8 +116,8 @@ std::string nft_script(const std::string& table, const std::string& body) {
 /// to `failed`.
 void put_back(const StateJournal& journal, std::vector<std::string>& done, std::vector<std::string>& failed) {
   const StateJournal::Entries entries = journal.entries();
-  const std::string table = table_of(journal.session());
-  if (entries.nftables) {
+  if (entries.table) {
+    const std::string table = table_of(*entries.table);
     if (const auto problem = run_nft({"nft", "-f", "-"}, nft_script(table, {}), journal.fd()))
       failed.push_back("cannot remove the nftables table inet " + table + ": " + *problem);
     else
@@ -139,8 +149,7 @@ std::vector<std::string> restore_by(const StateJournal& journal) {
   } else {
     put_back(journal, done, failed);
     if (!entries.refused.empty())
-      done.push_back("left out of " + StateJournal::path_of(journal.session()) +
-                     " what no session writes there: " + entries.refused);
+      done.push_back("left out of " + journal.path() + " what no session writes there: " + entries.refused);
   }
   if (failed.empty())
     journal.remove();
@@ -154,14 +163,14 @@ struct SystemState::Changes {
   StateJournal journal;
   std::map<std::string, std::string> values; ///< sysctls as they are now, of those in the journal
   std::string nftables;                      ///< the table as it is now
-  bool has_table = false;                    ///< the journal says that there may be one
+  std::uint64_t table = 0;                   ///< its number, where the journal says that there may be one
   bool open = true;
 };
 
 SystemState::SystemState(const std::string& session) {
   for (const std::string& said : restore_dead_system_states())
     spdlog::warn("{}", said);
-  changes_ = std::make_unique<Changes>(Changes{StateJournal::make(session), {}, {}, false, true});
+  changes_ = std::make_unique<Changes>(Changes{StateJournal::make(session), {}, {}, 0, true});
   const StateJournal& journal = changes_->journal;
   try {
     const NetNamespace here = NetNamespace::current();
@@ -205,9 +214,12 @@ void SystemState::set_sysctl(const std::string& name, const std::string& value) 
 void SystemState::set_nftables(const std::string& body) {
   if (body == changes_->nftables)
     return;
-  if (!std::exchange(changes_->has_table, true))
-    changes_->journal.add_nftables();
-  const std::string table = table_of(changes_->journal.session());
+  if (changes_->table == 0) {
+    const std::uint64_t number = new_table_number();
+    changes_->journal.add_table(number);
+    changes_->table = number;
+  }
+  const std::string table = table_of(changes_->table);
   if (const auto problem = run_nft({"nft", "-f", "-"}, nft_script(table, body), changes_->journal.fd()))
     throw Error("cannot set the nftables table inet " + table + ": " + *problem);
   changes_->nftables = body;
@@ -246,8 +258,7 @@ std::vector<std::string> SystemState::restore() noexcept {
 std::vector<std::string> restore_system_state(const std::string& session) {
   const StateJournal journal = StateJournal::take(session, StateJournal::patience_ms);
   if (journal.held_by_other())
-    return {"session '" + session + "' still changes the state of the system: a process of it holds " +
-            StateJournal::path_of(session)};
+    return {"session '" + session + "' still changes the state of the system: a process of it holds " + journal.path()};
   return journal ? restore_by(journal) : std::vector<std::string>();
 }
 

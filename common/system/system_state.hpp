@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a session changed in the system (sysctls, an nftables table of its own) and how it is put back, however the
-// session ends. Before each change the value that was there goes into a journal in shared memory,
-// `orbweaver.NAME.state`, which lives as long as the changes themselves would: until the machine starts again. It says
-// which network namespace it is about. The spider writes it; the front command puts back what a killed spider left, and
+// session ends. Before each change the value that was there goes into a journal (state_journal.hpp) in a folder that
+// lives as long as the changes themselves would: until the machine starts again. It says which network namespace it is
+// about. The spider writes it; the front command puts back what a killed spider left, and
 // the next start what a killed session left.
 #pragma once
 
@@ -27,7 +27,8 @@ public:
   /// itself), and how to get it.
   void set_sysctl(const std::string& name, const std::string& value);
 
-  /// Replaces the session's nftables table (family inet) by one of this body; empty: removes it. Throws Error.
+  /// Replaces the session's nftables table (family inet, `orbweaver-NUMBER`) by one of this body; empty: removes it.
+  /// Throws Error.
   void set_nftables(const std::string& body);
 
   /// Whether sysctls and nftables can be changed, found out without changing anything: throws Error that says which

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What another user puts where the programs look: journals, rings, control segments and plugins. Root's programs believe,
-load, wait for and remove none of it. All in namespaces of its own, with a /dev/shm of its own."""
+load, wait for and remove none of it. All in namespaces of its own, with a /dev/shm and a /run of its own."""
 
 import contextlib
 import glob
@@ -18,6 +18,7 @@ from support import ORBWEAVER, program, run
 
 NOBODY = 65534
 SHM = "/dev/shm/"
+STATE = "/run/orbweaver"  # root's folder of journals
 ECN = "/proc/sys/net/ipv4/tcp_ecn"
 HOSTNAME = "/proc/sys/kernel/hostname"
 SO_NETNS_COOKIE = 71
@@ -61,7 +62,7 @@ def plant(path, content, mode=0o600):
 
 
 def journal(session):
-    return f"{SHM}orbweaver.{session}.state"
+    return f"{STATE}/{session}.state"
 
 
 def own_journal(*lines):
@@ -87,14 +88,15 @@ class Planted(support.TestCase):
     def setUp(self):
         super().setUp()
         os.chmod(self.folder, 0o755)
-        for left in glob.glob(SHM + "*"):
-            shutil.rmtree(left) if os.path.isdir(left) else os.remove(left)
+        for left in glob.glob(SHM + "*") + glob.glob("/run/*"):
+            shutil.rmtree(left) if os.path.isdir(left) and not os.path.islink(left) else os.remove(left)
+        os.mkdir(STATE, 0o700)
         self.jobs = self.path("jobs")
         write(self.jobs, b"")
 
-    def start(self):
+    def start(self, check=0):
         """A measurement without jobs, which first puts back what killed sessions left; what it says on stderr."""
-        return run(ORBWEAVER, "measure", "-i", "lo", "--input", self.jobs, "--output", self.path("results"), "ecn", check=0).stderr
+        return run(ORBWEAVER, "measure", "-i", "lo", "--input", self.jobs, "--output", self.path("results"), "ecn", check=check).stderr
 
     def state(self):
         tables = run("nft", "list", "tables", check=0).stdout if shutil.which("nft") else ""
@@ -103,14 +105,58 @@ class Planted(support.TestCase):
     def other_ecn(self):
         return "0" if read(ECN) != "0" else "1"
 
-    def test_a_journal_of_another_user_changes_nothing_and_is_named(self):
+    def lines(self):
+        return own_journal("sysctl kernel.hostname planted", f"sysctl net.ipv4.tcp_ecn {self.other_ecn()}", "nftables 1")
+
+    def test_where_anybody_may_put_files_no_journal_is_looked_for(self):
         before = self.state()
-        lines = own_journal("sysctl kernel.hostname planted", f"sysctl net.ipv4.tcp_ecn {self.other_ecn()}", "nftables")
-        for mode in (0o600, 0o644, 0o666):
-            plant(journal("planted"), lines, mode)
+        for who in (plant, write):
+            who(f"{SHM}orbweaver.planted.state", self.lines())
             said = self.start()
             self.assertEqual(self.state(), before)
-            self.assertRegex(said, rf"nothing is put back from {journal('planted')} belongs to user {NOBODY} \(mode 0{mode:o}\)")
+            self.assertNotIn("put back", said)
+            self.assertNotIn("planted", said)
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(f"{SHM}orbweaver.planted.state")
+
+    def test_another_user_cannot_put_a_journal_where_one_is_looked_for(self):
+        with self.assertRaisesRegex(AssertionError, "could not plant"):
+            plant(journal("planted"), self.lines())
+        os.rmdir(STATE)
+        self.start()
+        self.assertEqual(stat.S_IMODE(os.stat(STATE).st_mode), 0o700)
+
+    def test_a_folder_of_journals_that_is_not_ours_alone_is_named_and_not_used(self):
+        before = self.state()
+        os.mkdir("/run/elsewhere", 0o700)
+
+        def put(make, sentence):
+            shutil.rmtree(STATE) if os.path.isdir(STATE) and not os.path.islink(STATE) else os.remove(STATE)
+            make()
+            write(journal("planted"), self.lines())
+            said = self.start(check=1)
+            self.assertEqual(self.state(), before)
+            self.assertIn(f"nothing is put back: {STATE} {sentence}", said)
+            self.assertEqual(read(journal("planted")), self.lines().decode().strip())
+
+        def made(mode, owner=0):
+            os.mkdir(STATE)
+            os.chmod(STATE, mode)
+            os.chown(STATE, owner, owner)
+
+        put(lambda: made(0o755), "has mode 0755")
+        put(lambda: made(0o777), "has mode 0777")
+        put(lambda: made(0o700, NOBODY), f"belongs to user {NOBODY} (mode 0700)")
+        put(lambda: os.symlink("/run/elsewhere", STATE), "is a symbolic link")
+
+    def test_a_journal_of_another_user_changes_nothing_and_is_named(self):
+        before = self.state()
+        for mode in (0o600, 0o644, 0o666):
+            write(journal("planted"), self.lines(), mode)
+            os.chown(journal("planted"), NOBODY, NOBODY)
+            said = self.start()
+            self.assertEqual(self.state(), before)
+            self.assertRegex(said, rf"nothing is put back: {journal('planted')} belongs to user {NOBODY} \(mode 0{mode:o}\)")
             self.assertTrue(os.path.exists(journal("planted")))
             os.remove(journal("planted"))
 
@@ -138,15 +184,12 @@ class Planted(support.TestCase):
             self.skipTest("nft is not installed")
         before = self.state()
         names = [f"x{i}\nadd table inet planted{i}\nadd table inet y" for i in range(3)] + ["", "a;b", "a b", "a" * 49]
-        for who in (plant, write):
-            for name in names:
-                who(journal(name), own_journal("nftables"))
-            said = self.start()
-            self.assertEqual(self.state(), before)
-            self.assertEqual(said.count("has no session's name (and 6 more)"), 1, said)
-            self.assertEqual(said.count("nothing is put back"), 1, said)
-            for name in names:
-                os.remove(journal(name))
+        for name in names:
+            write(journal(name), own_journal("nftables 1"))
+        said = self.start()
+        self.assertEqual(self.state(), before)
+        self.assertEqual(said.count("has no session's name (and 6 more)"), 1, said)
+        self.assertEqual(said.count("nothing is put back"), 1, said)
 
     def test_what_is_no_file_is_not_waited_for(self):
         started = time.monotonic()
@@ -154,6 +197,8 @@ class Planted(support.TestCase):
         usual_s = time.monotonic() - started
         plans = {"fifo": lambda path: os.mkfifo(path, 0o600), "folder": lambda path: os.mkdir(path, 0o700),
                  "link": lambda path: os.symlink("/proc/kmsg", path)}
+        for name, make in plans.items():
+            make(journal(name))
         for who in (as_nobody, lambda work: work()):
             for part in ("state", "control", "flows.0"):
                 for name, make in plans.items():
@@ -301,8 +346,9 @@ def write_sysctl(value):
 
 
 def inside():
-    """In the namespaces: a /dev/shm where all may make files, and a loopback interface."""
+    """In the namespaces: a /dev/shm where all may make files, a /run, and a loopback interface."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/dev/shm"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     support.main()
 

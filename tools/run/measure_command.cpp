@@ -144,7 +144,7 @@ int measure(const MeasureOptions& given) {
   for (const auto& sentence : restore_dead_system_states())
     spdlog::warn("an earlier session was killed: {}", sentence);
   if (const auto refused = refused_system_states(); !refused.empty())
-    spdlog::warn("nothing is put back from {}", refused);
+    spdlog::warn("nothing is put back: {}", refused);
   RunDescription description;
   description.source = watches ? options.interface : std::string();
   description.chains = plugin.chains;

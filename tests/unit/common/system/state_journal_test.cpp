@@ -25,6 +25,11 @@ std::string session_name(const std::string& test) {
   return "unit-" + std::to_string(getpid()) + "-" + test;
 }
 
+/// Where the journal of a session lies, be it there or not.
+std::string path_of(const std::string& session) {
+  return make_state_folder().path + "/" + session + ".state";
+}
+
 bool is_listed(const std::string& session) {
   const auto sessions = StateJournal::list().sessions;
   return std::find(sessions.begin(), sessions.end(), session) != sessions.end();
@@ -33,7 +38,7 @@ bool is_listed(const std::string& session) {
 /// What is read of a journal of ours that holds that text.
 StateJournal::Entries entries_of(const std::string& text) {
   const std::string session = session_name("entries");
-  write_own_file(StateJournal::path_of(session), text);
+  write_own_file(path_of(session), text);
   const auto journal = StateJournal::take(session, 0);
   REQUIRE(journal);
   auto entries = journal.entries();
@@ -57,7 +62,7 @@ TEST_CASE("a journal that a session made is listed, taken, and says what was wri
     const auto made = StateJournal::make(session);
     made.add_namespace({7, 9});
     made.add_sysctl("net.ipv4.tcp_ecn", "2");
-    made.add_nftables();
+    made.add_table(42);
     CHECK(StateJournal::take(session, 0).held_by_other());
   }
   CHECK(is_listed(session));
@@ -66,7 +71,7 @@ TEST_CASE("a journal that a session made is listed, taken, and says what was wri
   REQUIRE(journal);
   const auto entries = journal.entries();
   CHECK(entries.space == NetNamespace{7, 9});
-  CHECK(entries.nftables);
+  CHECK(entries.table == 42);
   REQUIRE(entries.sysctls.size() == 1);
   CHECK(entries.sysctls[0] == std::pair<std::string, std::string>("net.ipv4.tcp_ecn", "2"));
   CHECK(entries.refused.empty());
@@ -75,7 +80,7 @@ TEST_CASE("a journal that a session made is listed, taken, and says what was wri
 }
 
 TEST_CASE("what is no file of ours is no journal: it is named, not taken, not waited for, and stays") {
-  const std::string session = session_name("planted"), path = StateJournal::path_of(session);
+  const std::string session = session_name("planted"), path = path_of(session);
   const auto is_refused = [&](const std::string& why) {
     CAPTURE(why);
     CHECK_FALSE(is_listed(session));
@@ -105,39 +110,64 @@ TEST_CASE("what is no file of ours is no journal: it is named, not taken, not wa
 }
 
 TEST_CASE("files whose names hold no session's are passed over in one go, one named without line ends") {
-  const std::string head = "/dev/shm/orbweaver.a\nadd table inet planted";
+  const std::string folder = make_state_folder().path + "/", name = "a\nadd table inet planted";
   for (int i = 0; i < 3; ++i)
-    write_own_file(head + std::to_string(i) + ".state", "namespace 1 1\nnftables\n");
-  write_own_file("/dev/shm/orbweaver.state", {});
+    write_own_file(folder + name + std::to_string(i) + ".state", "namespace 1 1\nnftables 1\n");
+  write_own_file(folder + ".state", {});
   const auto list = StateJournal::list();
   CHECK(std::all_of(list.sessions.begin(), list.sessions.end(), session_name_fits));
   CHECK(list.refused.find(" more)") != std::string::npos);
   CHECK(list.refused.find('\n') == std::string::npos);
-  CHECK_FALSE(StateJournal::take("a\nadd table inet planted0", 0));
+  CHECK_FALSE(StateJournal::take(name + "0", 0));
   CHECK_THROWS_AS(static_cast<void>(StateJournal::make("a\nb")), Error);
   for (int i = 0; i < 3; ++i)
-    fs::remove(head + std::to_string(i) + ".state");
-  fs::remove("/dev/shm/orbweaver.state");
+    fs::remove(folder + name + std::to_string(i) + ".state");
+  fs::remove(folder + ".state");
+}
+
+TEST_CASE("the folder of journals is the user's own, closed to others, and no link: else it is named and not used") {
+  const Scratch scratch;
+  const std::string runtime = scratch.path("runtime"), folder = runtime + "/orbweaver";
+  fs::create_directory(runtime);
+  const auto elsewhere = [&] { // as a user other than root would look: where XDG_RUNTIME_DIR says
+    setenv("XDG_RUNTIME_DIR", runtime.c_str(), 1);
+    std::vector<std::string> refused;
+    const auto folders = state_folders(refused);
+    unsetenv("XDG_RUNTIME_DIR");
+    const bool used = std::ranges::any_of(folders, [&](const auto& there) { return there.path == folder; });
+    const auto why = std::ranges::find_if(refused, [&](const auto& text) { return text.starts_with(folder); });
+    return used ? std::string("used") : why == refused.end() ? std::string() : *why;
+  };
+  CHECK(elsewhere().empty());
+  fs::create_directory(folder);
+  fs::permissions(folder, fs::perms{0755});
+  CHECK(elsewhere().find("has mode 0755") != std::string::npos);
+  fs::permissions(folder, fs::perms{0700});
+  CHECK(elsewhere() == "used");
+  fs::rename(folder, runtime + "/real");
+  fs::create_directory_symlink(runtime + "/real", folder);
+  CHECK(elsewhere().find("is a symbolic link") != std::string::npos);
 }
 
 TEST_CASE("of a journal's lines those are believed that a session writes, behind its namespace") {
   const std::string space = "namespace 1 2\n", good = "sysctl net.ipv4.tcp_sack 1\n";
-  for (const std::string bad : {"sysctl kernel.core_pattern |/tmp/x", "sysctl net.ipv4.ip_forward 1",
-                                "sysctl net.ipv4.tcp_ecn 256", "sysctl net.ipv4.tcp_ecn -1",
-                                "sysctl net.ipv4.tcp_ecn 1x", "sysctl net.ipv4.tcp_ecn 1 2", "sysctl net.ipv4.tcp_ecn",
-                                "sysctl", "sysctl net/ipv4/tcp_ecn 1", "nftables x", "namespace 3 4", "reboot", ""}) {
+  for (const std::string bad :
+       {"sysctl kernel.core_pattern |/tmp/x", "sysctl net.ipv4.ip_forward 1", "sysctl net.ipv4.tcp_ecn 256",
+        "sysctl net.ipv4.tcp_ecn -1", "sysctl net.ipv4.tcp_ecn 1x", "sysctl net.ipv4.tcp_ecn 1 2",
+        "sysctl net.ipv4.tcp_ecn", "sysctl", "sysctl net/ipv4/tcp_ecn 1", "nftables x", "nftables", "nftables -1",
+        "nftables 1 2", "nftables 99999999999999999999", "namespace 3 4", "reboot", ""}) {
     CAPTURE(bad);
-    const auto entries = entries_of(space + bad + "\n" + good + "nftables\n");
+    const auto entries = entries_of(space + bad + "\n" + good + "nftables 42\n");
     CHECK(entries.space == NetNamespace{1, 2});
-    CHECK(entries.nftables);
+    CHECK(entries.table == 42);
     const auto planted = [](const auto& entry) { return entry.first != "net.ipv4.tcp_sack"; };
     CHECK(std::none_of(entries.sysctls.begin(), entries.sysctls.end(), planted));
     CHECK(entries.sysctls.size() == 1);
     CHECK(entries.refused == "'" + bad + "'");
   }
-  const auto headless = entries_of(good + "nftables\n\x1B[2J\n");
+  const auto headless = entries_of(good + "nftables 1\n\x1B[2J\n");
   CHECK_FALSE(headless.space);
   CHECK(headless.sysctls.empty());
-  CHECK_FALSE(headless.nftables);
+  CHECK_FALSE(headless.table);
   CHECK(headless.refused == "'sysctl net.ipv4.tcp_sack 1' (and 2 more)");
 }
