@@ -5,6 +5,7 @@
 #include "common/file_descriptor.hpp"
 #include "common/process/session_name.hpp"
 #include "common/stream/ring.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -23,7 +24,7 @@ namespace {
 
 constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
-constexpr std::uint32_t control_version = 2;
+constexpr std::uint32_t control_version = 3;
 constexpr std::string_view control_suffix = ".control";
 
 std::string control_name(const std::string& session) {
@@ -49,10 +50,10 @@ struct Glance {
 
   /// Whether its creator died before it stored the magic, or even before it said who it is; then only its age tells.
   [[nodiscard]] bool half_made() const {
-    const pid_t creator = header->creator_pid.load(std::memory_order_relaxed);
     if (!whole)
       return old;
-    return header->magic.load(std::memory_order_relaxed) == 0 && (creator == 0 ? old : !process_lives(creator));
+    const bool is_known = header->creator.pid.load(std::memory_order_relaxed) != 0;
+    return header->magic.load(std::memory_order_relaxed) == 0 && (is_known ? !header->creator.lives(0) : old);
   }
 
   std::unique_ptr<Header> header; ///< meaningless where it is not whole
@@ -66,11 +67,8 @@ bool session_is_dead(const std::string& name) {
   if (!seen.whole || control.magic.load(std::memory_order_relaxed) != control_magic)
     return seen.half_made();
   const auto stages = stages_of(control);
-  return control.version == control_version && !process_lives(control.creator_pid.load(std::memory_order_relaxed)) &&
-         std::none_of(stages.begin(), stages.end(), [](const StageBlock& stage) {
-           return stage.state.load(std::memory_order_relaxed) == StageState::running &&
-                  process_lives(stage.pid.load(std::memory_order_relaxed));
-         });
+  return control.version == control_version && !control.creator_lives() &&
+         std::ranges::none_of(stages, [](const StageBlock& stage) { return stage.is_at_work(); });
 }
 
 /// The same of a ring.
@@ -79,10 +77,11 @@ bool ring_is_dead(const std::string& segment) {
   const RingHeader& header = *seen.header;
   if (!seen.whole || header.magic.load(std::memory_order_relaxed) != ring_magic)
     return seen.half_made();
-  const auto pid = [](const RingEnd& end) { return end.pid.load(std::memory_order_relaxed); };
-  return header.version.load(std::memory_order_relaxed) == ring_version &&
-         !process_lives(header.creator_pid.load(std::memory_order_relaxed)) && !process_lives(pid(header.producer)) &&
-         !process_lives(pid(header.consumer));
+  const auto lives = [](const RingEnd& end) {
+    return end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed));
+  };
+  return header.version.load(std::memory_order_relaxed) == ring_version && !creator_lives(header) &&
+         !lives(header.producer) && !lives(header.consumer);
 }
 
 /// Removes what a session has among `segments`, which are sorted.
@@ -128,7 +127,8 @@ Session Session::create(const std::string& name, const std::string& prefix) {
   // A new segment is all zeros, as an empty block is: to write them would take memory for messages that nobody has.
   auto* control = reinterpret_cast<ControlBlock*>(session.segment_.data());
   control->version = control_version;
-  control->creator_pid.store(getpid(), std::memory_order_relaxed);
+  control->creator.set_self();
+  control->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   control->started_ns = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   std::memcpy(control->name.data(), session.name_.data(), session.name_.size());
   control->magic.store(control_magic, std::memory_order_release); // pairs with the load in attach

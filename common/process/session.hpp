@@ -7,13 +7,13 @@
 #include "common/process/counters.hpp"
 #include "common/process/message_log.hpp"
 #include "common/stream/shared_memory.hpp"
+#include "common/system/process_mark.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 namespace orbweaver {
@@ -34,11 +34,16 @@ struct alignas(64) StageBlock {
   StageKind kind;
   std::uint32_t index; ///< among stages of its kind
   std::atomic<StageState> state;
-  std::atomic<pid_t> pid;
+  ProcessMark process;
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC of its last housekeeping
   std::array<std::atomic<std::uint64_t>, max_counters> counters;
   MessageLog messages; ///< the stage's warnings and errors
 
+  /// Whether it runs, as far as it and the process table say.
+  [[nodiscard]] bool is_at_work() const noexcept {
+    return state.load(std::memory_order_acquire) == StageState::running &&
+           process.lives(heartbeat_ns.load(std::memory_order_relaxed));
+  }
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
     return counters[place].load(std::memory_order_relaxed);
   }
@@ -57,11 +62,15 @@ struct ControlBlock {
   std::atomic<std::uint64_t> magic;
   std::uint32_t version;
   std::atomic<std::uint32_t> stage_count;
-  std::atomic<pid_t> creator_pid;
-  std::uint32_t reserved;
-  std::uint64_t started_ns; ///< CLOCK_REALTIME
+  ProcessMark creator;
+  std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC when its creator last looked at the stages
+  std::uint64_t started_ns;                ///< CLOCK_REALTIME
   std::array<char, 64> name;
   std::array<StageBlock, max_stages> stages;
+
+  [[nodiscard]] bool creator_lives() const noexcept {
+    return creator.lives(heartbeat_ns.load(std::memory_order_relaxed));
+  }
 };
 
 class Session {

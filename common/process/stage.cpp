@@ -104,10 +104,10 @@ Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.sessi
   unblock(SIGTERM); // the front command starts stages with it blocked, so that none is lost before there is a handler
   handle(SIGINT, alone_ ? on_stop_signal : SIG_IGN);
   handle(SIGPIPE, SIG_IGN);
-  block_->pid.store(getpid(), std::memory_order_relaxed);
+  block_->process.set_self();
   block_->heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   block_->state.store(StageState::running, std::memory_order_release);
-  if (!alone_ && getppid() != session_->control().creator_pid.load(std::memory_order_relaxed))
+  if (!alone_ && !session_->control().creator.is_parent())
     stop_flag.store(true, std::memory_order_relaxed); // it died before prctl was called
 }
 
@@ -121,13 +121,12 @@ Stage::~Stage() {
   }
   // Where the front command was killed, the last stage out removes what it left.
   // A killed parent is ours no more, even while it is still in the process table.
-  if (getppid() == session_->control().creator_pid.load(std::memory_order_relaxed))
+  if (session_->control().creator.is_parent())
     return;
   // Of two that leave at once, each stores before it looks at the other: one of them at least sees that it is the last.
   std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with itself in the other stages
   for (const auto& stage : session_->stages())
-    if (stage.state.load(std::memory_order_acquire) == StageState::running &&
-        process_lives(stage.pid.load(std::memory_order_relaxed)))
+    if (stage.is_at_work())
       return;
   Session::remove(session_->name());
 }

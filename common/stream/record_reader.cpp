@@ -109,6 +109,7 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
     RecordReader reader;
     reader.name_ = endpoint.text();
     reader.file_ = map_file(endpoint.name);
+    reader.guard_ = GuardedMapping(reader.file_.get_address(), reader.file_.get_size(), endpoint.name);
     const auto* data = static_cast<const std::byte*>(reader.file_.get_address());
     StreamHeader header;
     std::memcpy(&header, data, sizeof header);
@@ -139,7 +140,8 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   auto& header = ring.header();
   const auto name = ring.name().substr(segment_prefix.size());
   if (header.consumer.state.load(std::memory_order_acquire) == EndState::attached && !end_is_dead(header.consumer))
-    throw UsageError("ring:" + name + " already has a consumer, process " + std::to_string(header.consumer.pid.load()));
+    throw UsageError("ring:" + name + " already has a consumer, process " +
+                     std::to_string(header.consumer.process.pid.load()));
   // Where it is to the producer's is looked at when records are.
   const auto given_back = header.consumer.index.load(std::memory_order_relaxed);
   if (!ring.indices_fit(given_back, given_back))
@@ -158,7 +160,8 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   reader.release_batch_ = ring.capacity_bytes() / 8;
   reader.max_record_bytes_ = ring.max_record_bytes();
   reader.allocate_copies();
-  header.consumer.pid.store(getpid(), std::memory_order_relaxed);
+  header.consumer.process.set_self();
+  header.consumer.heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   header.consumer.state.store(EndState::attached, std::memory_order_release);
   return reader;
 }
@@ -168,8 +171,8 @@ RecordReader::RecordReader(RecordReader&& other) noexcept
       release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
       busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_octets_(other.copies_octets_),
       copies_(std::move(other.copies_)), positions_(other.positions_), ring_(std::exchange(other.ring_, Ring())),
-      file_(std::move(other.file_)), stream_(std::move(other.stream_)), name_(std::move(other.name_)),
-      damage_(std::move(other.damage_)) {}
+      file_(std::move(other.file_)), guard_(std::move(other.guard_)), stream_(std::move(other.stream_)),
+      name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
 
 RecordReader::~RecordReader() {
   close();
@@ -327,7 +330,7 @@ void RecordReader::close() noexcept {
   header.consumer.state.store(EndState::finished, std::memory_order_release);
   wake_peer(header.producer.waiting);
   // Whoever made the ring removes it; where that process is gone, the last one out does.
-  if (!process_lives(header.creator_pid.load(std::memory_order_relaxed)))
+  if (!creator_lives(header))
     Segment::remove(ring_.name());
   ring_ = Ring();
 }

@@ -185,6 +185,7 @@ private:
   std::array<std::uint64_t, max_batch> positions_{}; ///< of its records, as the cursor counts
   Ring ring_;
   boost::interprocess::mapped_region file_;
+  GuardedMapping guard_; ///< of the file
   std::unique_ptr<StreamDescription> stream_;
   std::string name_;
   std::string damage_;

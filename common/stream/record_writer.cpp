@@ -2,7 +2,9 @@
 #include "common/stream/record_writer.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
 #include "common/stream/checksum.hpp"
+#include "common/trusted_file.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -42,11 +44,10 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
       Ring ring = Ring::attach(segment);
       auto& header = ring.header();
       const auto state = header.producer.state.load(std::memory_order_acquire);
-      const bool creator_lives = process_lives(header.creator_pid.load(std::memory_order_relaxed));
       if (state == EndState::attached && !end_is_dead(header.producer))
         throw UsageError("ring:" + endpoint.name + " already has a producer, process " +
-                         std::to_string(header.producer.pid.load()) + "; give this one another name");
-      if (state == EndState::absent && creator_lives)
+                         std::to_string(header.producer.process.pid.load()) + "; give this one another name");
+      if (state == EndState::absent && creator_lives(header))
         return ring;
     } catch (const UsageError&) {
       throw;
@@ -62,6 +63,25 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
   return Ring::create(segment, options.ring_bytes, options.huge_pages);
 }
 
+/// A new recording, or in place of what an own file holds. Nothing that somebody else may have put there is written to;
+/// devices are where only root puts them.
+FileDescriptor open_recording(const std::string& path) {
+  constexpr FileTrust own{S_IFREG, 0022, false};
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  struct stat status {};
+  if (!file || fstat(file.get(), &status) != 0)
+    throw Error(
+        "cannot write " + path + ": " +
+        (errno == ELOOP ? "it is a symbolic link, which is not followed: name what it points to" : errno_text()));
+  if (S_ISCHR(status.st_mode))
+    return file;
+  if (const auto why = why_not_trusted(status, own); !why.empty())
+    throw Error("cannot write " + path + ": it " + why);
+  if (ftruncate(file.get(), 0) != 0)
+    throw Error("cannot write " + path + ": " + errno_text());
+  return file;
+}
+
 } // namespace
 
 RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescription& stream,
@@ -71,9 +91,7 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
   writer.name_ = endpoint.text();
   writer.busy_poll_ = options.busy_poll;
   if (endpoint.kind == Endpoint::Kind::file) {
-    writer.fd_ = ::open(endpoint.name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (writer.fd_ < 0)
-      throw Error("cannot write " + endpoint.name + ": " + errno_text());
+    writer.fd_ = open_recording(endpoint.name).release();
     writer.buffer_ = std::make_unique<std::byte[]>(file_buffer_bytes);
     writer.area_ = writer.buffer_.get();
     writer.mask_ = file_buffer_bytes - 1;
@@ -102,7 +120,8 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
   }
   writer.limit_ = given_back + writer.ring_.capacity_bytes();
   writer.max_record_bytes_ = writer.ring_.max_record_bytes();
-  header.producer.pid.store(getpid(), std::memory_order_relaxed);
+  header.producer.process.set_self();
+  header.producer.heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   // Pairs with the acquire load in attach_live (record_reader.cpp): who sees `attached` sees the stream header.
   header.producer.state.store(EndState::attached, std::memory_order_release);
   wake_peer(header.consumer.waiting);

@@ -2,15 +2,10 @@
 #include "common/stream/ring.hpp"
 
 #include "common/error.hpp"
+#include "common/stream/wait.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
-#include <fcntl.h>
 #include <new>
-#include <unistd.h>
 
 namespace orbweaver {
 
@@ -24,7 +19,8 @@ Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes,
   header->version.store(ring_version, std::memory_order_relaxed);
   header->capacity_bytes.store(capacity, std::memory_order_relaxed);
   header->area_offset.store(ring_area_offset, std::memory_order_relaxed);
-  header->creator_pid.store(getpid(), std::memory_order_relaxed);
+  header->creator.set_self();
+  header->created_ns.store(monotonic_ns(), std::memory_order_relaxed);
   // Pairs with the acquire load in attach: who sees the magic sees all of the header.
   header->magic.store(ring_magic, std::memory_order_release);
   return ring;
@@ -60,21 +56,10 @@ std::uint64_t Ring::fill_bytes() const noexcept {
   return published > given_back ? std::min(published - given_back, capacity_bytes_) : 0;
 }
 
-bool process_lives(pid_t pid) noexcept {
-  if (pid <= 0 || (kill(pid, 0) != 0 && errno != EPERM))
-    return false;
-  char path[32];
-  std::snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return errno != ENOENT; // no /proc to ask: what kill said stands, unless the process has gone meanwhile
-  char stat[256];
-  const auto size = read(fd, stat, sizeof stat - 1);
-  close(fd);
-  stat[size > 0 ? size : 0] = '\0';
-  // "pid (name) state ...": the name may hold anything, so the last parenthesis counts.
-  const char* const name_end = std::strrchr(stat, ')');
-  return !name_end || (name_end[1] != '\0' && name_end[2] != 'Z' && name_end[2] != 'X');
+bool creator_lives(const RingHeader& header) noexcept {
+  const auto sign = [](const std::atomic<std::uint64_t>& at_ns) { return at_ns.load(std::memory_order_relaxed); };
+  return header.creator.lives(
+      std::max({sign(header.created_ns), sign(header.producer.heartbeat_ns), sign(header.consumer.heartbeat_ns)}));
 }
 
 bool end_is_dead(const RingEnd& end) noexcept {
@@ -82,7 +67,7 @@ bool end_is_dead(const RingEnd& end) noexcept {
   case EndState::dead:
     return true;
   case EndState::attached:
-    return !process_lives(end.pid.load(std::memory_order_relaxed));
+    return !end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed));
   case EndState::absent:
   case EndState::finished:
     break;

@@ -7,13 +7,13 @@
 #include "common/stream/record.hpp"
 #include "common/stream/shared_memory.hpp"
 #include "common/stream/stream_header.hpp"
+#include "common/system/process_mark.hpp"
 
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <sys/types.h>
 
 namespace orbweaver {
 
@@ -34,8 +34,7 @@ struct RingEnd {
   /// Futex word: 1 while this end sleeps; the other end sets 0 and wakes it.
   alignas(cache_line) std::atomic<std::uint32_t> waiting;
   std::atomic<EndState> state;
-  std::atomic<pid_t> pid;
-  std::uint32_t reserved;
+  ProcessMark process;
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC when it last did its housekeeping
   std::atomic<std::uint64_t> records;      ///< written or read, ticks and the like included
   std::atomic<std::uint64_t> dropped;      ///< producer: packets lost because the ring was full
@@ -51,7 +50,8 @@ struct RingHeader {
   std::uint32_t reserved;
   std::atomic<std::uint64_t> capacity_bytes; ///< of the area, a power of two
   std::atomic<std::uint64_t> area_offset;    ///< of the area in the segment
-  std::atomic<pid_t> creator_pid;
+  ProcessMark creator;
+  std::atomic<std::uint64_t> created_ns; ///< CLOCK_MONOTONIC
   RingEnd producer;
   RingEnd consumer;
   StreamHeader stream; ///< this and the description are filled by the producer before it is `attached` (release)
@@ -60,7 +60,7 @@ struct RingHeader {
 
 inline constexpr std::uint64_t ring_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'R', 'I', 'N', 'G', '\n'});
-inline constexpr std::uint32_t ring_version = 2;
+inline constexpr std::uint32_t ring_version = 3;
 inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
 /// Of the area in the segment: the first page behind the header.
@@ -108,7 +108,7 @@ private:
 /// Whether that end's process is gone without having finished. Looks at the process table: for slow paths.
 [[nodiscard]] bool end_is_dead(const RingEnd& end) noexcept;
 
-/// Whether a process of that id runs; one that has died and only waits to be reaped does not. False for 0.
-[[nodiscard]] bool process_lives(pid_t pid) noexcept;
+/// Whether the process that made a ring runs. Where only signs of life can tell, those of both ends count as its own.
+[[nodiscard]] bool creator_lives(const RingHeader& header) noexcept;
 
 } // namespace orbweaver

@@ -98,7 +98,9 @@ void list_directory(const std::string& directory, std::string_view prefix, std::
 
 } // namespace
 
-Segment::Segment(bip::mapped_region&& region) : region_(std::make_shared<bip::mapped_region>(std::move(region))) {}
+Segment::Segment(bip::mapped_region&& region, const std::string& path)
+    : region_(std::make_shared<bip::mapped_region>(std::move(region))),
+      guard_(region_->get_address(), region_->get_size(), path) {}
 
 Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pages) {
   const auto huge = huge_pages ? huge_pages_mount() : std::nullopt;
@@ -114,9 +116,9 @@ Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pa
   }
   try {
     if (huge)
-      return Segment(map_huge(file, name, bytes, huge->page_bytes));
+      return Segment(map_huge(file, name, bytes, huge->page_bytes), path);
     size_in_shm(file, name, bytes);
-    return Segment(bip::mapped_region(OpenFile{file.get()}, bip::read_write, 0, bytes));
+    return Segment(bip::mapped_region(OpenFile{file.get()}, bip::read_write, 0, bytes), path);
   } catch (const bip::interprocess_exception& error) {
     unlink(path.c_str());
     throw Error("cannot map " + path + ": " + error.what());
@@ -144,7 +146,8 @@ Segment Segment::attach(const std::string& name, bool writable) {
     throw Error("shared memory " + name + " is empty: its creator has not finished");
   try {
     return Segment(bip::mapped_region(OpenFile{file.get()}, writable ? bip::read_write : bip::read_only, 0,
-                                      static_cast<std::size_t>(status.st_size)));
+                                      static_cast<std::size_t>(status.st_size)),
+                   "shared memory " + name);
   } catch (const bip::interprocess_exception& error) {
     throw Error("cannot attach shared memory " + name + ": " + error.what());
   }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/file_descriptor.hpp"
+#include "common/system/guarded_mapping.hpp"
 
 #include <boost/interprocess/mapped_region.hpp>
 #include <cstddef>
@@ -51,9 +52,10 @@ public:
   [[nodiscard]] explicit operator bool() const noexcept { return size() > 0; }
 
 private:
-  explicit Segment(boost::interprocess::mapped_region&& region);
+  Segment(boost::interprocess::mapped_region&& region, const std::string& path);
 
   std::shared_ptr<boost::interprocess::mapped_region> region_;
+  GuardedMapping guard_; ///< that it was cut short is said by its path
 };
 
 /// All of the project's segments begin with this.

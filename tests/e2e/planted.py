@@ -225,8 +225,8 @@ class Planted(support.TestCase):
         with open(path, "rb") as file:
             octets = bytearray(file.read())
         os.remove(path)
-        struct.pack_into("i", octets, 32, creator_pid)
-        struct.pack_into("Ii", octets, 132, producer, creator_pid if producer == ATTACHED else 0)
+        struct.pack_into("=QiI", octets, 32, 0, creator_pid, 0)  # as it marks itself: start, id, namespace; 0: not known
+        struct.pack_into("=IQiI", octets, 132, producer, 0, creator_pid if producer == ATTACHED else 0, 0)
         return bytes(octets)
 
     @staticmethod

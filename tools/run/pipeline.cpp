@@ -57,7 +57,7 @@ Pipeline::~Pipeline() {
 }
 
 StageProcess* Pipeline::stage(StageKind kind) noexcept {
-  const auto found = std::find_if(stages_.begin(), stages_.end(), [&](const auto& s) { return s.block->kind == kind; });
+  const auto found = std::find_if(stages_.begin(), stages_.end(), [&](const auto& s) { return s.kind == kind; });
   return found == stages_.end() ? nullptr : &*found;
 }
 
@@ -72,6 +72,7 @@ RingHeader& Pipeline::ring(const RingUse& use) const {
 void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
   StageProcess stage;
   const std::size_t slot = stages_.size();
+  stage.kind = plan.kind;
   stage.block = &session_.add_stage(plan.kind, plan.index);
   stage.name = "orbweaver-" + std::string(to_string(plan.kind));
   stage.program = find_program(stage.name);

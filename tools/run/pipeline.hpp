@@ -5,6 +5,7 @@
 
 #include "common/process/session.hpp"
 #include "common/stream/ring.hpp"
+#include "common/stream/wait.hpp"
 #include "tools/run/process.hpp"
 #include "tools/run/run_plan.hpp"
 #include "tools/stats/snapshot.hpp"
@@ -17,7 +18,8 @@ namespace orbweaver {
 
 /// One stage of the pipeline.
 struct StageProcess {
-  StageBlock* block = nullptr; ///< in the control segment
+  StageKind kind{};
+  StageBlock* block = nullptr; ///< in the control segment: of what the stage writes there, what it says of itself
   std::string program;         ///< its path
   std::vector<std::string> arguments;
   ChildStreams streams;
@@ -54,6 +56,9 @@ public:
   [[nodiscard]] StageProcess* stage(StageKind kind) noexcept;
 
   [[nodiscard]] Snapshot snapshot() const { return take_snapshot(session_, rings_); }
+
+  /// A sign of life for those who cannot look this process up.
+  void beat() noexcept { session_.control().heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed); }
 
   /// Marks the ring ends of a stage that has ended without leaving them, and wakes whoever waits at the other end.
   static void mark_dead(const StageProcess& stage) noexcept;

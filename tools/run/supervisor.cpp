@@ -43,6 +43,7 @@ RunResult Supervisor::run() {
     end_waiting();
     end_stalled();
     progress_.update(pipeline_);
+    pipeline_.beat();
   } while (started_ < count || anything_running());
   progress_.clear();
   return result_;
@@ -54,9 +55,9 @@ void Supervisor::start_next() {
   // sent before there is somebody who watches.
   while (started_ < stages.size()) {
     auto& stage = stages[started_];
-    const auto kind = stage.block->kind;
+    const auto kind = stage.kind;
     const bool before_ready = std::all_of(stages.begin(), stages.begin() + static_cast<std::ptrdiff_t>(started_),
-                                          [&](const auto& s) { return s.block->kind == kind || s.ready(); });
+                                          [&](const auto& s) { return s.kind == kind || s.ready(); });
     if (!before_ready)
       return;
     stage.process = Process::start(stage.program, stage.arguments, stage.streams);
@@ -99,7 +100,7 @@ void Supervisor::on_end(StageProcess& stage) {
   } else {
     on_failure(stage);
   }
-  if (stage.block->kind == StageKind::spider)
+  if (stage.kind == StageKind::spider)
     put_back_state();
 }
 
@@ -126,7 +127,7 @@ void Supervisor::on_failure(StageProcess& stage) {
   const int signal = stage.process.end_signal();
   const int status = stage.process.exit_status();
   const bool was_ready = stage.ready();
-  const bool is_source = &stage == leader_ || stage.block->kind == StageKind::capture;
+  const bool is_source = &stage == leader_ || stage.kind == StageKind::capture;
   if (signal == SIGTERM && is_source && !was_ready) {
     record(RunEnd::interrupted, exit_done, {}); // asked to end before it had begun: there are no results
     abandon();
@@ -154,7 +155,7 @@ void Supervisor::on_failure(StageProcess& stage) {
 }
 
 bool Supervisor::leader_is_to_begin() const noexcept {
-  return leader_->block->kind == StageKind::spider && !leader_->ready();
+  return leader_->kind == StageKind::spider && !leader_->ready();
 }
 
 void Supervisor::put_back_state() {
@@ -187,7 +188,7 @@ void Supervisor::abandon() {
   result_.began = false;
   started_ = pipeline_.stages().size();
   for (auto& stage : pipeline_.stages()) {
-    const bool waits = stage.waits_for_writer() || (stage.block->kind == StageKind::spider && !stage.ready());
+    const bool waits = stage.waits_for_writer() || (stage.kind == StageKind::spider && !stage.ready());
     if (stage.process.running() && waits) {
       stage.orphaned = true;
       stage.process.kill(SIGKILL);
@@ -217,7 +218,7 @@ void Supervisor::end_stalled() {
   if (!failed_)
     return;
   // While there is a spider, it is what the others wait for; capture's clock goes on by itself.
-  const bool leads = leader_->block->kind == StageKind::spider && leader_->process.running();
+  const bool leads = leader_->kind == StageKind::spider && leader_->process.running();
   const auto snapshot = pipeline_.snapshot();
   std::uint64_t sum = 0;
   for (const auto& stage : snapshot.stages)

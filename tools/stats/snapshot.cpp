@@ -45,10 +45,13 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
   const auto started_ns = session.control().started_ns;
   snapshot.age_s = now_ns > started_ns ? static_cast<double>(now_ns - started_ns) / 1e9 : 0;
   for (const auto& block : session.stages()) {
-    StageSnapshot stage{block.kind,
+    const StageKind kind = block.kind; // read once: a stage that was taken over may write anything there
+    if (std::ranges::find(all_stage_kinds, kind) == std::end(all_stage_kinds))
+      continue;
+    StageSnapshot stage{kind,
                         block.index,
                         block.state.load(std::memory_order_acquire), // pairs with ~Stage
-                        block.pid.load(std::memory_order_relaxed),
+                        block.process.pid.load(std::memory_order_relaxed),
                         std::vector<std::uint64_t>(max_counters),
                         block.messages.read()};
     for (std::size_t i = 0; i < max_counters; ++i)

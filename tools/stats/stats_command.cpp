@@ -20,10 +20,8 @@ namespace orbweaver {
 namespace {
 
 bool is_running(const Session& session) {
-  const auto stages = session.stages();
-  return process_lives(session.control().creator_pid.load(std::memory_order_relaxed)) ||
-         std::any_of(stages.begin(), stages.end(),
-                     [](const StageBlock& stage) { return process_lives(stage.pid.load(std::memory_order_relaxed)); });
+  return session.control().creator_lives() ||
+         std::ranges::any_of(session.stages(), [](const StageBlock& stage) { return stage.is_at_work(); });
 }
 
 /// The session asked for, or the only one that runs.
@@ -60,9 +58,9 @@ std::vector<Ring> find_rings(const Session& session) {
       Ring ring = Ring::attach(segment, false);
       const auto stages = session.stages();
       const bool used = std::any_of(stages.begin(), stages.end(), [&](const StageBlock& stage) {
-        const auto pid = stage.pid.load(std::memory_order_relaxed);
-        return pid != 0 && (ring.header().producer.pid.load(std::memory_order_relaxed) == pid ||
-                            ring.header().consumer.pid.load(std::memory_order_relaxed) == pid);
+        const auto pid = stage.process.pid.load(std::memory_order_relaxed);
+        return pid != 0 && (ring.header().producer.process.pid.load(std::memory_order_relaxed) == pid ||
+                            ring.header().consumer.process.pid.load(std::memory_order_relaxed) == pid);
       });
       if (used || segment.starts_with(std::string(segment_prefix) + session.name() + "."))
         rings.push_back(std::move(ring));

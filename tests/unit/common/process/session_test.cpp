@@ -52,7 +52,7 @@ TEST_CASE("a session is made, found by its name, attached, and removed with its 
   CHECK(has(Session::names(), name));
   const auto other = Session::attach(name, false);
   CHECK(std::string(other.control().name.data()) == name);
-  CHECK(other.control().creator_pid == getpid());
+  CHECK(other.control().creator.pid == getpid());
   Session::remove(name);
   CHECK_FALSE(has(Session::names(), name));
   CHECK(Segment::list(std::string(segment_prefix) + name).empty());
@@ -161,7 +161,7 @@ TEST_CASE("a session whose maker was killed lives as long as a stage of it runs"
   const auto maker = start_child([&] {
     static auto session = Session::create(name);
     auto& stage = session.add_stage(StageKind::capture, 0);
-    stage.pid = getppid();
+    stage.process.pid = getppid();
     stage.state = StageState::running;
   });
   kill_child(maker);
@@ -218,7 +218,7 @@ TEST_CASE("a control segment that is short, grows or shrinks while sessions are 
   const std::string name = name_of("shrinks"), file = "/dev/shm/" + segment(name, "control");
   {
     const auto session = Session::create(name);
-    session.control().creator_pid = 0x7FFFFFFF; // more than any process id can be: it is looked at in full each time
+    session.control().creator.pid = 0x7FFFFFFF; // more than any process id can be: it is looked at in full each time
     session.control().version = 77;             // and never cleared
   }
   std::atomic<bool> done{false};

@@ -24,7 +24,7 @@ struct HostileRing {
     const auto [header, description] = encode_stream(job_stream());
     ring.header().stream = header;
     description.copy(ring.header().description.data(), description.size());
-    ring.header().producer.pid = getpid();
+    ring.header().producer.process.set_self();
     ring.header().producer.state = EndState::attached;
   }
   ~HostileRing() { Segment::remove(ring.name()); }
@@ -423,11 +423,11 @@ TEST_CASE("a producer that is to make no ring says that it has lost the one whos
   CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(endpoint, job_stream(), options)),
                        doctest::Contains("has lost its session"), Error);
   const Ring ring = Ring::create(endpoint.segment_name(), min_ring_bytes);
-  ring.header().creator_pid = 0x7FFFFFFF; // more than any process id can be
+  ring.header().creator.pid = 0x7FFFFFFF; // more than any process id can be
   CHECK_THROWS_WITH_AS(static_cast<void>(RecordWriter::open(endpoint, job_stream(), options)),
                        doctest::Contains("has lost its session"), Error);
   CHECK(Segment::exists(endpoint.segment_name()));
-  ring.header().creator_pid = getpid();
+  ring.header().creator.set_self();
   CHECK(RecordWriter::open(endpoint, job_stream(), options).ring());
   Segment::remove(endpoint.segment_name());
 }

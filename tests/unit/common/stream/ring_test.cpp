@@ -205,7 +205,7 @@ TEST_CASE("counters and heartbeats of both ends can be read from outside") {
   CHECK(seen.header().producer.records == 1);
   CHECK(seen.header().producer.dropped == 7);
   CHECK(seen.header().producer.heartbeat_ns == 11);
-  CHECK(seen.header().producer.pid == getpid());
+  CHECK(seen.header().producer.process.pid == getpid());
   CHECK(seen.header().consumer.records == 1);
   CHECK(seen.header().consumer.heartbeat_ns == 12);
   CHECK(seen.header().consumer.state == EndState::attached);
