@@ -2,6 +2,7 @@
 #include "tools/run/process.hpp"
 
 #include "common/error.hpp"
+#include "common/process/child_environment.hpp"
 
 #include <csignal>
 #include <cstring>
@@ -14,7 +15,8 @@ namespace orbweaver {
 namespace {
 
 /// What the child does between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(const char* program, char* const* arguments, ChildStreams streams) noexcept {
+[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
+                         ChildStreams streams) noexcept {
   for (const int ignored : {SIGINT, SIGHUP, SIGQUIT})
     std::signal(ignored, SIG_IGN);
   // A request to end that comes before the stage can take it waits until then.
@@ -29,7 +31,7 @@ namespace {
   }
   if (!streams.inherit_stdout)
     dup2(STDERR_FILENO, STDOUT_FILENO);
-  execv(program, arguments);
+  execve(program, arguments, environment);
   _exit(127);
 }
 
@@ -40,12 +42,13 @@ Process Process::start(const std::string& program, const std::vector<std::string
   for (const auto& argument : arguments)
     pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
+  const auto environment = child_environment();
   Process process;
   process.pid_ = fork();
   if (process.pid_ < 0)
     throw Error("cannot start " + program + ": " + errno_text());
   if (process.pid_ == 0)
-    become(program.c_str(), pointers.data(), streams);
+    become(program.c_str(), pointers.data(), environment.data(), streams);
   return process;
 }
 
