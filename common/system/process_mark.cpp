@@ -19,11 +19,8 @@ namespace orbweaver {
 namespace {
 
 std::uint32_t own_space() noexcept {
-  static const std::uint32_t space = [] {
-    struct stat status {};
-    return stat("/proc/self/ns/pid", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
-  }();
-  return space;
+  struct stat status {};
+  return stat("/proc/self/ns/pid", &status) == 0 ? static_cast<std::uint32_t>(status.st_ino) : 0;
 }
 
 /// What /proc says of a process.
@@ -83,7 +80,7 @@ bool ProcessMark::lives(std::uint64_t heartbeat_ns) const noexcept {
   const pid_t id = pid.load(std::memory_order_acquire);
   if (id <= 0)
     return false;
-  if (const auto its_space = space.load(std::memory_order_relaxed); its_space != 0 && its_space != own_space())
+  if (const auto its_space = space.load(std::memory_order_relaxed); its_space != 0 && own_space() != 0 && its_space != own_space())
     return !is_silent(heartbeat_ns);
   if (!runs(id))
     return false;
