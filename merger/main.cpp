@@ -14,6 +14,7 @@
 #include "merger/sinks/output.hpp"
 
 #include <cstdio>
+#include <functional>
 #include <spdlog/spdlog.h>
 #include <string>
 #include <vector>
@@ -26,6 +27,9 @@ struct Options {
   std::vector<std::string> flows;
   std::string output;
   std::string format;
+  bool grow = false;
+  unsigned sync_s = 0;
+  std::string on_full = "wait";
   bool digest = false;
   std::string jobs; ///< none: every flow is written
   std::string plugin;
@@ -55,16 +59,33 @@ int report(const Done& done, bool complete, const Options& options, bool failed,
   return complete ? exit_done : exit_failed;
 }
 
+/// How the outputs are written. While a disk is full, `tell` is called.
+OutputPolicy policy_of(const Options& options, Appears appears, const Stage& stage, std::function<void()>& tell) {
+  OutputPolicy policy{appears, options.sync_s, {}, [](const std::string& warning) { spdlog::warn("{}", warning); }};
+  if (options.on_full == "wait")
+    policy.wait_on = [&stage, &tell] {
+      if (tell)
+        tell();
+      return !stage.stop().load(std::memory_order_relaxed);
+    };
+  return policy;
+}
+
 int merge(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows) {
-  const auto sink = make_sink(target);
+  std::function<void()> tell;
+  const auto policy = policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell);
+  const auto sink = make_sink(target, policy);
   Merger merger(open_flows(), *sink, options.digest,
                 [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
+  tell = [&merger] { merger.tell(monotonic_ns()); };
   const bool complete = merger.run(stage.stop_reading());
   return report(merger, complete, options, sink->failed(), stage);
 }
 
 int measure(Stage& stage, const Options& options, const auto& open_flows, const auto& open_jobs) {
-  Output output(options.output, "jobs", Appears::growing);
+  std::function<void()> tell;
+  const auto policy = policy_of(options, Appears::growing, stage, tell);
+  Output output(options.output, "jobs", policy);
   auto flows = open_flows();
   auto jobs = open_jobs();
   const auto combiner = combiner_of(jobs.stream(), jobs.name(), options.plugin);
@@ -75,6 +96,7 @@ int measure(Stage& stage, const Options& options, const auto& open_flows, const 
       std::move(jobs), std::move(flows), output, combiner, how,
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); },
       [](const std::string& warning) { spdlog::warn("{}", warning); });
+  tell = [&measurement] { measurement.tell(monotonic_ns()); };
   const bool complete = measurement.run(stage.stop_reading());
   return report(measurement, complete, options, output.failed(), stage);
 }
@@ -119,12 +141,21 @@ int main(int argc, char** argv) {
       ->type_name("ENDPOINT")
       ->allow_extra_args(false);
   app.add_option("-o,--output", options.output,
-                 "Write to this file, which appears when it is complete, or with --jobs grows [standard output]; "
+                 "Write to this file, which appears when it is complete, or with --grow or --jobs grows behind what is "
+                 "in it [standard output]; "
                  "FORMAT:FILE, or the file's suffix, picks the format")
       ->type_name("FILE");
   auto* const format =
       app.add_option("--format", options.format, "How flows and events are written: " + output_format_names());
   format->type_name("FORMAT");
+  app.add_flag("--grow", options.grow, "Write to the file as flows come, behind what is in it");
+  app.add_option("--sync", options.sync_s, "Bring what is written to the disk so often, for a power cut (never)")
+      ->type_name("S")
+      ->transform(whole_number(0, 86'400));
+  app.add_option("--on-full", options.on_full, "On a full disk: wait until there is room, or stop")
+      ->type_name("wait|stop")
+      ->one_of({"wait", "stop"}, false)
+      ->capture_default_str();
   app.add_flag("--digest", options.digest, "Also print a hash of all flows that does not depend on their order");
   auto* const jobs = app.add_option("--jobs", options.jobs, "The spider's stream of jobs, to join flows with");
   jobs->type_name("ENDPOINT")->excludes(format);

@@ -314,6 +314,11 @@ void Measurement::quiet() {
 
 void Measurement::housekeep(std::uint64_t now_ns) {
   quiet();
+  tell(now_ns);
+}
+
+void Measurement::tell(std::uint64_t now_ns) {
+  loop_.beat(now_ns);
   namespace M = MergerCounter;
   const auto& join = join_.counters();
   const auto missed = [&join](MissedCause cause) { return join.missed[static_cast<std::size_t>(cause)]; };
@@ -332,6 +337,7 @@ void Measurement::housekeep(std::uint64_t now_ns) {
   counters_[M::jobs_written] = output_.lines_written();
   counters_[M::jobs_waiting] = jobs_.size();
   counters_[M::octets_written] = output_.octets_written();
+  counters_[M::disk_full_ns] = output_.full_ns();
   counters_[M::digest_low] = digest_.low;
   counters_[M::digest_high] = digest_.high;
   counters_[M::stall_max_ns] = loop_.duty().stall_max_ns();

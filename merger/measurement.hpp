@@ -58,6 +58,9 @@ public:
   Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output, const CombinerEntry& combiner,
               const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn);
 
+  /// As Merger::tell().
+  void tell(std::uint64_t now_ns);
+
   /// As Merger::run().
   bool run(const std::atomic<bool>& stop);
 

@@ -72,10 +72,16 @@ void Merger::quiet() {
 
 void Merger::housekeep(std::uint64_t now_ns) {
   quiet();
+  tell(now_ns);
+}
+
+void Merger::tell(std::uint64_t now_ns) {
+  loop_.beat(now_ns);
   const auto written = sink_.written();
   counters_[MergerCounter::flows_written] = written.flows;
   counters_[MergerCounter::events_written] = written.events;
   counters_[MergerCounter::octets_written] = written.octets;
+  counters_[MergerCounter::disk_full_ns] = written.full_ns;
   counters_[MergerCounter::digest_low] = digest_.low;
   counters_[MergerCounter::digest_high] = digest_.high;
   counters_[MergerCounter::stall_max_ns] = loop_.duty().stall_max_ns();

@@ -35,6 +35,9 @@ public:
   /// row was written; else problems() says what happened.
   bool run(const std::atomic<bool>& stop);
 
+  /// Tells how far it is, and that it lives: for where the sink waits, too.
+  void tell(std::uint64_t now_ns);
+
   /// One sentence for each stream that was damaged or cut off, and for a sink that failed.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
   /// As StreamLoop::warnings().

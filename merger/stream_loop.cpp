@@ -48,8 +48,7 @@ void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
     duty_.look(now);
     if (now - last_housekeeping_ns >= housekeeping_ns) {
       last_housekeeping_ns = now;
-      for (auto& input : inputs_)
-        input.reader.housekeep(now);
+      beat(now);
       sink.housekeep(now);
     }
   }
@@ -115,11 +114,15 @@ void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
   sink.ended(stream, how != Wait::damaged && how != Wait::cut_off);
 }
 
+void StreamLoop::beat(std::uint64_t now_ns) noexcept {
+  for (auto& input : inputs_)
+    input.reader.housekeep(now_ns);
+}
+
 void StreamLoop::close() {
-  for (auto& input : inputs_) {
-    input.reader.housekeep(monotonic_ns());
+  beat(monotonic_ns());
+  for (auto& input : inputs_)
     input.reader.close();
-  }
 }
 
 } // namespace orbweaver

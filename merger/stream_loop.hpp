@@ -64,6 +64,9 @@ public:
   [[nodiscard]] const DutyCycle& duty() const noexcept { return duty_; }
   [[nodiscard]] const RecordReader& reader(std::size_t stream) const { return inputs_[stream].reader; }
 
+  /// A sign of life to those who write the streams.
+  void beat(std::uint64_t now_ns) noexcept;
+
   /// One sentence for each stream that was damaged or cut off.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
   /// One sentence for each stream that came to its end in order, but is not all of what was to be read.

@@ -17,6 +17,9 @@ inline constexpr std::uint64_t default_complete_timeout_s = 5;
 /// A close that nobody answers goes on for so long after its connection has ended, and keeps its flow open.
 inline constexpr std::uint64_t late_close_s = 25;
 
+/// What a power cut may cost of a file that is written as results come.
+inline constexpr std::uint64_t default_sync_s = 10;
+
 /// The merger takes a connection for not observed where its flow, by these times, should have come.
 [[nodiscard]] constexpr std::uint64_t missed_after_s(std::uint64_t idle_timeout_s,
                                                      std::uint64_t complete_timeout_s) noexcept {

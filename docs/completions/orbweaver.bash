@@ -43,14 +43,14 @@ _orbweaver() {
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --count --cpus --digest --filter
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --list-chains
-        --max-flows --observers --output --packet-ring-mib --promiscuous --reader --session --snaplen --summary' -- "$cur"))
+        --max-flows --observers --on-full --output --packet-ring-mib --promiscuous --reader --session --snaplen --summary --sync' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
         --look-up-public --max-flows --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate
-        --session --settle --summary --timeout --workers' -- "$cur"))
+        --on-full --session --settle --summary --sync --timeout --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))

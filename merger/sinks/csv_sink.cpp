@@ -27,8 +27,8 @@ std::string events_path(const std::string& flows_path, const std::string& table)
   return path.string();
 }
 
-CsvSink::CsvSink(const std::string& path) : path_(path) {
-  files_.push_back(std::make_unique<File>("flows", Line::main, path, "flows"));
+CsvSink::CsvSink(const std::string& path, const OutputPolicy& policy) : path_(path), policy_(policy) {
+  files_.push_back(std::make_unique<File>("flows", Line::main, path, "flows", policy));
 }
 
 std::size_t CsvSink::add_table(const TableDescription& table, std::size_t place, const std::string& stream) {
@@ -39,13 +39,22 @@ std::size_t CsvSink::add_table(const TableDescription& table, std::size_t place,
   if (file.stream.empty()) {
     file.fields = fields;
     file.stream = stream;
-    file.output.write_line(rows.heading(), Line::heading);
+    write_heading(file, rows.heading());
   } else if (file.fields != fields) {
     throw Error(stream + ": its table '" + table.name + "' has other fields than that of " + file.stream +
                 ", and cannot go to the same CSV file: merge them one by one, or write NDJSON");
   }
   tables_.push_back({std::move(rows), number});
   return tables_.size() - 1;
+}
+
+/// A file that grows has its heading from the first run; another one's rows would stand under the wrong names.
+void CsvSink::write_heading(File& file, const std::string& heading) {
+  const auto& there = file.output.first_line();
+  if (there.empty())
+    file.output.write_line(heading, Line::heading);
+  else if (there + "\n" != heading)
+    throw Error("the CSV file for " + file.table + " has other columns already: give -o another name, or move it away");
 }
 
 /// The file of a table; a new one for events that come first.
@@ -59,7 +68,7 @@ std::size_t CsvSink::file_of(const TableDescription& table, std::size_t place, c
     throw UsageError("standard output takes one table of CSV, and " + stream + " also brings the table '" + table.name +
                      "': give -o FILE, so that each table has a file of its own");
   files_.push_back(
-      std::make_unique<File>(table.name, Line::other, events_path(path_, table.name), table.name + " events"));
+      std::make_unique<File>(table.name, Line::other, events_path(path_, table.name), table.name + " events", policy_));
   return files_.size() - 1;
 }
 
@@ -97,6 +106,7 @@ Written CsvSink::written() const noexcept {
     written.flows += file->output.lines_written();
     written.events += file->output.lines_written(Line::other);
     written.octets += file->output.octets_written();
+    written.full_ns += file->output.full_ns();
   }
   return written;
 }

@@ -18,8 +18,8 @@ namespace orbweaver {
 class CsvSink final : public Sink {
 public:
   /// Writes the flows to that file, or to standard output where it is empty or "-". Those of events are opened as their
-  /// tables come. Throws Error.
-  explicit CsvSink(const std::string& path);
+  /// tables come. The policy outlives the sink. Throws Error.
+  CsvSink(const std::string& path, const OutputPolicy& policy = Output::default_policy);
 
   /// Streams share a file where their tables have one name; all their fields must be the same then.
   std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) override;
@@ -36,8 +36,8 @@ public:
 
 private:
   struct File {
-    File(std::string name, Line kind, const std::string& path, std::string what)
-        : table(std::move(name)), line(kind), output(path, std::move(what)) {}
+    File(std::string name, Line kind, const std::string& path, std::string what, const OutputPolicy& policy)
+        : table(std::move(name)), line(kind), output(path, std::move(what), policy) {}
     std::string table;
     Line line;
     Output output;
@@ -49,9 +49,11 @@ private:
     std::size_t file;
   };
 
+  static void write_heading(File& file, const std::string& heading);
   std::size_t file_of(const TableDescription& table, std::size_t place, const std::string& stream);
 
   std::string path_;
+  const OutputPolicy& policy_;
   std::vector<std::unique_ptr<File>> files_;
   std::vector<Table> tables_;
   std::string scratch_;

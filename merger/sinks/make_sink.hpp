@@ -3,13 +3,15 @@
 #pragma once
 
 #include "common/process/output_target.hpp"
+#include "merger/sinks/output.hpp"
 #include "merger/sinks/sink.hpp"
 
 #include <memory>
 
 namespace orbweaver {
 
-/// A sink that writes in that format to that path. Throws Error where it cannot.
-[[nodiscard]] std::unique_ptr<Sink> make_sink(const OutputTarget& target);
+/// A sink that writes in that format to that path; the policy outlives it. Throws Error where it cannot.
+[[nodiscard]] std::unique_ptr<Sink> make_sink(const OutputTarget& target,
+                                              const OutputPolicy& policy = Output::default_policy);
 
 } // namespace orbweaver

@@ -15,8 +15,8 @@ namespace orbweaver {
 
 class NdjsonSink final : public Sink {
 public:
-  /// Writes to that file, or to standard output where it is empty or "-". Throws Error.
-  explicit NdjsonSink(const std::string& path) : output_(path) {}
+  /// Writes to that file, or to standard output where it is empty or "-". The policy outlives the sink. Throws Error.
+  NdjsonSink(const std::string& path, const OutputPolicy& policy) : output_(path, "flows", policy) {}
 
   std::size_t add_table(const TableDescription& table, std::size_t place, const std::string& stream) override;
   void put(std::size_t table, RowView row) override {
@@ -28,7 +28,7 @@ public:
   [[nodiscard]] bool failed() const noexcept override { return output_.failed(); }
   [[nodiscard]] std::string failure() const override { return output_.failure(); }
   [[nodiscard]] Written written() const noexcept override {
-    return {output_.lines_written(), output_.lines_written(Line::other), output_.octets_written()};
+    return {output_.lines_written(), output_.lines_written(Line::other), output_.octets_written(), output_.full_ns()};
   }
 
 private:

@@ -2,12 +2,22 @@
 #include "merger/sinks/output.hpp"
 
 #include "common/error.hpp"
+#include "common/file_text.hpp"
+#include "common/process/work_file.hpp"
+#include "common/stream/wait.hpp"
+#include "common/trusted_file.hpp"
 
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <mutex>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -15,59 +25,153 @@ namespace orbweaver {
 
 namespace {
 
+namespace fs = std::filesystem;
+
 /// Whether a write that failed may be tried again: interrupted, or a pipe that somebody set not to block is full.
-bool may_retry(int fd) noexcept {
-  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+bool may_retry(int fd, int error) noexcept {
+  if (error == EAGAIN || error == EWOULDBLOCK) {
     pollfd ready{fd, POLLOUT, 0};
     poll(&ready, 1, -1);
     return true;
   }
-  return errno == EINTR;
+  return error == EINTR;
+}
+
+bool is_full(int error) noexcept {
+  return error == ENOSPC || error == EDQUOT;
+}
+
+[[noreturn]] void refuse(const std::string& path, const std::string& why) {
+  throw Error("cannot write " + path + ": " + why);
+}
+
+/// Where a path leads, if those who made its last links are to be believed: in a folder where anybody may put files, a
+/// link of somebody else leads root's results to where he wants them.
+std::string followed(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0 || !S_ISLNK(status.st_mode))
+    return path;
+  if (status.st_uid != 0 && status.st_uid != geteuid())
+    refuse(path, "it is a symbolic link of user " + std::to_string(status.st_uid) +
+                     ", which is not followed: name what it points to, or remove it");
+  std::error_code error;
+  const auto target = fs::canonical(path, error);
+  return error ? path : target.string();
+}
+
+/// What is on the disk is there after a power cut only once it was synced, and its name once the folder was.
+void sync_folder_of(const std::string& path) noexcept {
+  const auto folder = fs::path(path).parent_path();
+  const FileDescriptor opened(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened)
+    fsync(opened.get());
 }
 
 } // namespace
 
-Output::Output(const std::string& path, std::string what, Appears appears)
-    : buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(std::move(what)) {
-  namespace fs = std::filesystem;
-  if (path.empty() || path == "-") {
-    fd_ = STDOUT_FILENO;
+const OutputPolicy Output::default_policy{};
+
+/// Brings what was written to the disk once in a while, on a thread of its own: it takes as long as the disk takes.
+class Output::Syncer {
+public:
+  Syncer(int fd, unsigned every_s) : fd_(fd), every_(every_s), thread_([this] { run(); }) {}
+  ~Syncer() {
+    {
+      const std::lock_guard lock(mutex_);
+      done_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  void written() noexcept { is_due_.store(true, std::memory_order_relaxed); }
+  /// errno of a sync that failed, or 0.
+  [[nodiscard]] int error() const noexcept { return error_.load(std::memory_order_relaxed); }
+
+private:
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, every_, [&] { return done_; })) {
+      lock.unlock();
+      if (is_due_.exchange(false, std::memory_order_relaxed) && fdatasync(fd_) != 0)
+        error_.store(errno, std::memory_order_relaxed);
+      lock.lock();
+    }
+  }
+
+  int fd_;
+  std::chrono::seconds every_;
+  std::atomic<bool> is_due_{false};
+  std::atomic<int> error_{0};
+  bool done_ = false;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::thread thread_;
+};
+
+Output::Output(const std::string& path, std::string what, const OutputPolicy& policy)
+    : policy_(policy), buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(std::move(what)) {
+  if (path.empty() || path == "-")
+    return;
+  path_ = followed(path);
+  std::error_code error;
+  const auto status = fs::status(path_, error);
+  const bool exists = fs::exists(status);
+  if (fs::is_directory(status))
+    refuse(path, errno_text(EISDIR));
+  is_regular_ = !exists || fs::is_regular_file(status);
+  if (is_regular_ && policy.warn)
+    for (const auto& left : left_files(path_))
+      policy.warn(to_string(left));
+  if (!is_regular_) { // it may have no path of its own (a pipe in /dev/fd)
+    file_ = FileDescriptor(open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!file_)
+      refuse(path, errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text());
     return;
   }
-  std::error_code error;
-  const auto status = fs::status(path, error);
-  if (fs::is_directory(status))
-    throw Error("cannot write " + path + ": " + errno_text(EISDIR));
-  renames_ = appears == Appears::complete && (!fs::exists(status) || fs::is_regular_file(status));
-  // A link's target is replaced, not the link. What is no regular file may have no path of its own (a pipe in /dev/fd).
-  path_ = renames_ && fs::exists(status) ? fs::canonical(path, error).string() : path;
-  if (renames_)
-    temporary_ = path_ + "." + std::to_string(getpid()) + ".tmp";
-  const bool replaces = renames_ && fs::exists(status);
-  const auto& opened = renames_ ? temporary_ : path_;
-  begins_ = !renames_ && (!fs::exists(status) || fs::is_regular_file(status));
-  is_ours_ = begins_ && !fs::exists(status);
-  fd_ = open(opened.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (begins_ ? 0 : O_TRUNC), replaces ? 0600 : 0666);
-  if (fd_ < 0)
-    throw Error("cannot write " + path + ": " +
-                (errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text()));
-  if (replaces) // who may read it does not change
-    static_cast<void>(fchmod(fd_, static_cast<mode_t>(status.permissions() & fs::perms::all)));
+  if (policy.appears == Appears::growing) {
+    open_growing(path, exists);
+  } else {
+    renames_ = true;
+    struct stat before {};
+    const bool is_own = exists && stat(path_.c_str(), &before) == 0 && before.st_uid == geteuid();
+    auto work = make_work_file(path_, is_own ? 0600 : 0666);
+    if (!work.file)
+      refuse(path, errno_text());
+    file_ = std::move(work.file);
+    work_path_ = std::move(work.path);
+    if (is_own) // who may read it does not change
+      static_cast<void>(fchmod(file_.get(), before.st_mode & 0777));
+  }
+  if (policy.sync_s != 0)
+    syncer_ = std::make_unique<Syncer>(file_.get(), policy.sync_s);
+}
+
+void Output::open_growing(const std::string& path, bool exists) {
+  file_ = FileDescriptor(open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
+  struct stat status {};
+  if (!file_ || fstat(file_.get(), &status) != 0)
+    refuse(path, errno_text());
+  if (const auto why = why_not_trusted(status, {S_IFREG, 0, false}); !why.empty())
+    refuse(path, "it " + why);
+  if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0)
+    refuse(path, "another run is writing it");
+  is_ours_ = !exists;
+  begins_ = true;
+  std::array<char, 1 << 16> head{};
+  const auto got = pread(file_.get(), head.data(), head.size(), 0);
+  const std::string_view text(head.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  first_line_ = text.substr(0, text.find('\n'));
 }
 
 Output::~Output() {
-  if (fd_ >= 0 && !path_.empty())
-    close(fd_);
-  if (!temporary_.empty())
-    unlink(temporary_.c_str());
-  if (begins_ && is_ours_)
-    unlink(path_.c_str());
-}
-
-/// What was in a growing file before goes.
-void Output::begin() noexcept {
-  if (std::exchange(begins_, false) && ftruncate(fd_, 0) != 0)
-    fail(errno);
+  syncer_.reset();
+  if (lines_written() + lines_written(Line::other) == 0) {
+    if (!work_path_.empty())
+      unlink(work_path_.c_str());
+    else if (is_ours_)
+      unlink(path_.c_str());
+  }
 }
 
 void Output::fail(int error) noexcept {
@@ -76,57 +180,121 @@ void Output::fail(int error) noexcept {
 }
 
 void Output::write_line(std::string_view text, Line line) {
-  for (; text.size() > buffer_bytes; text.remove_prefix(buffer_bytes)) {
-    std::memcpy(claim(buffer_bytes), text.data(), buffer_bytes);
-    fill_ = buffer_bytes;
+  if (text.size() <= buffer_bytes) {
+    char* const place = claim(text.size());
+    std::memcpy(place, text.data(), text.size());
+    commit(place + text.size(), line);
+    return;
   }
-  char* const place = claim(text.size());
-  std::memcpy(place, text.data(), text.size());
-  commit(place + text.size(), line);
+  flush();
+  marks_.push_back({text.size(), line});
+  write(text);
 }
 
 bool Output::flush() noexcept {
-  if (fill_ > 0)
-    begin();
-  std::size_t done = 0;
-  while (done < fill_ && !failed()) {
-    const auto written = ::write(fd_, buffer_.get() + done, fill_ - done);
-    if (written > 0)
-      done += static_cast<std::size_t>(written);
-    else if (written == 0)
-      fail(EIO);
-    else if (!may_retry(fd_))
-      fail(errno);
-  }
-  octets_written_ += done;
-  for (const auto& mark : marks_)
-    lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= done;
-  marks_.clear();
-  fill_ = 0;
+  write({buffer_.get(), std::exchange(fill_, 0)});
   return !failed();
 }
 
+/// Of a file that grows, before its first line is written: nothing is done to one for a run that has nothing to say.
+void Output::begin() noexcept {
+  if (!std::exchange(begins_, false))
+    return;
+  if (const auto cut = cut_to_line(file_.get()); cut > 0 && policy_.warn)
+    policy_.warn(path_ + " ended with half a line: its last " + std::to_string(cut) + " octets are cut off");
+  const auto end = lseek(file_.get(), 0, SEEK_END);
+  if (end < 0)
+    fail(errno);
+  else
+    size_ = static_cast<std::uint64_t>(end);
+}
+
+/// How many of so many octets are whole lines.
+std::size_t Output::whole_lines(std::size_t octets) const noexcept {
+  std::size_t whole = 0;
+  for (const auto& mark : marks_)
+    whole = mark.end <= octets ? mark.end : whole;
+  return whole;
+}
+
+/// Writes octets whose lines end at the marks.
+void Output::write(std::string_view octets) noexcept {
+  const int fd = file_ ? file_.get() : STDOUT_FILENO;
+  if (syncer_ && syncer_->error() != 0)
+    fail(syncer_->error());
+  if (!octets.empty())
+    begin();
+  std::size_t done = 0;
+  while (done < octets.size() && !failed()) {
+    const auto written = ::write(fd, octets.data() + done, octets.size() - done);
+    if (written > 0) {
+      done += static_cast<std::size_t>(written);
+      continue;
+    }
+    const int error = written == 0 ? EIO : errno;
+    if (written < 0 && may_retry(fd, error))
+      continue;
+    if (is_regular_) { // what is there ends with a line, however long this takes; the line's rest comes with it later
+      done = whole_lines(done);
+      const auto end = static_cast<off_t>(size_ + done);
+      if (ftruncate(fd, end) != 0 || lseek(fd, end, SEEK_SET) < 0)
+        fail(errno);
+    }
+    if (!is_regular_ || !is_full(error) || !wait_for_room(error))
+      fail(error);
+  }
+  is_named_ = is_named_ && done < octets.size(); // a full disk that has room again may be full again
+  if (syncer_ && done > 0)
+    syncer_->written();
+  octets_written_ += done;
+  size_ += done;
+  for (const auto& mark : marks_)
+    lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= done;
+  marks_.clear();
+}
+
+/// Whether there may be room now, or soon.
+bool Output::wait_for_room(int error) noexcept {
+  if (!policy_.wait_on)
+    return false;
+  if (!std::exchange(is_named_, true) && policy_.warn)
+    policy_.warn("there is no room for " + path_ + " (" + errno_text(error) +
+                 "): waiting until there is; --on-full stop ends instead");
+  const auto since_ns = monotonic_ns();
+  poll(nullptr, 0, 100);
+  full_ns_ += monotonic_ns() - since_ns;
+  return policy_.wait_on();
+}
+
 bool Output::finish() noexcept {
-  begin();
   flush();
-  if (!path_.empty() && fd_ >= 0 && close(std::exchange(fd_, -1)) != 0)
-    fail(errno);
-  if (temporary_.empty())
+  syncer_.reset();
+  if (!file_)
     return !failed();
-  if (!failed() && rename(temporary_.c_str(), path_.c_str()) != 0)
+  const bool syncs = is_regular_ && policy_.sync_s != 0;
+  if (!failed() && syncs && fdatasync(file_.get()) != 0)
     fail(errno);
-  if (failed())
-    unlink(temporary_.c_str());
-  temporary_.clear();
+  if (!failed() && !work_path_.empty()) {
+    if (rename(work_path_.c_str(), path_.c_str()) != 0)
+      fail(errno);
+    else
+      work_path_.clear();
+  }
+  if (syncs)
+    sync_folder_of(path_);
+  if (close(file_.release()) != 0)
+    fail(errno);
+  is_ours_ = is_ours_ && failed();
   return !failed();
 }
 
 std::string Output::failure() const {
   if (!failed())
     return {};
+  const auto lines = lines_written();
   return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
-         std::to_string(lines_written()) + " " + what_ + " written" +
-         (renames_ ? " to its temporary file, which was removed" : "");
+         std::to_string(lines) + " " + what_ + " written" +
+         (work_path_.empty() || lines + lines_written(Line::other) == 0 ? "" : ": they are in " + work_path_);
 }
 
 } // namespace orbweaver

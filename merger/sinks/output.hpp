@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Where the merger's lines go: standard output, or a file that gets its name only when it is complete. Counts what was
-// really written, to the flow. Owned by the merger's thread.
+// Where the merger's lines go: standard output, or a file. What was written stays, whatever happens, and ends at a
+// line's end: a file that is complete only at its end is written beside its name until then (work_file.hpp), one that
+// grows is added to. Counts what was really written, to the flow. Owned by the merger's thread.
 #pragma once
+
+#include "common/file_descriptor.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,8 +19,17 @@ namespace orbweaver {
 
 /// When a file that is written has its name.
 enum class Appears {
-  complete, ///< once all is written
-  growing,  ///< from the start: what is done is worth something by itself
+  complete, ///< once all is written; then it takes the place of what was there
+  growing,  ///< from the start, behind what is there: what is done is worth something by itself
+};
+
+/// How files are written.
+struct OutputPolicy {
+  Appears appears = Appears::complete;
+  unsigned sync_s = 0; ///< what a power cut may cost; 0: what the kernel makes of it
+  /// Called ten times a second while a disk is full: whether to wait on. Without it, a full disk is a failure.
+  std::function<bool()> wait_on{};
+  std::function<void(const std::string&)> warn{};
 };
 
 /// What a line counts as.
@@ -28,15 +41,15 @@ enum class Line : std::uint8_t {
 
 class Output {
 public:
-  /// Standard output where `path` is empty or "-". Else the file of that name: it is written as `PATH.PID.tmp` beside
-  /// it, and finish() renames that; what was there before stays until then, and its mode after that. What exists and is
-  /// no regular file (a device, a FIFO), and any file that is to be seen growing, is written directly: what was in it
-  /// before stays until the first write, and one that was made for nothing goes again. Throws Error.
-  /// `what` the lines are is said where writing fails.
-  explicit Output(const std::string& path = {}, std::string what = "flows", Appears appears = Appears::complete);
+  /// Standard output where `path` is empty or "-". Else the file of that name, as the policy says, which outlives the
+  /// output. What exists and is no regular file (a device, a FIFO) is written directly. A regular file that grows must
+  /// be this user's, and nobody else may be writing it; half a line at its end is cut off. Symbolic links are followed
+  /// where this user or root made them. Throws Error. `what` the lines are is said where writing fails.
+  explicit Output(const std::string& path = {}, std::string what = "flows",
+                  const OutputPolicy& policy = default_policy);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Removes the temporary file unless finish() succeeded.
+  /// What was written stays; a file that was made for nothing goes.
   ~Output();
 
   static constexpr std::size_t buffer_bytes = 256 << 10;
@@ -52,7 +65,7 @@ public:
   /// Ends the line claimed last, `end` being the place after its newline.
   void commit(const char* end, Line line = Line::main) {
     fill_ = static_cast<std::size_t>(end - buffer_.get());
-    marks_.push_back({static_cast<std::uint32_t>(fill_), line});
+    marks_.push_back({fill_, line});
   }
 
   /// Takes a line of any length, with its newline.
@@ -64,11 +77,14 @@ public:
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
   [[nodiscard]] bool is_read_live() const noexcept { return !renames_; }
 
+  /// Of a file that grows: its first line, or empty where nothing is in it.
+  [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
+
   /// Writes the rest, closes, and gives a file its name. False where that failed.
   bool finish() noexcept;
 
   [[nodiscard]] bool failed() const noexcept { return error_ != 0; }
-  /// What failed, where, and how many lines were written, or empty.
+  /// What failed, where, how many lines were written, and where they are; or empty.
   [[nodiscard]] std::string failure() const;
 
   /// Lines that the system took as a whole.
@@ -76,30 +92,46 @@ public:
     return lines_written_[static_cast<std::size_t>(line)];
   }
   [[nodiscard]] std::uint64_t octets_written() const noexcept { return octets_written_; }
+  /// How long a full disk was waited for.
+  [[nodiscard]] std::uint64_t full_ns() const noexcept { return full_ns_; }
+
+  static const OutputPolicy default_policy;
 
 private:
-  /// Where in the buffer a line ends.
+  /// Where among octets a line ends.
   struct Mark {
-    std::uint32_t end;
+    std::size_t end;
     Line line;
   };
+  class Syncer;
 
-  void fail(int error) noexcept;
+  void open_growing(const std::string& path, bool exists);
   void begin() noexcept;
+  void write(std::string_view octets) noexcept;
+  [[nodiscard]] std::size_t whole_lines(std::size_t octets) const noexcept;
+  bool wait_for_room(int error) noexcept;
+  void fail(int error) noexcept;
 
+  const OutputPolicy& policy_;
   std::unique_ptr<char[]> buffer_;
   std::size_t fill_ = 0;
-  std::vector<Mark> marks_;
+  std::vector<Mark> marks_;                      ///< of what is written next
   std::array<std::uint64_t, 3> lines_written_{}; ///< by Line
   std::uint64_t octets_written_ = 0;
+  std::uint64_t full_ns_ = 0;
   std::string what_;
-  std::string path_;      ///< the final name; empty: standard output
-  std::string temporary_; ///< while there is one
-  bool begins_ = false;   ///< a growing file that nothing was written to yet
-  bool is_ours_ = false;  ///< and that was not there before
+  std::string path_;       ///< the final name; empty: standard output
+  std::string work_path_;  ///< while there is one
+  std::string first_line_; ///< of what was there
+  FileDescriptor file_;    ///< empty: standard output
+  std::uint64_t size_ = 0; ///< of a regular file: where the next line begins
+  bool is_regular_ = false;
   bool renames_ = false;  ///< whether it is a file that gets its name at the end
-  int fd_ = -1;
-  int error_ = 0; ///< errno of what failed first
+  bool is_ours_ = false;  ///< one that grows and was not there before
+  bool begins_ = false;   ///< one that grows and to which nothing was written yet
+  bool is_named_ = false; ///< that the disk is full has been said
+  int error_ = 0;         ///< errno of what failed first
+  std::unique_ptr<Syncer> syncer_;
 };
 
 } // namespace orbweaver

@@ -16,7 +16,8 @@ namespace orbweaver {
 struct Written {
   std::uint64_t flows = 0;
   std::uint64_t events = 0;
-  std::uint64_t octets = 0; ///< of everything
+  std::uint64_t octets = 0;  ///< of everything
+  std::uint64_t full_ns = 0; ///< for which a full disk was waited for
 };
 
 class Sink {

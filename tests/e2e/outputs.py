@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where flows and summaries go, and what happens when they cannot."""
 
+import glob
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
+import sys
+import time
 
 import support
 from support import ORBWEAVER, TROUBLES, flow_lines, observe
@@ -25,18 +31,152 @@ class Outputs(support.TestCase):
         result = observe(self.volume(), "--output", "/dev/full", "basic", check=1)
         self.assertIn("/dev/full: No space left on device; 0 flows written", result.stderr)
 
-    def test_a_disk_that_fills_is_an_error_and_leaves_no_part_of_a_file(self):
-        script = ('mount -t tmpfs -o size=512k none "$1" || exit 77; shift; cd "$0"; "$@"; status=$?; ls -A "$0"; exit $status')
-        disk = self.path("disk")
-        os.mkdir(disk)
-        result = subprocess.run(
-            ["unshare", "--mount", "sh", "-c", script, disk, disk, ORBWEAVER, "observe", "-i", self.volume(), "--output",
-             os.path.join(disk, "flows"), "basic", "tcp"], capture_output=True, text=True, timeout=support.PATIENCE_S)
-        if result.returncode == 77 or "unshare failed" in result.stderr:
+    def disk(self, kib=512):
+        """A small file system of its own, in this process's mount namespace."""
+        folder = self.path("disk")
+        os.mkdir(folder)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kib}k", "none", folder], stderr=subprocess.DEVNULL).returncode != 0:
             self.skipTest("no right to mount a small tmpfs")
-        self.assertEqual(result.returncode, 1, result.stderr)
-        self.assertRegex(result.stderr, r"No space left on device; \d+ flows written")
-        self.assertEqual(result.stdout, "")
+        self.addCleanup(subprocess.run, ["umount", "-l", folder])
+        return folder
+
+    def assert_whole(self, path):
+        """The flows of a file, all of them whole lines."""
+        with open(path) as file:
+            text = file.read()
+        self.assertTrue(text.endswith("\n"), text[-80:])
+        return flow_lines(text)
+
+    def test_a_disk_that_fills_keeps_what_was_written_in_whole_lines_and_names_it(self):
+        disk = self.disk()
+        result = observe(self.volume(), "--output", os.path.join(disk, "flows"), "--on-full", "stop", "basic", "tcp", check=1)
+        said = re.search(r"No space left on device; (\d+) flows written: they are in (\S+)", result.stderr)
+        self.assertEqual(os.listdir(disk), [os.path.basename(said[2])])
+        self.assertEqual(len(self.assert_whole(said[2])), int(said[1]))
+        self.assertGreater(int(said[1]), 500)
+        again = observe(TROUBLES, "--output", os.path.join(disk, "flows"), "--on-full", "stop", "basic", check=1)
+        self.assertRegex(again.stderr, rf"warning: {re.escape(said[2])}: \d+ octets of whole lines that a run which was killed left")
+        self.assertEqual(len(self.assert_whole(said[2])), int(said[1]))
+
+    def test_a_full_disk_is_waited_for_and_costs_no_flow_and_no_half_line(self):
+        disk = self.disk()
+        ballast, output = os.path.join(disk, "ballast"), os.path.join(disk, "flows")
+        with open(ballast, "wb") as file:
+            file.write(bytes(480 << 10))
+        session = f"e2e-{os.getpid()}-full"
+        process = subprocess.Popen([ORBWEAVER, "observe", "-i", self.volume(), "--session", session, "--output", output, "--digest", "basic"],
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+
+        def waited():
+            stats = support.run(ORBWEAVER, "stats", session, "--json")
+            stages = json.loads(stats.stdout)["stages"] if stats.returncode == 0 else []
+            return stages and stages[-1]["counters"].get("disk_full_ns", 0) > 500_000_000
+
+        support.wait_until(waited, "the disk to be full")
+        (part,) = glob.glob(output + ".*.part")
+        self.assert_whole(part)
+        self.assertIsNone(process.poll())
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        _, errors = process.communicate(timeout=support.PATIENCE_S)
+        self.assertEqual(process.returncode, 0, errors)
+        self.assertEqual(errors.count(f"there is no room for {output} (No space left on device): waiting until there is"), 1, errors)
+        expected = observe(self.volume(), "--digest", "basic")
+        self.assertEqual(self.assert_whole(output), flow_lines(expected.stdout))
+        self.assertEqual(re.search("digest: .*", errors)[0], re.search("digest: .*", expected.stderr)[0])
+
+    def test_somebody_who_asks_for_the_end_does_not_wait_for_room(self):
+        disk = self.disk()
+        output = os.path.join(disk, "flows")
+        process = subprocess.Popen([support.program("orbweaver-merger"), "--flows", f"file:{self.recorded()}", "--output", output],
+                                   stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        support.wait_until(lambda: os.statvfs(disk).f_bavail == 0, "the disk to be full")
+        time.sleep(0.3)
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 1, errors)
+        said = re.search(r"No space left on device; (\d+) flows written: they are in (\S+)", errors)
+        self.assertEqual(len(self.assert_whole(said[2])), int(said[1]))
+
+    def recorded(self):
+        packets, flows = self.path("packets"), self.path("recorded")
+        support.run(support.program("orbweaver-capture"), "-i", self.volume(), "--out", f"file:{packets}", check=0)
+        support.run(support.program("orbweaver-observer"), "--in", f"file:{packets}", "--out", f"file:{flows}", "basic", check=0)
+        return flows
+
+    def test_a_live_run_writes_as_it_goes_behind_what_is_there_and_what_was_written_stays(self):
+        output = self.path("flows.ndjson")
+        with open(output, "w") as file:
+            file.write('{"older":1}\n{"half')
+        for how in ("merger", "all", "none"):
+            before = os.path.getsize(output)
+            running = support.Running(self, "basic", "--output", output, "--max-flows", "1000")
+            support.wait_until(lambda: os.path.getsize(output) > before + 1_000_000, "the file to grow")
+            if how == "merger":
+                os.kill(running.pid_of("merger"), signal.SIGKILL)
+                running.process.wait(support.PATIENCE_S)
+            elif how == "all":
+                pids = [running.pid_of(stage) for stage in ("capture", "observer", "merger")]
+                for pid in [running.process.pid, *pids]:
+                    os.kill(pid, signal.SIGKILL)
+                running.process.wait(support.PATIENCE_S)
+                support.wait_until(lambda: not any(map(support.process_runs, pids)), "the stages to go")
+            else:
+                running.process.terminate()
+                self.assertEqual(running.end()[0], 0)
+            self.assertGreater(os.path.getsize(output), before + 1_000_000)
+            if how != "all":
+                self.assert_whole(output)
+        lines = self.assert_whole(output)
+        self.assertIn('{"older":1}', lines)
+        self.assertEqual([name for name in os.listdir(self.folder) if not name.endswith(".json")], ["flows.ndjson"])
+
+    def test_csv_that_grows_has_one_heading_and_refuses_another_one(self):
+        output = self.path("flows.csv")
+        flows = self.recorded()
+        merge = [support.program("orbweaver-merger"), "--flows", f"file:{flows}", "--grow", "--output", output]
+        for _ in range(2):
+            support.run(*merge, check=0)
+        with open(output, newline="") as file:
+            lines = file.read().split("\r\n")
+        self.assertEqual(lines.count(lines[0]), 1)
+        self.assertEqual(len(lines), 40_002)
+        with open(output, "w") as file:
+            file.write("a,b\r\n1,2\r\n")
+        self.assertIn("has other columns already", support.run(*merge, check=1).stderr)
+        with open(output) as file:
+            self.assertEqual(file.read(), "a,b\n1,2\n")
+
+    def test_a_replay_that_is_killed_leaves_what_it_wrote_and_the_older_output(self):
+        output = self.path("flows.ndjson")
+        with open(output, "w") as file:
+            file.write('{"older":1}\n')
+        volume = support.write_pcap(self.path("large.pcap"), support.packets(300_000, packets_a_flow=2))
+        process = subprocess.Popen([ORBWEAVER, "observe", "-i", volume, "--output", output, "--max-flows", "1000", "basic"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        (part,), _ = support.wait_until(lambda: [part for part in glob.glob(output + ".*.part") if os.path.getsize(part) > 1_000_000], "results")
+        merger = next(int(line.split()[0]) for line in support.run("ps", "-o", "pid=,args=", "--ppid", str(process.pid)).stdout.splitlines()
+                      if "orbweaver-merger" in line)
+        os.kill(merger, signal.SIGKILL)
+        _, errors = process.communicate(timeout=support.PATIENCE_S)
+        self.assertEqual(process.returncode, 1)
+        self.assertRegex(errors, rf"warning: {re.escape(part)}: \d+ octets of whole lines")
+        self.assertGreater(len(self.assert_whole(part)), 1000)
+        with open(output) as file:
+            self.assertEqual(file.read(), '{"older":1}\n')
+
+    def test_a_planted_link_is_not_followed(self):
+        if os.geteuid() != 0:
+            self.skipTest("it takes root to be two users")
+        victim, link = self.path("victim"), self.path("link")
+        with open(victim, "w") as file:
+            file.write("precious")
+        os.symlink(victim, link)
+        os.lchown(link, 65534, 65534)
+        self.assertIn("is a symbolic link of user 65534, which is not followed", observe(TROUBLES, "-o", link, "basic", check=1).stderr)
+        with open(victim) as file:
+            self.assertEqual(file.read(), "precious")
 
     def test_a_closed_pipe_is_an_error_and_what_was_read_is_whole(self):
         command = f'"{ORBWEAVER}" observe -i "{self.volume()}" basic | head -n 1; echo "${{PIPESTATUS[0]}}"'
@@ -102,4 +242,9 @@ class Outputs(support.TestCase):
 
 
 if __name__ == "__main__":
+    # Small disks are mounted: in a namespace of its own where that is permitted.
+    if sys.argv[1:2] == ["--inside"]:
+        del sys.argv[1]
+    elif shutil.which("unshare") and subprocess.call(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL) == 0:
+        os.execvp("unshare", ["unshare", "--mount", sys.executable, __file__, "--inside", *sys.argv[1:]])
     support.main()

@@ -26,6 +26,9 @@ using namespace orbweaver;
 
 namespace {
 
+const OutputPolicy growing{.appears = Appears::growing};
+
+
 /// A file in memory, by its path.
 class MemoryFile {
 public:
@@ -110,7 +113,7 @@ void measure(std::uint8_t how, const StreamDescription& stream, const CombinerEn
   options.limits.max_jobs = (how & 8) != 0 ? 2 : 1024;
   std::vector<RecordReader> streams;
   streams.push_back(RecordReader::open(flows.endpoint(), StreamKind::flows));
-  Output output(out.path(), "jobs", Appears::growing);
+  Output output(out.path(), "jobs", growing);
   Measurement measurement(
       RecordReader::open(jobs.endpoint(), StreamKind::jobs), std::move(streams), output, combiner, options,
       [](auto, auto) {}, [](const auto&) {});

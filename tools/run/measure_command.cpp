@@ -106,13 +106,12 @@ RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice
     add_watchers(plan, options, options.interface, plugin.chains, needs);
 
   plan.rings.push_back({"jobs", 0, options.job_ring_mib});
-  auto merger_arguments = options.merger_arguments;
-  merger_arguments.push_back("--plugin=" + plugin.name);
+  std::vector<std::string> merger_arguments{"--plugin=" + plugin.name};
   if (plugin.server_mode)
     merger_arguments.emplace_back("--server-mode");
   if (plugin.model == Model::forge)
     merger_arguments.push_back(fmt::format("--answer-timeout={}", options.timeout_s));
-  add_merger(plan, options, merger_arguments);
+  add_merger(plan, options, merger_arguments, true);
 
   StagePlan spider{StageKind::spider, 0, {}, {{"--out", "jobs", 0}}, options.spider_arguments, {}};
   spider.streams.inherit_stdin = options.input == "-";

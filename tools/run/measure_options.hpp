@@ -23,7 +23,6 @@ struct MeasureOptions : RunOptions {
   unsigned job_ring_mib = default_job_ring_mib;
   /// Options that a stage understands better than we do, as they go on its command line.
   std::vector<std::string> spider_arguments;
-  std::vector<std::string> merger_arguments;
 
   /// A plugin with what the user gave for it.
   struct Choice {

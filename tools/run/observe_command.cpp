@@ -45,7 +45,7 @@ int observe(const ObserveOptions& options) {
     merger_arguments.emplace_back("--digest");
   if (!options.format.empty())
     merger_arguments.push_back("--format=" + options.format);
-  add_merger(plan, options, merger_arguments);
+  add_merger(plan, options, merger_arguments, input_file(options.source).empty());
   return run(plan, options, {options.source, options.chains, options.observers, options.digest, {}, {}, {}});
 }
 

@@ -52,6 +52,12 @@ void add_flow_options(CommandLine& app, RunOptions& options) {
 
 void add_output_options(CommandLine& app, RunOptions& options, const std::string& what) {
   app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
+  auto& arguments = options.merger_arguments;
+  hand_on(app, arguments, "--sync", "S",
+          fmt::format("What a power cut may cost of a file that grows as its {} come ({})", what, default_sync_s))
+      ->transform(whole_number(0, max_timeout_s));
+  hand_on(app, arguments, "--on-full", "wait|stop", "On a full disk: wait until there is room, or stop (wait)")
+      ->one_of({"wait", "stop"}, false);
   app.add_option("--summary", options.summary, "Write counters and the ledger of the run as JSON")->type_name("FILE");
 }
 

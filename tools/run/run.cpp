@@ -2,7 +2,10 @@
 #include "tools/run/run.hpp"
 
 #include "common/error.hpp"
+#include "common/file_descriptor.hpp"
+#include "common/process/output_target.hpp"
 #include "common/process/stage.hpp"
+#include "common/process/work_file.hpp"
 #include "tools/run/ledger.hpp"
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
@@ -10,7 +13,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
+#include <fcntl.h>
 #include <memory>
 #include <spdlog/spdlog.h>
 
@@ -36,15 +39,16 @@ void write_summary(File& file, const std::string& path, const std::string& text)
     throw Error("cannot write the summary to " + path + ": " + errno_text());
 }
 
-/// A merger that was killed could not remove the file that it wrote before it has its name (see
-/// merger/sinks/output.hpp).
-void remove_unfinished(const StageProcess& merger, const std::string& output) {
-  if (merger.process.end_signal() == 0 || output.empty())
+/// What a merger that was killed has written stays, and is named; half a line at its end goes.
+void name_unfinished(const StageProcess& merger, const std::string& output) {
+  if (merger.process.end_signal() == 0 || output.empty() || output == "-")
     return;
-  namespace fs = std::filesystem;
-  std::error_code none;
-  const auto target = fs::exists(output, none) ? fs::canonical(output, none).string() : output;
-  fs::remove(target + "." + std::to_string(merger.process.pid()) + ".tmp", none);
+  const auto path = parse_output(output, {}).path;
+  for (const auto& left : left_files(path))
+    spdlog::warn("{}", to_string(left));
+  const FileDescriptor grown(open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (grown)
+    cut_to_line(grown.get());
 }
 
 /// Whether the stages have all come to their end, so that the ledger must balance.
@@ -97,7 +101,7 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());
   auto result = Supervisor(signals, pipeline, plan, progress).run();
-  remove_unfinished(*pipeline.stage(StageKind::merger), options.output);
+  name_unfinished(*pipeline.stage(StageKind::merger), options.output);
 
   const auto snapshot = pipeline.snapshot();
   const auto ledger = draw_ledger(snapshot);

@@ -22,6 +22,7 @@ struct RunOptions {
   bool busy_poll = false;
   /// Options that a stage understands better than we do, as they go on its command line.
   std::vector<std::string> capture_arguments;
+  std::vector<std::string> merger_arguments;
   std::vector<std::string> observer_arguments;
 };
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/run_plan.hpp"
 
+#include "common/process/defaults.hpp"
 #include "common/stream/needs.hpp"
+
+#include <algorithm>
 
 namespace orbweaver {
 
@@ -42,9 +45,16 @@ void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& s
   }
 }
 
-void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments) {
-  StagePlan merger{StageKind::merger, 0, {}, {}, arguments, {}};
+void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments, bool grows) {
+  StagePlan merger{StageKind::merger, 0, {}, {}, {}, {}};
   merger.streams.inherit_stdout = true;
+  const bool says_sync = std::ranges::any_of(
+      options.merger_arguments, [](const std::string& argument) { return argument.starts_with("--sync="); });
+  if (grows && !says_sync)
+    merger.arguments = {"--sync=" + std::to_string(default_sync_s)};
+  if (grows && plan.leader == StageKind::capture)
+    merger.arguments.emplace_back("--grow");
+  merger.arguments = joined(joined(merger.arguments, options.merger_arguments), arguments);
   if (!options.output.empty())
     merger.arguments.push_back("--output=" + options.output);
   for (const auto& ring : plan.rings)

@@ -24,6 +24,9 @@ using namespace orbweaver::test;
 
 namespace {
 
+const OutputPolicy growing{.appears = Appears::growing};
+
+
 const std::atomic<bool> go_on{false};
 
 /// What chains would add to a flow, as far as these tests look at it.
@@ -175,7 +178,7 @@ public:
     {
       std::vector<RecordReader> streams;
       streams.push_back(RecordReader::open({Endpoint::Kind::file, scratch.path("flows")}, StreamKind::flows));
-      Output output(path, "jobs", Appears::growing);
+      Output output(path, "jobs", growing);
       auto jobs_reader = RecordReader::open({Endpoint::Kind::file, scratch.path("jobs")}, StreamKind::jobs);
       const auto combiner = combiner_of(jobs_reader.stream(), jobs_reader.name(), {});
       Measurement measurement(
@@ -619,7 +622,7 @@ TEST_CASE("without any flow stream, only conditions that read no flows can be ha
   const auto run_without_flows = [](const std::string& plugin) {
     Bench bench(plugin);
     bench.jobs.finish();
-    Output output(bench.scratch.path("out"), "jobs", Appears::growing);
+    Output output(bench.scratch.path("out"), "jobs", growing);
     Measurement measurement(
         RecordReader::open({Endpoint::Kind::file, bench.scratch.path("jobs")}, StreamKind::jobs), {}, output,
         find_combiner(plugin), {}, [](auto, auto) {}, [](const auto&) {});
@@ -644,7 +647,7 @@ TEST_CASE("a combiner sees how its plugin was run") {
   };
   std::vector<RecordReader> streams;
   streams.push_back(RecordReader::open({Endpoint::Kind::file, bench.scratch.path("flows")}, StreamKind::flows));
-  Output output(bench.scratch.path("out"), "jobs", Appears::growing);
+  Output output(bench.scratch.path("out"), "jobs", growing);
   Measurement measurement(
       RecordReader::open({Endpoint::Kind::file, bench.scratch.path("jobs")}, StreamKind::jobs), std::move(streams),
       output, combiner, {}, [](auto, auto) {}, [](const auto&) {});

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace orbweaver;
 using orbweaver::test::read_file;
@@ -31,6 +32,23 @@ void write_line(Output& output, std::string_view line) {
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
+
+/// The work files in a folder.
+std::vector<std::string> parts(const Scratch& scratch) {
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(scratch.path()))
+    if (entry.path().extension() == ".part")
+      found.push_back(entry.path().string());
+  return found;
+}
+
+/// Warnings that an output gave.
+struct Warnings {
+  std::vector<std::string> said;
+  OutputPolicy policy;
+  explicit Warnings(Appears appears = Appears::complete)
+      : policy{.appears = appears, .warn = [this](const std::string& text) { said.push_back(text); }} {}
+};
 
 } // namespace
 
@@ -63,11 +81,95 @@ TEST_CASE("a file that was there stays as it was until the new one is complete")
     CHECK(read_file(path) == "before");
   }
   CHECK(read_file(path) == "before");
-  CHECK(scratch.files() == 1);
   Output output(path);
   write_line(output, "{}\n");
   CHECK(output.finish());
   CHECK(read_file(path) == "{}\n");
+}
+
+TEST_CASE("what an output has written that never ended stays beside its name, and the next one names it") {
+  const Scratch scratch;
+  const auto path = scratch.path("flows.ndjson");
+  {
+    Output abandoned(path);
+    write_line(abandoned, "{\"a\":1}\n");
+    CHECK(abandoned.flush());
+    write_line(abandoned, "not flushed\n");
+    Warnings meanwhile; // it is still being written
+    Output other(path, "flows", meanwhile.policy);
+    CHECK(meanwhile.said.empty());
+  }
+  REQUIRE(parts(scratch).size() == 1);
+  const auto left = parts(scratch).front();
+  CHECK(read_file(left) == "{\"a\":1}\n");
+  write_file(left, "{\"a\":1}\n{\"half");
+  write_file(scratch.path("flows.dns.ndjson.abcdef.part"), "{}\n"); // of a table beside it
+  write_file(scratch.path("other.ndjson.abcdef.part"), "{}\n");
+  Warnings warnings;
+  Output output(path, "flows", warnings.policy);
+  REQUIRE(warnings.said.size() == 2);
+  CHECK(contains(warnings.said[1], left + ": 8 octets of whole lines that a run which was killed left: rename it"));
+  CHECK(contains(warnings.said[0], "flows.dns.ndjson.abcdef.part: 3 octets"));
+  CHECK(read_file(left) == "{\"a\":1}\n");
+}
+
+TEST_CASE("a file that grows is added to behind its last whole line, by one at a time") {
+  const Scratch scratch;
+  const auto path = scratch.path("flows.ndjson");
+  write_file(path, "{\"a\":1}\n{\"half");
+  Warnings warnings(Appears::growing);
+  {
+    Output output(path, "flows", warnings.policy);
+    CHECK(read_file(path) == "{\"a\":1}\n{\"half");
+    CHECK(output.first_line() == "{\"a\":1}");
+    CHECK(output.is_read_live());
+    CHECK_THROWS_WITH_AS(Output(path, "flows", warnings.policy),
+                         ("cannot write " + path + ": another run is writing it").c_str(), Error);
+    write_line(output, "{\"b\":2}\n");
+    CHECK(output.flush());
+    REQUIRE(warnings.said.size() == 1);
+    CHECK(contains(warnings.said[0], "ended with half a line: its last 6 octets are cut off"));
+    CHECK(read_file(path) == "{\"a\":1}\n{\"b\":2}\n");
+  }
+  Output output(path, "flows", warnings.policy);
+  write_line(output, "{\"c\":3}\n");
+  CHECK(output.finish());
+  CHECK(read_file(path) == "{\"a\":1}\n{\"b\":2}\n{\"c\":3}\n");
+  CHECK(output.lines_written() == 1);
+  CHECK(warnings.said.size() == 1);
+}
+
+TEST_CASE("a file that was made to grow and did not goes again, and is synced as it grows") {
+  const Scratch scratch;
+  const auto path = scratch.path("flows.ndjson");
+  const OutputPolicy policy{.appears = Appears::growing, .sync_s = 1};
+  { const Output output(path, "flows", policy); }
+  CHECK(scratch.files() == 0);
+  Output output(path, "flows", policy);
+  write_line(output, "{}\n");
+  CHECK(output.finish());
+  CHECK(read_file(path) == "{}\n");
+}
+
+TEST_CASE("where somebody else put a link or a file, nothing is written") {
+  if (geteuid() != 0)
+    return; // it takes root to be two users
+  const Scratch scratch;
+  write_file(scratch.path("victim"), "before");
+  std::filesystem::create_symlink("victim", scratch.path("link"));
+  REQUIRE(lchown(scratch.path("link").c_str(), 65534, 65534) == 0);
+  for (const auto appears : {Appears::complete, Appears::growing}) {
+    const Warnings warnings(appears);
+    CHECK_THROWS_WITH_AS(Output(scratch.path("link"), "flows", warnings.policy),
+                         doctest::Contains("it is a symbolic link of user 65534, which is not followed"), Error);
+  }
+  CHECK(read_file(scratch.path("victim")) == "before");
+  write_file(scratch.path("theirs"), "before\n");
+  REQUIRE(chown(scratch.path("theirs").c_str(), 65534, 65534) == 0);
+  const Warnings growing(Appears::growing);
+  CHECK_THROWS_WITH_AS(Output(scratch.path("theirs"), "flows", growing.policy),
+                       doctest::Contains("it belongs to user 65534"), Error);
+  CHECK(read_file(scratch.path("theirs")) == "before\n");
 }
 
 TEST_CASE("a file that is replaced keeps its mode") {
@@ -134,7 +236,7 @@ TEST_CASE("a full device is named with its cause and the count, and is not remov
   CHECK(std::filesystem::exists("/dev/full"));
 }
 
-TEST_CASE("a file that cannot grow any more counts the whole lines written, and leaves nothing behind") {
+TEST_CASE("a file that cannot grow any more keeps the whole lines that were written, and says where") {
   const Scratch scratch;
   const auto path = scratch.path("flows.ndjson");
   signal(SIGXFSZ, SIG_IGN);
@@ -150,10 +252,12 @@ TEST_CASE("a file that cannot grow any more counts the whole lines written, and 
   setrlimit(RLIMIT_FSIZE, &before);
   CHECK_FALSE(finished);
   CHECK(output.lines_written() == 100);
-  CHECK(output.octets_written() == 1005);
-  CHECK(contains(output.failure(), path + ": File too large; 100 flows written"));
-  CHECK(contains(output.failure(), "removed"));
-  CHECK(scratch.files() == 0);
+  CHECK(output.octets_written() == 1000);
+  REQUIRE(parts(scratch).size() == 1);
+  CHECK(output.failure() ==
+        "cannot write " + path + ": File too large; 100 flows written: they are in " + parts(scratch).front());
+  CHECK(read_file(parts(scratch).front()).size() == 1000);
+  CHECK(scratch.files() == 1);
 }
 
 TEST_CASE("a pipe whose reader has gone is a failure with the count of what it took") {
@@ -184,7 +288,7 @@ TEST_CASE("what cannot be opened is an error that names it") {
   CHECK(scratch.files() == 0);
 }
 
-TEST_CASE("a file that cannot get its name is a failure, and leaves nothing behind") {
+TEST_CASE("a file that cannot get its name is a failure, and stays under the one that it has") {
   const Scratch scratch;
   const auto path = scratch.path("flows.ndjson");
   Output output(path);
@@ -192,5 +296,6 @@ TEST_CASE("a file that cannot get its name is a failure, and leaves nothing behi
   std::filesystem::create_directories(path + "/in the way");
   CHECK_FALSE(output.finish());
   CHECK(contains(output.failure(), "cannot write " + path));
-  CHECK(scratch.files() == 1); // the directory
+  REQUIRE(parts(scratch).size() == 1);
+  CHECK(read_file(parts(scratch).front()) == "{}\n");
 }

@@ -105,7 +105,7 @@ TEST_CASE("options may stand before and after the plugin's name, and go to the s
   CHECK(spider.arguments == Strings{"--workers=500", "--rate=2.5", "--input=-", "--interface=eth0", "--timeout=2",
                                     "ecn", "--connect=tcp", "--codepoint=3", "--codepoint=4"});
   const auto& merger = plan.stages[2];
-  CHECK(merger.arguments == Strings{"--missed-after=40", "--output-flows", "--plugin=ecn"});
+  CHECK(merger.arguments == Strings{"--sync=10", "--missed-after=40", "--output-flows", "--plugin=ecn"});
   CHECK(has(plan.stages[0], "--filter=tcp"));
   CHECK(has(plan.stages[1], "--idle-timeout=20"));
 }

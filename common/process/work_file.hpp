@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// Files of results while they are written: `PATH.XXXXXX.part`, X at random, until the output is complete and gets its
+// name. Who writes holds its lock (flock); one without is what a killed run left. Whoever meets one names it: what was
+// written is worth something. No state, any thread.
+#pragma once
+
+#include "common/file_descriptor.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// A new work file for an output of that path, locked; its name. Mode as the umask says, of at most `mode`. The
+/// descriptor is empty where it cannot be made: errno says why.
+struct WorkFile {
+  FileDescriptor file;
+  std::string path;
+};
+[[nodiscard]] WorkFile make_work_file(const std::string& path, unsigned mode);
+
+/// Cuts off what stands behind the last line's end of a regular file; returns how many octets that were.
+std::uint64_t cut_to_line(int fd) noexcept;
+
+/// A work file that nobody writes any more.
+struct LeftFile {
+  std::string path;
+  std::uint64_t octets; ///< that end at a line's end: the rest was cut off
+};
+
+/// Those that killed runs with an output of that path left, and those for tables beside it: `flows.dns.csv` beside
+/// `flows.csv`. Only files of this user's.
+[[nodiscard]] std::vector<LeftFile> left_files(const std::string& path);
+
+/// What to tell of one: where it is, what is in it, and what to do.
+[[nodiscard]] std::string to_string(const LeftFile& left);
+
+} // namespace orbweaver
