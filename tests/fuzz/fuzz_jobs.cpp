@@ -28,7 +28,6 @@ namespace {
 
 const OutputPolicy growing{.appears = Appears::growing};
 
-
 /// A file in memory, by its path.
 class MemoryFile {
 public:

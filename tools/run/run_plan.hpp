@@ -62,8 +62,8 @@ struct RunPlan {
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
                   const std::vector<std::string>& chains, std::uint32_t needs);
 
-/// Adds the merger, which reads all rings that nobody reads yet: flows, then jobs. `grows`: a file is written as results
-/// come, and stays, since they come but once.
+/// Adds the merger, which reads all rings that nobody reads yet: flows, then jobs. `grows`: a file is written as
+/// results come, and stays, since they come but once.
 void add_merger(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& arguments, bool grows);
 
 } // namespace orbweaver

@@ -26,7 +26,6 @@ namespace {
 
 const OutputPolicy growing{.appears = Appears::growing};
 
-
 const std::atomic<bool> go_on{false};
 
 /// What chains would add to a flow, as far as these tests look at it.
