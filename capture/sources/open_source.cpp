@@ -48,7 +48,7 @@ std::unique_ptr<Input> open_file_input(const std::string& path, std::optional<Co
 }
 
 LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
-  return {std::move(uri), options.snap_length, options.promiscuous, options.name};
+  return {std::move(uri), options.snap_length, options.promiscuous, options.name, options.link};
 }
 
 std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "capture/sources/source.hpp"
+#include "capture/sources/watched_source.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,7 @@ struct SourceOptions {
   Reader reader = Reader::automatic;
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
   bool promiscuous = false;      ///< live: take frames for other hosts too
+  LinkLoss link = {};            ///< live: what to do when the interface goes away
 };
 
 /// Throws Error, or UsageError where the options contradict each other: what failed, where, and what to do about it.

@@ -140,6 +140,13 @@ const std::atomic<bool>& Stage::stop_reading() const noexcept {
   return alone_ ? stop_flag : never;
 }
 
+bool Stage::link_away() const noexcept {
+  for (const StageBlock& stage : session_->stages())
+    if (stage.kind == StageKind::capture && stage.counter(CaptureCounter::link_away) != 0)
+      return true;
+  return false;
+}
+
 void set_up_log(const std::string& program) {
   if (spdlog::get(program))
     return;

@@ -30,6 +30,7 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
   app.add_flag_callback(
       "--promiscuous", [&arguments] { arguments.emplace_back("--promiscuous"); },
       "On an interface, take packets for other hosts too");
+  add_link_options(app, options);
 }
 
 } // namespace

@@ -174,7 +174,8 @@ void Supervisor::end_watch() {
   const bool leader_is_over = started_ == pipeline_.stages().size() && !leader_->process.running();
   if (!capture || capture == leader_ || watch_ended_ || !leader_is_over)
     return;
-  const std::chrono::nanoseconds settle = result_.began ? plan_.settle : 0ms;
+  const bool away = capture->block->counter(CaptureCounter::link_away) != 0; // then no late packet comes
+  const std::chrono::nanoseconds settle = result_.began && !away ? plan_.settle : 0ms;
   if (monotonic_ns() < leader_ended_ns_ + static_cast<std::uint64_t>(settle.count()))
     return;
   watch_ended_ = true;
