@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import bed as beds
+import measure_failures
 import support
 from support import ORBWEAVER, wait_until
 
@@ -208,6 +210,62 @@ class Links(support.TestCase):
                 self.assertLess(took_s, 3)
                 self.assertEqual([flow["pkt_fwd"] for flow in session.flows()], [10])
                 self.assert_balanced(session.summary())
+
+
+class MeasureLinks(measure_failures.Measurement):
+    """The interface of a measurement loses its carrier, since its peer goes down, or is down itself."""
+
+    def stage(self, measuring, kind):
+        stats = support.run(ORBWEAVER, "stats", measuring.session, "--json")
+        found = json.loads(stats.stdout)["stages"] if stats.returncode == 0 else []
+        return next((stage["counters"] for stage in found if stage["stage"] == kind), {})
+
+    def link(self, state, side="server"):
+        self.bed.run("ip", "link", "set", beds.INTERFACE, state, side=side, check=True)
+
+    def lose_link(self, measuring, side="server"):
+        self.link("down", side)
+        self.addCleanup(self.link, "up", side)
+        wait_until(lambda: self.stage(measuring, "capture").get("link_away") == 1, "the loss", 10)
+        time.sleep(0.3)  # what was sent meanwhile
+
+    def made(self, measuring):
+        spider = self.stage(measuring, "spider")
+        return sum(spider[f"connections_{state}"] for state in ("ok", "failed", "timeout", "open"))
+
+    def test_no_connection_is_started_while_the_interface_is_away(self):
+        for plugin, sound in (("ecn", measure_failures.ECN_SOUND), ("dscp", measure_failures.DSCP_SOUND)):
+            with self.subTest(plugin):
+                measuring = self.start(plugin, rate=500, count=1500)
+                measuring.wait_for_results(200)
+                self.lose_link(measuring)
+                before = self.made(measuring)
+                time.sleep(1)
+                self.assertEqual(self.made(measuring), before)
+                self.link("up")
+                status, errors, _ = measuring.end()
+                self.assertEqual(status, 0, errors)
+                self.assertRegex(errors, "interface bed0 lost its carrier at 20.*Z")
+                self.assertIn("no connection is started until it is back", errors)
+                results = measuring.results()
+                self.assert_true_results(results, sound, 1500)
+                doubted = sum(any(word.startswith("pathspider.") for word in result["conditions"]) for result in results)
+                self.assertLess(doubted, 1000)
+                self.assert_all_put_back(measuring.session)
+
+    def test_ctrl_c_ends_a_measurement_whose_interface_is_away_within_a_second(self):
+        for plugin, sound in (("ecn", measure_failures.ECN_SOUND), ("dscp", measure_failures.DSCP_SOUND)):
+            with self.subTest(plugin):
+                measuring = self.start(plugin, rate=500)
+                measuring.wait_for_results(200)
+                self.lose_link(measuring)
+                measuring.process.send_signal(signal.SIGINT)
+                status, errors, took_s = measuring.end()
+                self.assertEqual(status, 0, errors)
+                self.assertLess(took_s, 1 if not support.is_instrumented() else 5)
+                self.link("up")
+                self.assert_true_results(measuring.results(), sound)
+                self.assert_all_put_back(measuring.session)
 
 
 if __name__ == "__main__":
