@@ -138,7 +138,9 @@ void Supervisor::on_failure(StageProcess& stage) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
     const auto how = signal != 0 ? "was killed by " + signal_name(signal)
                                  : "left without a word, with exit status " + std::to_string(status);
-    const auto reason = stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how;
+    const bool starved = signal == SIGKILL && out_of_memory_kills() > kills_before_;
+    const auto reason = stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how +
+                        (starved ? ", since the memory of its control group ran out" : "");
     spdlog::error("{}", reason);
     record(RunEnd::stage_died, exit_failed, reason);
   } else {

@@ -4,6 +4,7 @@
 // spider changed in the system and could not put back itself, it puts back.
 #pragma once
 
+#include "common/system/memory_limit.hpp"
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
 #include "tools/run/run_plan.hpp"
@@ -76,6 +77,7 @@ private:
   bool ending_ = false;      ///< the leader was told to stop
   bool failed_ = false;      ///< a stage ended other than in order
   bool watch_ended_ = false; ///< capture was told to stop after the leader
+  std::uint64_t kills_before_ = out_of_memory_kills();
   std::uint64_t leader_ended_ns_ = 0;
   std::uint64_t last_sum_ = 0;
   std::uint64_t last_change_ns_ = 0;
