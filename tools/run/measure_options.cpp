@@ -79,6 +79,7 @@ CommandLine& add_measure_command(CommandLine& front, MeasureOptions& options) {
              "\n"
              "Results go to standard output, everything else to standard error. Ctrl-C ends in order: the jobs under\n"
              "way finish; a second one ends at once. Exit status: 0 done, 1 failed, 2 bad usage.");
+  app.add_config_option("plugin");
   add_group(app, "Jobs", [&] { add_job_options(app, options); });
   add_group(app, "Packets and flows", [&] { add_watch_options(app, options); });
   add_group(app, "Output", [&] {
