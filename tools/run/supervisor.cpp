@@ -43,6 +43,7 @@ RunResult Supervisor::run() {
     end_waiting();
     end_stalled();
     progress_.update(pipeline_);
+    service_.update(pipeline_, started_ == count);
   } while (started_ < count || anything_running());
   progress_.clear();
   return result_;
@@ -167,6 +168,7 @@ void Supervisor::put_back_state() {
 void Supervisor::end_in_order() {
   // Capture ends its rings, the observers drain them and flush their tables, the merger drains theirs. A spider first
   // finishes the jobs under way.
+  service_.stopping();
   if (!std::exchange(ending_, true))
     leader_->process.kill(SIGTERM);
 }

@@ -8,6 +8,7 @@
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
 #include "tools/run/run_plan.hpp"
+#include "tools/run/service_notice.hpp"
 #include "tools/run/signals.hpp"
 
 #include <cstdint>
@@ -71,6 +72,7 @@ private:
   const RunPlan& plan_;
   Progress& progress_;
   StageProcess* leader_;
+  ServiceNotice service_;
   RunResult result_;
   std::size_t started_ = 0;  ///< stages started so far
   bool interrupted_ = false; ///< somebody asked to stop
