@@ -2,6 +2,7 @@
 #include "capture/options.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/process/chain_list.hpp"
@@ -37,6 +38,10 @@ void add_arguments(CommandLine& app, CaptureArguments& arguments) {
       ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX));
   app.add_flag("--promiscuous", arguments.source.promiscuous, "On an interface, take packets for other hosts too");
+  app.add_option("--kernel-buffer-mib", arguments.source.kernel_buffer_mib,
+                 "On an interface, what the kernel keeps of packets that are not read yet (2)")
+      ->type_name("MIB")
+      ->transform(whole_number(1, max_kernel_buffer_mib));
   app.add_option("--on-link-loss", arguments.on_link_loss,
                  "When the interface goes down, loses its carrier or is removed: wait for it to come back, or stop")
       ->type_name("wait|stop")

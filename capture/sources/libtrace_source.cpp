@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/libtrace_source.hpp"
 
+#include "capture/sources/kernel_buffer.hpp"
 #include "capture/sources/libtrace_frame.hpp"
 #include "capture/sources/libtrace_handle.hpp"
 #include "common/error.hpp"
@@ -11,6 +12,7 @@
 #include <poll.h>
 #include <string_view>
 #include <sys/socket.h>
+#include <utility>
 
 namespace orbweaver {
 namespace {
@@ -77,6 +79,7 @@ public:
   LibtraceSource(const LibtraceOptions& options, const Format& format)
       : handle_(options), name_(options.name), format_(format),
         snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length),
+        socket_buffer_mib_(format.name == "int" ? options.kernel_buffer_mib : 0),
         loopback_(format.on_interface && interface_is_loopback(rest_of(options.uri))) {}
 
   Result read(std::span<Frame> out) noexcept override;
@@ -111,6 +114,7 @@ private:
   std::string name_;
   Format format_;
   std::uint32_t snap_length_;
+  std::uint32_t socket_buffer_mib_; ///< to be set once there is a socket; 0: none
   bool loopback_;
   std::uint64_t dropped_ = 0;
   std::size_t held_ = 0; // packets that may hold a slot of the kernel's ring
@@ -135,6 +139,8 @@ LibtraceSource::Next LibtraceSource::next(libtrace_packet_t* packet, bool may_wa
 
 LibtraceSource::Next LibtraceSource::next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
   libtrace_eventobj_t event = trace_event(handle_.trace(), packet);
+  if (event.type == TRACE_EVENT_IOWAIT && socket_buffer_mib_ != 0)
+    set_socket_buffer(event.fd, std::exchange(socket_buffer_mib_, 0));
   if (format_.hangs && event.type == TRACE_EVENT_IOWAIT) {
     descriptor_ = event.fd;
     return next_when_ready(packet, may_wait, size);
@@ -249,6 +255,9 @@ Source::Result LibtraceSource::finish() noexcept {
 
 std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options) {
   const Format format = format_of(options.uri);
+  if (options.kernel_buffer_mib != 0 && format.name != "int" && format.name != "pcapint")
+    throw UsageError(options.name + ": libtrace alone says how much the kernel keeps for its format " +
+                     std::string(format.name) + ": leave --kernel-buffer-mib out, or name the interface itself");
   const auto open = [options, format] { return std::make_unique<LibtraceSource>(options, format); };
   if (!format.on_interface)
     return open();

@@ -16,6 +16,7 @@ struct LibtraceOptions {
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
   bool promiscuous = false;
   std::string name; ///< what messages call it: what the user typed
+  std::uint32_t kernel_buffer_mib = 0; ///< 0: libtrace's own
   LinkLoss link = {}; ///< what to do when its interface goes away
 };
 

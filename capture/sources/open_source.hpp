@@ -25,6 +25,7 @@ struct SourceOptions {
   Reader reader = Reader::automatic;
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
   bool promiscuous = false;      ///< live: take frames for other hosts too
+  std::uint32_t kernel_buffer_mib = 0; ///< live: what the kernel keeps of unread packets; 0: what libtrace makes it
   LinkLoss link = {};            ///< live: what to do when the interface goes away
 };
 

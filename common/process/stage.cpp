@@ -197,6 +197,7 @@ int report_errors(const std::function<int()>& run) {
 int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run) {
   set_up_log(app.name());
   std::set_terminate(name_out_of_memory);
+  handle(SIGXFSZ, SIG_IGN); // a file that may not grow (ulimit -f) is an error of the write
   return report_errors([&] {
     try {
       if (const auto status = app.parse(argc, argv))

@@ -98,12 +98,26 @@ bool Output::flush() noexcept {
     else if (!may_retry(fd_))
       fail(errno);
   }
+  if (failed())
+    done -= cut_back(done);
   octets_written_ += done;
   for (const auto& mark : marks_)
     lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= done;
   marks_.clear();
   fill_ = 0;
   return !failed();
+}
+
+/// Of what was written last, `done` octets of the buffer: takes back what is no whole line where it went into a file
+/// that ends there (full, or at its limit). Returns how many octets.
+std::size_t Output::cut_back(std::size_t done) noexcept {
+  const std::size_t end = std::string_view(buffer_.get(), done).rfind('\n');
+  const std::size_t part = end == std::string_view::npos ? 0 : done - end - 1;
+  const off_t at = part == 0 ? -1 : lseek(fd_, 0, SEEK_CUR);
+  if (at < static_cast<off_t>(part) || ftruncate(fd_, at - static_cast<off_t>(part)) != 0)
+    return 0;
+  lseek(fd_, -static_cast<off_t>(part), SEEK_CUR);
+  return part;
 }
 
 bool Output::finish() noexcept {

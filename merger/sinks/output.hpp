@@ -85,6 +85,7 @@ private:
   };
 
   void fail(int error) noexcept;
+  std::size_t cut_back(std::size_t done) noexcept;
   void begin() noexcept;
 
   std::unique_ptr<char[]> buffer_;

@@ -212,6 +212,31 @@ class Links(support.TestCase):
                 self.assert_balanced(session.summary())
 
 
+class KernelBuffer(support.TestCase):
+    PACKETS = 40_000
+
+    def lost_while_stalled(self, source, *arguments):
+        namespace = Namespace(self)
+        session = Session(self, namespace, source, *arguments)
+        namespace.send(1, 1000)
+        wait_until(lambda: session.counter("packets_read") >= 1, "a packet", 10)
+        time.sleep(0.3)
+        capture = int(support.run("pgrep", "-P", str(session.process.pid), "-f", "orbweaver-capture", check=0).stdout)
+        os.kill(capture, signal.SIGSTOP)
+        namespace.send(self.PACKETS, 1001)
+        os.kill(capture, signal.SIGCONT)
+        wait_until(lambda: session.counter("packets_read") + session.counter("dropped_source") > self.PACKETS, "packets", 20)
+        status, errors, _ = session.end()
+        self.assertEqual(status, 0, errors)
+        return session.summary()["dropped"]
+
+    def test_a_larger_buffer_bridges_a_stall(self):
+        for source in ("ow1", "int:ow1"):
+            with self.subTest(source):
+                self.assertGreater(self.lost_while_stalled(source), 0)
+                self.assertEqual(self.lost_while_stalled(source, "--kernel-buffer-mib", "64"), 0)
+
+
 class MeasureLinks(measure_failures.Measurement):
     """The interface of a measurement loses its carrier, since its peer goes down, or is down itself."""
 
