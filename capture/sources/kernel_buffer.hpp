@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How much the kernel keeps of packets that are not read yet. libtrace 3 cannot be asked for it, so what it opens is
-// told on its way: libpcap's ring as libtrace activates it, a socket once libtrace has it. Capture's thread, at a start.
+// told on its way: libpcap's ring as libtrace activates it, a socket once libtrace has it. Capture's thread, at a
+// start.
 #pragma once
 
 #include <cstdint>

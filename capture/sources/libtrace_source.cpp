@@ -28,18 +28,12 @@ struct Format {
   bool counts_anew;  // it says what was lost since it was last asked (libtrace 3.0.22), and not in all
 };
 constexpr Format formats[] = {
-    {"int", true, true, true, false, true},
-    {"ring", true, true, true, false, true},
-    {"pcapint", true, true, false, true, false},
-    {"dag", true, false, true, false, false},
-    {"dpdk", true, false, true, false, false},
-    {"rt", true, false, true, false, false},
-    {"pcap", false, false, false, false, false},
-    {"erf", false, false, true, false, false},
-    {"rawerf", false, false, true, false, false},
-    {"tsh", false, false, true, false, false},
-    {"fr+", false, false, true, false, false},
-    {"legacyeth", false, false, true, false, false},
+    {"int", true, true, true, false, true},          {"ring", true, true, true, false, true},
+    {"pcapint", true, true, false, true, false},     {"dag", true, false, true, false, false},
+    {"dpdk", true, false, true, false, false},       {"rt", true, false, true, false, false},
+    {"pcap", false, false, false, false, false},     {"erf", false, false, true, false, false},
+    {"rawerf", false, false, true, false, false},    {"tsh", false, false, true, false, false},
+    {"fr+", false, false, true, false, false},       {"legacyeth", false, false, true, false, false},
     {"legacypos", false, false, true, false, false},
 };
 
@@ -122,8 +116,8 @@ private:
   std::uint64_t given_ = 0;
   std::uint64_t skipped_ = 0;
   std::uint32_t skipped_number_ = 0;
-  int descriptor_ = -1;   // of a format that hangs, once it is known
-  int socket_error_ = 0;  // what that said
+  int descriptor_ = -1;  // of a format that hangs, once it is known
+  int socket_error_ = 0; // what that said
   bool damaged_ = false;
   bool finished_ = false;
 };

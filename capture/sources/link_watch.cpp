@@ -106,8 +106,8 @@ bool LinkWatch::receive(int flags) noexcept {
   alignas(nlmsghdr) std::array<std::byte, 32768> buffer;
   sockaddr_nl from{};
   socklen_t from_length = sizeof from;
-  const ssize_t size = recvfrom(socket_.get(), buffer.data(), buffer.size(), flags,
-                                reinterpret_cast<sockaddr*>(&from), &from_length);
+  const ssize_t size =
+      recvfrom(socket_.get(), buffer.data(), buffer.size(), flags, reinterpret_cast<sockaddr*>(&from), &from_length);
   if (size > 0) {
     if (from.nl_pid == 0) // the kernel
       take({buffer.data(), static_cast<std::size_t>(size)});

@@ -48,8 +48,8 @@ std::unique_ptr<Input> open_file_input(const std::string& path, std::optional<Co
 }
 
 LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
-  return {std::move(uri), options.snap_length, options.promiscuous, options.name,
-          options.kernel_buffer_mib, options.link};
+  return {std::move(uri), options.snap_length,       options.promiscuous,
+          options.name,   options.kernel_buffer_mib, options.link};
 }
 
 std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {

@@ -56,10 +56,10 @@ private:
   std::string refused_;  ///< why the source could not be opened anew the last time
   bool refusal_said_ = false;
   std::uint64_t next_look_ns_ = 0;
-  std::uint64_t away_since_ns_ = 0;     ///< CLOCK_REALTIME
-  std::uint64_t removed_at_ns_ = 0;     ///< the same
-  std::uint64_t removed_since_ns_ = 0;  ///< CLOCK_MONOTONIC; 0: it is there
-  std::uint64_t dropped_ = 0;           ///< of sources that were closed
+  std::uint64_t away_since_ns_ = 0;    ///< CLOCK_REALTIME
+  std::uint64_t removed_at_ns_ = 0;    ///< the same
+  std::uint64_t removed_since_ns_ = 0; ///< CLOCK_MONOTONIC; 0: it is there
+  std::uint64_t dropped_ = 0;          ///< of sources that were closed
   std::uint64_t skipped_ = 0;
   std::string warning_;
 };

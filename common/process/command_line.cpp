@@ -112,7 +112,8 @@ private:
       ++number;
       const auto begin = std::min(line.find_first_not_of(" \t[\"'"), line.size());
       const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
-      if (line.size() - begin >= key.size() && std::equal(key.begin(), key.end(), line.begin() + static_cast<std::ptrdiff_t>(begin), same) &&
+      if (line.size() - begin >= key.size() &&
+          std::equal(key.begin(), key.end(), line.begin() + static_cast<std::ptrdiff_t>(begin), same) &&
           line.find_first_of(" \t=]\"'.", begin + key.size()) == begin + key.size())
         return number;
       if (line.size() == begin + key.size() && line.ends_with(key))
@@ -323,9 +324,7 @@ std::vector<std::string> CommandLine::read_config(const std::vector<std::string>
     config_ = std::make_shared<ConfigFile>(*path, command->app_, command->config_choice_);
     app_.set_config("--config-of-" + command->name(), *path, "", true)->group("");
     app_.config_formatter(config_);
-    const auto is_choice = [&](const std::string& word) {
-      return subcommand_of(command->app_, word) != nullptr;
-    };
+    const auto is_choice = [&](const std::string& word) { return subcommand_of(command->app_, word) != nullptr; };
     if (config_->chosen().empty() || std::ranges::any_of(words, is_choice))
       return {};
     return {config_->chosen()};

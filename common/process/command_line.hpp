@@ -126,8 +126,8 @@ private:
   std::vector<std::unique_ptr<CommandOption>> options_;
   std::vector<std::unique_ptr<CommandLine>> subcommands_;
   bool has_config_ = false;
-  std::string config_choice_;           ///< the key that names a subcommand
-  std::string config_file_;             ///< as given
+  std::string config_choice_;                ///< the key that names a subcommand
+  std::string config_file_;                  ///< as given
   std::shared_ptr<class ConfigFile> config_; ///< of the program's own line, once it is read
 };
 

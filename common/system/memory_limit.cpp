@@ -42,7 +42,8 @@ struct Version {
   std::string_view droppable; ///< in memory.stat
   const char* events;         ///< has a line `oom_kill N`
 };
-constexpr Version version_1{"memory.usage_in_bytes", {"memory.limit_in_bytes", ""}, "total_inactive_file ", "memory.oom_control"};
+constexpr Version version_1{
+    "memory.usage_in_bytes", {"memory.limit_in_bytes", ""}, "total_inactive_file ", "memory.oom_control"};
 constexpr Version version_2{"memory.current", {"memory.max", "memory.high"}, "inactive_file ", "memory.events"};
 
 /// What is left in one group, where it has a limit.

@@ -13,10 +13,10 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint64_t max_timeout_s = 86'400; // as the observer has it
+constexpr std::uint64_t max_timeout_s = 86'400;          // as the observer has it
 constexpr std::uint64_t max_link_timeout_s = 31'536'000; // as capture has it
-constexpr std::uint64_t max_kernel_buffer_mib = 2047;     // as capture has it
-constexpr std::uint64_t max_flows = 0xFFFFFFF0; // as the observer's table has it
+constexpr std::uint64_t max_kernel_buffer_mib = 2047;    // as capture has it
+constexpr std::uint64_t max_flows = 0xFFFFFFF0;          // as the observer's table has it
 
 } // namespace
 

@@ -60,7 +60,9 @@ void ServiceNotice::tell_status(const Pipeline& pipeline, std::uint64_t now_ns) 
   const Snapshot snapshot = pipeline.snapshot();
   const Done done = done_so_far(snapshot);
   const double seconds = static_cast<double>(now_ns - status_ns_) / 1e9;
-  const auto rate = [&](std::uint64_t now, std::uint64_t before) { return static_cast<double>(now - before) / seconds; };
+  const auto rate = [&](std::uint64_t now, std::uint64_t before) {
+    return static_cast<double>(now - before) / seconds;
+  };
   const bool away = snapshot.sum(StageKind::capture, CaptureCounter::link_away) != 0;
   sd_notify(0, ("STATUS=" + progress_line(snapshot, rate(done.items, done_.items), rate(done.octets, done_.octets)) +
                 (away ? "; the interface is away" : ""))
