@@ -45,13 +45,17 @@ CaptureResult Capture::run(const Publish& publish) {
 
 CaptureResult Capture::read_all(const Publish& publish) {
   for (;;) {
-    if (stop_.load(std::memory_order_relaxed))
-      return {EndCause::interrupted, {}};
+    if (stop_.load(std::memory_order_relaxed)) {
+      const std::string removed = source_.removed();
+      return {removed.empty() ? EndCause::interrupted : EndCause::failed, removed};
+    }
     const std::uint64_t passed = given_ - counters_[CaptureCounter::filtered];
     if (passed >= options_.count)
       return {EndCause::complete, {}};
     const std::size_t wanted = std::min<std::uint64_t>(frames_.size(), options_.count - passed);
     const Source::Result read = source_.read(std::span(frames_).first(wanted));
+    if (away_ && (read.status == Source::Status::frames || read.status == Source::Status::idle))
+      come_back();
     switch (read.status) {
     case Source::Status::frames:
       // What was lost before these came is told before them. For those from before the last look that has been done.
@@ -65,13 +69,16 @@ CaptureResult Capture::read_all(const Publish& publish) {
       if (source_.live() && clock_.advance(watched_to_ns_))
         step_clock();
       break;
+    case Source::Status::away:
+      stay_away();
+      break;
     case Source::Status::end:
       return {EndCause::complete, {}};
     case Source::Status::failed:
       return {EndCause::failed, source_.error()};
     }
     // A file's packets come fast enough to fill a batch of the ring; others must not wait for one.
-    if (source_.live() || read.status == Source::Status::idle)
+    if (source_.live() || read.status != Source::Status::frames)
       for (auto& output : outputs_)
         output.publish();
     const std::uint64_t now_ns = monotonic_ns();
@@ -218,6 +225,31 @@ void Capture::look_for_source_drops() noexcept {
     output.note_lost(lost, since_ns, now_ns);
 }
 
+/// While the interface is away the clock goes on, and the observers are told each second that nobody watches.
+void Capture::stay_away() noexcept {
+  if (!std::exchange(away_, true)) {
+    ++counters_[CaptureCounter::link_losses];
+    away_since_ns_ = monotonic_ns();
+    next_housekeeping_ns_ = 0; // a spider that sends packets there has to know at once
+  }
+  const std::uint64_t now_ns = wall_clock_ns();
+  if (!clock_.advance(now_ns))
+    return;
+  for (auto& output : outputs_)
+    output.note_lost(0, watched_to_ns_, now_ns);
+  step_clock();
+}
+
+void Capture::come_back() noexcept {
+  gather_counters();
+  away_ = false;
+  next_housekeeping_ns_ = 0;
+  const std::uint64_t now_ns = wall_clock_ns();
+  for (auto& output : outputs_)
+    output.note_lost(0, watched_to_ns_, now_ns);
+  watched_to_ns_ = now_ns;
+}
+
 void Capture::gather_counters() noexcept {
   namespace C = CaptureCounter;
   const auto outcomes = [&](Outcome outcome) { return outcomes_[static_cast<std::size_t>(outcome)]; };
@@ -239,6 +271,11 @@ void Capture::gather_counters() noexcept {
     counters_[C::dropped_ring] += outputs_[i].dropped();
   }
   counters_[C::dropped_source] = source_dropped_;
+  counters_[C::link_away] = away_;
+  if (away_) {
+    const std::uint64_t now_ns = monotonic_ns();
+    counters_[C::link_away_ns] += now_ns - std::exchange(away_since_ns_, now_ns);
+  }
   counters_[C::fragments_held] = fragments_.waiting();
   counters_[C::fragments_unmatched] = fragments_.unmatched();
   counters_[C::fragments_displaced] = fragments_.displaced();

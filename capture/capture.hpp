@@ -87,6 +87,8 @@ private:
   void step_clock() noexcept;
   void housekeep(std::uint64_t now_ns, const Publish& publish);
   void look_for_source_drops() noexcept;
+  void stay_away() noexcept;
+  void come_back() noexcept;
   void gather_counters() noexcept;
   [[nodiscard]] bool all_closed() const noexcept;
 
@@ -107,6 +109,8 @@ private:
   std::uint64_t source_dropped_ = 0; ///< that the observers have been told of
   std::uint64_t watched_to_ns_ = 0;  ///< what came up to then has been read
   std::uint64_t looked_ns_;          ///< the wall clock when it was last asked for
+  bool away_ = false;                ///< the interface is
+  std::uint64_t away_since_ns_ = 0;  ///< CLOCK_MONOTONIC, as far as link_away_ns has it
 };
 
 } // namespace orbweaver

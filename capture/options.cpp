@@ -2,6 +2,7 @@
 #include "capture/options.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/process/chain_list.hpp"
@@ -10,6 +11,10 @@
 #include <algorithm>
 
 namespace orbweaver {
+
+namespace {
+constexpr std::uint64_t max_link_timeout_s = 31'536'000; // a year
+} // namespace
 
 void add_arguments(CommandLine& app, CaptureArguments& arguments) {
   app.add_option("-i,--input", arguments.source.name,
@@ -33,6 +38,20 @@ void add_arguments(CommandLine& app, CaptureArguments& arguments) {
       ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX));
   app.add_flag("--promiscuous", arguments.source.promiscuous, "On an interface, take packets for other hosts too");
+  app.add_option("--kernel-buffer-mib", arguments.source.kernel_buffer_mib,
+                 "On an interface, what the kernel keeps of packets that are not read yet (2)")
+      ->type_name("MIB")
+      ->transform(whole_number(1, max_kernel_buffer_mib));
+  app.add_option("--on-link-loss", arguments.on_link_loss,
+                 "When the interface goes down, loses its carrier or is removed: wait for it to come back, or stop")
+      ->type_name("wait|stop")
+      ->one_of({"wait", "stop"}, false)
+      ->capture_default_str();
+  app.add_option("--link-timeout", arguments.source.link.removed_wait_s,
+                 "Seconds in which an interface that was removed may come back")
+      ->type_name("S")
+      ->transform(whole_number(0, max_link_timeout_s))
+      ->capture_default_str();
   app.add_option("--packet-ring-mib", arguments.ring_mib, "Size of a ring that does not exist yet")
       ->type_name("MIB")
       ->transform(whole_number(min_ring_mib, max_ring_mib))
@@ -54,6 +73,7 @@ SourceOptions source_options(const CaptureArguments& arguments) {
     source.reader = SourceOptions::Reader::libtrace;
   else
     throw UsageError("--reader " + arguments.reader + ": give auto, mapped or libtrace");
+  source.link.wait = arguments.on_link_loss == "wait";
   return source;
 }
 

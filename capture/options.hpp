@@ -22,6 +22,7 @@ struct CaptureArguments {
   std::string needs; ///< as needs_text() writes them; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";
+  std::string on_link_loss = "wait";
   std::uint64_t count = 0;
   unsigned ring_mib = default_packet_ring_mib;
 };

@@ -59,7 +59,9 @@ int run_capture(const CaptureArguments& arguments) {
   if (!arguments.filter.empty())
     options.filter = &filter.emplace(arguments.filter);
   const auto outputs = choose_outputs(arguments);
-  const std::unique_ptr<Source> source = open_source(source_options(arguments));
+  SourceOptions from = source_options(arguments);
+  from.link.say = [](const std::string& what) { spdlog::warn("{}", what); };
+  const std::unique_ptr<Source> source = open_source(from);
   if (source->live())
     go_first();
 

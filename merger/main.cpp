@@ -6,6 +6,7 @@
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
+#include "common/system/memory_limit.hpp"
 #include "config.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
@@ -91,6 +92,7 @@ int measure(Stage& stage, const Options& options, const auto& open_flows, const 
   const auto combiner = combiner_of(jobs.stream(), jobs.name(), options.plugin);
   auto how = options.measurement;
   how.digest = options.digest;
+  keep_within(memory_left(), how);
   how.join.answer_ns = static_cast<std::uint64_t>(options.answer_timeout_s * 1e9);
   Measurement measurement(
       std::move(jobs), std::move(flows), output, combiner, how,

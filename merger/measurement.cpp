@@ -43,6 +43,15 @@ std::vector<ResultWriter::FlowStream> flow_streams_of(const StreamLoop& loop) {
 
 } // namespace
 
+void keep_within(std::uint64_t left_octets, MeasurementOptions& options) noexcept {
+  constexpr std::uint64_t flow_octets = 512; // with its place in the index
+  constexpr std::uint32_t fewest_flows = 1024;
+  options.limits.max_job_octets = std::min(options.limits.max_job_octets, left_octets / 4);
+  options.join.max_tail_octets = std::min(options.join.max_tail_octets, left_octets / 16);
+  while (options.join.max_flows > fewest_flows && options.join.max_flows * flow_octets > left_octets / 8)
+    options.join.max_flows /= 2;
+}
+
 CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name, const std::string& plugin) {
   const auto& run = jobs.plugin;
   if (run.name.empty())

@@ -41,6 +41,10 @@ struct MeasurementOptions {
   bool digest = false;
 };
 
+/// Lowers what is kept at most to what fits where so much memory is left: a quarter for jobs, an eighth for flows that
+/// wait, half of that for their texts.
+void keep_within(std::uint64_t left_octets, MeasurementOptions& options) noexcept;
+
 /// The combiner for a stream of jobs, by the plugin that made them. `plugin`: the one that they should be of; empty:
 /// any. Throws Error that says what does not fit: the plugin, or how many connections it makes for a job.
 [[nodiscard]] CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name,

@@ -4,6 +4,7 @@
 #include "common/json/builder.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
+#include "common/system/memory_limit.hpp"
 #include "config.hpp"
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
@@ -22,7 +23,7 @@ struct Options {
   std::vector<std::string> chains;
   unsigned ring_mib = default_flow_ring_mib;
   unsigned observers = 1;
-  unsigned flow_memory_mib = default_flow_memory_mib;
+  std::optional<std::uint32_t> flow_memory_mib;
   std::string complete = "any";
   bool describe = false;
 };
@@ -44,10 +45,11 @@ int run(Options& options) {
   const ChainSet chains = choose_chains<LibraryChains>(options.chains, shared);
   const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
   refuse_same_file(in, out);
+  const MemoryPlan memory = plan_memory(memory_left(), options.observers);
   if (options.meter.max_flows == 0)
-    options.meter.max_flows = flows_that_fit(chains.state_bytes(), options.observers);
-
-  options.meter.flow_memory_octets = std::uint64_t{options.flow_memory_mib} << 20;
+    options.meter.max_flows = flows_that_fit(memory.table_octets, chains.state_bytes());
+  options.meter.flow_memory_octets =
+      options.flow_memory_mib ? std::uint64_t{*options.flow_memory_mib} << 20 : memory.flow_memory_octets;
   options.meter.complete = complete_rule(options.complete);
 
   Stage stage(StageKind::observer, options.stage);
@@ -104,14 +106,14 @@ int main(int argc, char** argv) {
       ->type_name("S")
       ->transform(timeout);
   app.add_option("--max-flows", options.meter.max_flows,
-                 "Most flows at once; the longest idle makes room (half of the free memory)")
+                 "Most flows at once; the longest idle makes room (half of the memory that is left)")
       ->type_name("N")
       ->transform(whole_number(1, 0xFFFFFFF0));
   app.add_option("--flow-memory-mib", options.flow_memory_mib,
-                 "Memory for what flows hold of variable length (names, lists); full, such values are null")
+                 "Memory for what flows hold of variable length (names, lists); full, such values are null "
+                 "(64, or an eighth of the memory that is left)")
       ->type_name("MIB")
-      ->transform(whole_number(0, max_ring_mib))
-      ->capture_default_str();
+      ->transform(whole_number(0, max_ring_mib));
   app.add_option("--complete", options.complete, "Whose 'complete' ends a flow: that of any chain, of all, or nobody's")
       ->type_name("any|all|never")
       ->one_of({"any", "all", "never"}, false)

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
 #include <limits>
 
 namespace orbweaver {
@@ -245,16 +244,17 @@ ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSe
   return Observer(reader, writer, chains, options, stage).run(stop);
 }
 
-std::uint64_t flows_that_fit(std::uint32_t state_bytes, unsigned observers) {
+std::uint64_t flows_that_fit(std::uint64_t memory_octets, std::uint32_t state_bytes) {
   constexpr std::uint64_t index_bytes = 39; // of a flow, right after the index has grown, with the old one still there
   constexpr std::uint64_t timer_bytes = 8;
-  std::uint64_t available_kib = std::uint64_t{1} << 20;
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string line; std::getline(meminfo, line);)
-    if (line.starts_with("MemAvailable:"))
-      available_kib = std::stoull(line.substr(13));
   const std::uint64_t flow_bytes = (Flow::states_offset + state_bytes + 63) / 64 * 64 + index_bytes + timer_bytes;
-  return std::max<std::uint64_t>(available_kib * 1024 / 2 / std::max(observers, 1U) / flow_bytes, 1);
+  return std::max<std::uint64_t>(memory_octets / flow_bytes, 1);
+}
+
+MemoryPlan plan_memory(std::uint64_t left_octets, unsigned observers) {
+  const std::uint64_t share = left_octets / std::max(observers, 1U);
+  constexpr std::uint64_t most = std::uint64_t{default_flow_memory_mib} << 20;
+  return {share / 2, std::min(most, share / 8)};
 }
 
 } // namespace orbweaver

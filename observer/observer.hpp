@@ -25,7 +25,17 @@ struct ObserverResult {
 ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
                        const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage);
 
-/// How many flows half of the memory that is free now holds, shared by so many observers.
-[[nodiscard]] std::uint64_t flows_that_fit(std::uint32_t state_bytes, unsigned observers);
+/// What an observer takes of memory where nobody says.
+struct MemoryPlan {
+  std::uint64_t table_octets;       ///< flow table, its index and timers
+  std::uint64_t flow_memory_octets; ///< what flows hold of variable length
+};
+
+/// The plan where so much memory is left (memory_left()) for so many observers: half of a share for the table, up to an
+/// eighth for flow memory; rings, the other stages and what the kernel keeps for them have the rest.
+[[nodiscard]] MemoryPlan plan_memory(std::uint64_t left_octets, unsigned observers);
+
+/// How many flows with so much chain state that many octets hold.
+[[nodiscard]] std::uint64_t flows_that_fit(std::uint64_t memory_octets, std::uint32_t state_bytes);
 
 } // namespace orbweaver

@@ -74,6 +74,8 @@ private:
 
   [[nodiscard]] bool synchronized() const noexcept { return description_.model == Model::synchronized; }
   [[nodiscard]] bool stopping() const noexcept { return stop_.load(std::memory_order_relaxed); }
+  /// Nobody would see what is sent now.
+  [[nodiscard]] bool paused() const noexcept { return link_away_ && !stopping(); }
   [[nodiscard]] bool no_more_jobs() const noexcept { return input_ended_ || stopping(); }
   [[nodiscard]] bool done() const noexcept {
     return reader_gone_ || (idle_.size() == workers_.size() && !output_.waiting() && no_more_jobs());
@@ -84,7 +86,8 @@ private:
     now_ns_ = monotonic_ns();
     duty_.look(now_ns_);
     eager_ = output_.waiting();
-    if (!output_.waiting()) {
+    look_at_link();
+    if (!output_.waiting() && !paused()) {
       synchronized() ? step_batch() : take_jobs();
       start_connections();
     }
@@ -198,9 +201,25 @@ private:
     }
   }
 
+  /// While the interface is away nothing is started; asked to stop then, the spider waits for no answer any more.
+  void look_at_link() {
+    if (connections_ == 0)
+      return;
+    const bool away = stage_.link_away();
+    if (away != std::exchange(link_away_, away) && options_.link_changed)
+      options_.link_changed(away);
+    if (!away || !stopping())
+      return;
+    for (Index index = 0; index < workers_.size(); ++index)
+      if (std::exchange(workers_[index].connection, nullptr))
+        ended(index, skipped(-1));
+  }
+
   void start(Index index) {
     Worker& worker = workers_[index];
     ++connections_open_;
+    if (link_away_)
+      return ended(index, skipped(-1));
     if (connections_ == 0) {
       worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
                                        [this, index](Plugin::Outcome&& outcome) { worked(index, std::move(outcome)); });
@@ -414,6 +433,7 @@ private:
   std::uint64_t connections_open_ = 0;
   std::uint64_t members_bad_ = 0;
   std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
+  bool link_away_ = false;                ///< of the interface that the session's capture watches
   bool eager_ = true;                     ///< there may be more to start at once
   bool input_waits_ = false;
   bool input_ended_ = false;

@@ -50,6 +50,13 @@ void name_job_without_result(const Job& job, const std::string& why) {
   spdlog::warn("'{}' has no result: {}", printable(job.domain), why);
 }
 
+void name_link_change(bool away) {
+  if (away)
+    spdlog::warn("the interface is away: no connection is started until it is back");
+  else
+    spdlog::warn("the interface is back: connections are started again");
+}
+
 /// Throws Error for an input that has lines, but not one job.
 void require_jobs(const JobReaderCounters& counters, const SpiderArguments& arguments) {
   if (counters.lines_bad > 0 && counters.lines_bad == counters.lines_read)
@@ -151,6 +158,7 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   if (description.model == Model::synchronized)
     options.configure_system = configurator(state.emplace(stage.session_name()), configurations);
   options.no_result = name_job_without_result;
+  options.link_changed = name_link_change;
   SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
   if (state)
     for (const std::string& left : state->restore())

@@ -79,6 +79,7 @@ int run_command(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN); // a reader of our messages that leaves must not keep us from cleaning up
+  std::signal(SIGXFSZ, SIG_IGN); // a file that may not grow (ulimit -f) is an error of the write
   set_up_log("orbweaver");
   return report_errors([&] { return run_command(argc, argv); });
 }

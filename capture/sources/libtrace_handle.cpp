@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/libtrace_handle.hpp"
 
+#include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 
 #include <linux/if_packet.h>
@@ -14,6 +15,7 @@ LibtraceHandle::LibtraceHandle(const LibtraceOptions& options)
   int yes = 1;
   if (options.promiscuous && trace_config(trace_, TRACE_OPTION_PROMISC, &yes) != 0)
     throw_open_error();
+  const PcapBuffer buffer(options.kernel_buffer_mib);
   if (trace_start(trace_) != 0)
     throw_open_error();
   for (libtrace_packet_t*& packet : packets_)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/libtrace_source.hpp"
 
+#include "capture/sources/kernel_buffer.hpp"
 #include "capture/sources/libtrace_frame.hpp"
 #include "capture/sources/libtrace_handle.hpp"
 #include "common/error.hpp"
@@ -10,6 +11,8 @@
 #include <ctime>
 #include <poll.h>
 #include <string_view>
+#include <sys/socket.h>
+#include <utility>
 
 namespace orbweaver {
 namespace {
@@ -21,16 +24,17 @@ struct Format {
   bool live;         // packets come in their own time, and are lost when not read
   bool on_interface; // the rest of the URI is an interface
   bool own_buffers;  // a packet stays valid when the next one is read
+  bool hangs;        // asked for packets while its interface is down, it does not come back (libpcap 1.10.3)
   bool counts_anew;  // it says what was lost since it was last asked (libtrace 3.0.22), and not in all
 };
 constexpr Format formats[] = {
-    {"int", true, true, true, true},          {"ring", true, true, true, true},
-    {"pcapint", true, true, false, false},    {"dag", true, false, true, false},
-    {"dpdk", true, false, true, false},       {"rt", true, false, true, false},
-    {"pcap", false, false, false, false},     {"erf", false, false, true, false},
-    {"rawerf", false, false, true, false},    {"tsh", false, false, true, false},
-    {"fr+", false, false, true, false},       {"legacyeth", false, false, true, false},
-    {"legacypos", false, false, true, false},
+    {"int", true, true, true, false, true},          {"ring", true, true, true, false, true},
+    {"pcapint", true, true, false, true, false},     {"dag", true, false, true, false, false},
+    {"dpdk", true, false, true, false, false},       {"rt", true, false, true, false, false},
+    {"pcap", false, false, false, false, false},     {"erf", false, false, true, false, false},
+    {"rawerf", false, false, true, false, false},    {"tsh", false, false, true, false, false},
+    {"fr+", false, false, true, false, false},       {"legacyeth", false, false, true, false, false},
+    {"legacypos", false, false, true, false, false},
 };
 
 struct Refused {
@@ -69,6 +73,7 @@ public:
   LibtraceSource(const LibtraceOptions& options, const Format& format)
       : handle_(options), name_(options.name), format_(format),
         snap_length_(options.snap_length == 0 ? UINT32_MAX : options.snap_length),
+        socket_buffer_mib_(format.name == "int" ? options.kernel_buffer_mib : 0),
         loopback_(format.on_interface && interface_is_loopback(rest_of(options.uri))) {}
 
   Result read(std::span<Frame> out) noexcept override;
@@ -87,6 +92,7 @@ private:
 
   Next next(libtrace_packet_t* packet, bool may_wait, int& size) noexcept;
   Next next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept;
+  Next next_when_ready(libtrace_packet_t* packet, bool may_wait, int& size) noexcept;
   Result finish() noexcept;
 
   [[nodiscard]] std::string describe_skipped() const {
@@ -102,6 +108,7 @@ private:
   std::string name_;
   Format format_;
   std::uint32_t snap_length_;
+  std::uint32_t socket_buffer_mib_; ///< to be set once there is a socket; 0: none
   bool loopback_;
   std::uint64_t dropped_ = 0;
   std::size_t held_ = 0; // packets that may hold a slot of the kernel's ring
@@ -109,11 +116,15 @@ private:
   std::uint64_t given_ = 0;
   std::uint64_t skipped_ = 0;
   std::uint32_t skipped_number_ = 0;
+  int descriptor_ = -1;  // of a format that hangs, once it is known
+  int socket_error_ = 0; // what that said
   bool damaged_ = false;
   bool finished_ = false;
 };
 
 LibtraceSource::Next LibtraceSource::next(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
+  if (descriptor_ >= 0)
+    return next_when_ready(packet, may_wait, size);
   if (format_.live)
     return next_live(packet, may_wait, size);
   size = trace_read_packet(handle_.trace(), packet);
@@ -122,6 +133,12 @@ LibtraceSource::Next LibtraceSource::next(libtrace_packet_t* packet, bool may_wa
 
 LibtraceSource::Next LibtraceSource::next_live(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
   libtrace_eventobj_t event = trace_event(handle_.trace(), packet);
+  if (event.type == TRACE_EVENT_IOWAIT && socket_buffer_mib_ != 0)
+    set_socket_buffer(event.fd, std::exchange(socket_buffer_mib_, 0));
+  if (format_.hangs && event.type == TRACE_EVENT_IOWAIT) {
+    descriptor_ = event.fd;
+    return next_when_ready(packet, may_wait, size);
+  }
   if (event.type == TRACE_EVENT_IOWAIT && may_wait) {
     pollfd ready{event.fd, POLLIN, 0};
     if (poll(&ready, 1, wait_ms) <= 0)
@@ -144,6 +161,20 @@ LibtraceSource::Next LibtraceSource::next_live(libtrace_packet_t* packet, bool m
     break;
   }
   return Next::end;
+}
+
+/// What libtrace's own wait does, but that it takes an error for a packet, and asks.
+LibtraceSource::Next LibtraceSource::next_when_ready(libtrace_packet_t* packet, bool may_wait, int& size) noexcept {
+  pollfd ready{descriptor_, POLLIN, 0};
+  if (poll(&ready, 1, may_wait ? wait_ms : 0) <= 0)
+    return Next::nothing;
+  if ((ready.revents & POLLIN) == 0) {
+    socklen_t length = sizeof socket_error_;
+    getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &socket_error_, &length);
+    return Next::end;
+  }
+  size = trace_read_packet(handle_.trace(), packet);
+  return size > 0 ? Next::packet : Next::end;
 }
 
 Source::Result LibtraceSource::read(std::span<Frame> out) noexcept {
@@ -205,6 +236,8 @@ Source::Result LibtraceSource::finish() noexcept {
   finished_ = true;
   if (damaged_)
     return fail(name_ + ": packet " + std::to_string(read_) + ": its record header contradicts itself");
+  if (socket_error_ != 0)
+    return fail(name_ + ": " + errno_text(socket_error_) + " (after packet " + std::to_string(read_) + ")");
   if (trace_is_err(handle_.trace()))
     return fail(handle_.error_text() + " (after packet " + std::to_string(read_) + ")");
   if (skipped_ != 0 && given_ == 0)
@@ -216,9 +249,14 @@ Source::Result LibtraceSource::finish() noexcept {
 
 std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options) {
   const Format format = format_of(options.uri);
-  if (format.on_interface)
-    require_interface(rest_of(options.uri));
-  return std::make_unique<LibtraceSource>(options, format);
+  if (options.kernel_buffer_mib != 0 && format.name != "int" && format.name != "pcapint")
+    throw UsageError(options.name + ": libtrace alone says how much the kernel keeps for its format " +
+                     std::string(format.name) + ": leave --kernel-buffer-mib out, or name the interface itself");
+  const auto open = [options, format] { return std::make_unique<LibtraceSource>(options, format); };
+  if (!format.on_interface)
+    return open();
+  require_interface(rest_of(options.uri));
+  return std::make_unique<WatchedSource>(rest_of(options.uri), open, options.link);
 }
 
 } // namespace orbweaver

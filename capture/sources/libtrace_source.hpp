@@ -4,6 +4,7 @@
 #pragma once
 
 #include "capture/sources/source.hpp"
+#include "capture/sources/watched_source.hpp"
 
 #include <memory>
 #include <string>
@@ -14,7 +15,9 @@ struct LibtraceOptions {
   std::string uri;               ///< FORMAT:REST
   std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
   bool promiscuous = false;
-  std::string name; ///< what messages call it: what the user typed
+  std::string name;                    ///< what messages call it: what the user typed
+  std::uint32_t kernel_buffer_mib = 0; ///< 0: libtrace's own
+  LinkLoss link = {};                  ///< what to do when its interface goes away
 };
 
 /// Opens any URI of libtrace but "pcapfile:". Throws Error: an unknown format, an interface that is not there (and

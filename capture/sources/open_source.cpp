@@ -48,7 +48,8 @@ std::unique_ptr<Input> open_file_input(const std::string& path, std::optional<Co
 }
 
 LibtraceOptions libtrace_options(const SourceOptions& options, std::string uri) {
-  return {std::move(uri), options.snap_length, options.promiscuous, options.name};
+  return {std::move(uri), options.snap_length,       options.promiscuous,
+          options.name,   options.kernel_buffer_mib, options.link};
 }
 
 std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, const std::string& path) {
@@ -113,6 +114,8 @@ std::unique_ptr<Source> open_source(const SourceOptions& options) {
     // and the socket buffer of "int:" lost more than half.
     return open_libtrace(libtrace_options(options, "pcapint:" + name));
   }
+  if (options.kernel_buffer_mib != 0 && !(is_uri(name) && interface_exists(name.substr(name.find(':') + 1))))
+    throw UsageError("--kernel-buffer-mib is for interfaces, and " + name + " is none");
   struct stat status {};
   if (stat(name.c_str(), &status) == 0)
     return open_path(options, status);

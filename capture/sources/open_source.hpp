@@ -3,6 +3,7 @@
 #pragma once
 
 #include "capture/sources/source.hpp"
+#include "capture/sources/watched_source.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -22,8 +23,10 @@ struct SourceOptions {
   /// the file. A bare interface is read as "pcapint:", with times in microseconds; "ring:" and "int:" give nanoseconds.
   std::string name;
   Reader reader = Reader::automatic;
-  std::uint32_t snap_length = 0; ///< octets of each frame to give; 0 is all
-  bool promiscuous = false;      ///< live: take frames for other hosts too
+  std::uint32_t snap_length = 0;       ///< octets of each frame to give; 0 is all
+  bool promiscuous = false;            ///< live: take frames for other hosts too
+  std::uint32_t kernel_buffer_mib = 0; ///< live: what the kernel keeps of unread packets; 0: what libtrace makes it
+  LinkLoss link = {};                  ///< live: what to do when the interface goes away
 };
 
 /// Throws Error, or UsageError where the options contradict each other: what failed, where, and what to do about it.

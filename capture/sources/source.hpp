@@ -33,6 +33,7 @@ public:
   enum class Status : std::uint8_t {
     frames, ///< one or more frames were given
     idle,   ///< none came within about 100 ms; read again
+    away,   ///< none can come, since the interface is not there, not up, or without a carrier; read again
     end,    ///< none is left
     failed, ///< none is left that can be read; error() says what was wrong
   };
@@ -60,6 +61,9 @@ public:
 
   /// Whether packets are lost when they are not read in time. A pipe is not live: it waits.
   [[nodiscard]] virtual bool live() const noexcept { return false; }
+
+  /// Where the interface was removed and has not come back: one line that says so; else empty.
+  [[nodiscard]] virtual std::string removed() const { return {}; }
 
   /// Packets that the kernel or the interface dropped, as far as the source can tell.
   [[nodiscard]] virtual std::uint64_t dropped() noexcept { return 0; }

@@ -4,7 +4,10 @@
 #include "common/process/stage.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cctype>
+#include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -29,6 +32,115 @@ public:
 private:
   std::string word_;
 };
+
+/// nullptr where there is none of that name.
+const CLI::App* subcommand_of(const CLI::App& app, const std::string& name) {
+  for (const CLI::App* one : app.get_subcommands({}))
+    if (one->get_name() == name)
+      return one;
+  return nullptr;
+}
+
+} // namespace
+
+/// A TOML file with the options of a subcommand, as CLI11 reads it; knows the line of each key.
+class ConfigFile final : public CLI::ConfigBase {
+public:
+  /// Reads the file. Throws CommandLineError for a key that the subcommand does not have.
+  ConfigFile(std::string path, const CLI::App& command, const std::string& choice)
+      : path_(std::move(path)), command_(command.get_name()) {
+    std::ifstream file(path_);
+    std::ostringstream text;
+    if (!file || !(text << file.rdbuf()))
+      throw CommandLineError("--config " + path_ + ": cannot be read: " + errno_text());
+    text_ = text.str();
+    std::istringstream again(text_);
+    for (CLI::ConfigItem& item : CLI::ConfigBase::from_config(again)) {
+      if (item.name == "++" || item.name == "--") // a section begins or ends
+        continue;
+      if (item.parents.empty() && !choice.empty() && item.name == choice && item.inputs.size() == 1) {
+        chosen_ = item.inputs.front();
+        if (subcommand_of(command, chosen_) == nullptr)
+          refuse(item.name, "there is no " + choice + " '" + chosen_ + "'");
+        continue;
+      }
+      take(std::move(item), command);
+    }
+  }
+
+  /// The subcommand that the file chooses; empty: none.
+  [[nodiscard]] const std::string& chosen() const noexcept { return chosen_; }
+
+  std::vector<CLI::ConfigItem> from_config(std::istream&) const override { return items_; }
+
+  /// "FILE, line 3: " where the text speaks of an option that stands in the file.
+  [[nodiscard]] std::string place_of(const std::string& text) const {
+    for (const auto& item : items_)
+      if (text.find("--" + item.name + ":") != text.npos || text.find("--" + item.name + " ") != text.npos)
+        return path_ + ", line " + std::to_string(line_of(item.name)) + ": ";
+    return {};
+  }
+
+private:
+  void take(CLI::ConfigItem item, const CLI::App& command) {
+    const CLI::App* app = &command;
+    for (const auto& parent : item.parents)
+      if (app = subcommand_of(*app, parent); app == nullptr)
+        refuse(parent, "there is no section '" + parent + "' here");
+    std::string positional = item.name;
+    std::ranges::transform(positional, positional.begin(), [](unsigned char c) { return std::toupper(c); });
+    if (app->get_option_no_throw("--" + item.name) == nullptr) {
+      if (app->get_option_no_throw(positional) == nullptr)
+        refuse(item.name, "there is no option '" + item.name + "' of " + app->get_name());
+      item.name = positional;
+    }
+    if (item.name == "config" || item.name == "help" || item.name == "version")
+      refuse(item.name, "'" + item.name + "' is for the command line only");
+    item.parents.insert(item.parents.begin(), command_);
+    items_.push_back(std::move(item));
+  }
+
+  [[noreturn]] void refuse(const std::string& key, const std::string& why) const {
+    throw CommandLineError(path_ + ", line " + std::to_string(line_of(key)) + ": " + why);
+  }
+
+  /// The line that begins with that key, or with that section.
+  [[nodiscard]] std::size_t line_of(const std::string& key) const {
+    std::istringstream lines(text_);
+    std::size_t number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      const auto begin = std::min(line.find_first_not_of(" \t[\"'"), line.size());
+      const auto same = [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); };
+      if (line.size() - begin >= key.size() &&
+          std::equal(key.begin(), key.end(), line.begin() + static_cast<std::ptrdiff_t>(begin), same) &&
+          line.find_first_of(" \t=]\"'.", begin + key.size()) == begin + key.size())
+        return number;
+      if (line.size() == begin + key.size() && line.ends_with(key))
+        return number;
+    }
+    return number;
+  }
+
+  std::string path_;
+  std::string command_;
+  std::string text_;
+  std::string chosen_;
+  std::vector<CLI::ConfigItem> items_;
+};
+
+namespace {
+
+/// The value of an option among words: "--name VALUE" or "--name=VALUE".
+std::optional<std::string> value_of(const std::vector<std::string>& words, const std::string& name) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == name && i + 1 < words.size())
+      return words[i + 1];
+    if (words[i].starts_with(name + "="))
+      return words[i].substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
 
 /// Runs `parse` and says what it refuses as the project does.
 template <typename Parse>
@@ -192,9 +304,43 @@ void CommandLine::callback(const std::function<void()>& call) {
   app_.callback(call);
 }
 
+void CommandLine::add_config_option(const std::string& choice) {
+  has_config_ = true;
+  config_choice_ = choice;
+  add_option("--config", config_file_, "Options from a TOML file; what stands on the command line goes before")
+      ->type_name("FILE");
+}
+
+/// CLI11 reads a file for the program's line alone: of a subcommand's file it is told there, under the command's name.
+std::vector<std::string> CommandLine::read_config(const std::vector<std::string>& words) {
+  const auto is_word = [](const std::string& word) { return !word.starts_with('-'); };
+  const auto name = std::ranges::find_if(words, is_word);
+  for (const auto& command : subcommands_) {
+    if (name == words.end() || *name != command->name() || !command->has_config_)
+      continue;
+    const auto path = value_of(words, "--config");
+    if (!path)
+      return {};
+    config_ = std::make_shared<ConfigFile>(*path, command->app_, command->config_choice_);
+    app_.set_config("--config-of-" + command->name(), *path, "", true)->group("");
+    app_.config_formatter(config_);
+    const auto is_choice = [&](const std::string& word) { return subcommand_of(command->app_, word) != nullptr; };
+    if (config_->chosen().empty() || std::ranges::any_of(words, is_choice))
+      return {};
+    return {config_->chosen()};
+  }
+  return {};
+}
+
 std::optional<int> CommandLine::parse(int argc, const char* const* argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  const auto added = read_config(words);
+  words.insert(words.end(), added.begin(), added.end());
+  std::ranges::reverse(words); // as CLI11 wants them
   try {
-    with_our_errors([&] { app_.parse(argc, argv); });
+    with_our_errors([&] { app_.parse(words); });
+  } catch (const CommandLineError& error) {
+    throw CommandLineError((config_ ? config_->place_of(error.what()) : "") + error.what());
   } catch (const CLI::Success& success) {
     std::ostringstream text;
     const int status = app_.exit(success, text, text);

@@ -90,6 +90,10 @@ public:
   /// Options of the program may stand behind this subcommand.
   void fallthrough();
   void footer(const std::string& text);
+  /// Adds --config FILE to this subcommand: a TOML file with the long names of its options, with its positionals by
+  /// their names in small letters, and a section for each of its own subcommands, which `choice` = "NAME" gives. What
+  /// stands on the command line goes before. Errors name the file, the line and the key.
+  void add_config_option(const std::string& choice = {});
   /// Calls back when this subcommand's name was read.
   void on_name(const std::function<void()>& call);
   /// Calls back when this subcommand was read.
@@ -113,12 +117,18 @@ public:
 
 private:
   explicit CommandLine(CLI::App& app);
+  /// Reads the file that the arguments name, and returns words that it adds to them.
+  std::vector<std::string> read_config(const std::vector<std::string>& words);
   CommandOption* keep(CLI::Option* option);
 
   std::unique_ptr<CLI::App> owned_; ///< of the program's own line; those of subcommands belong to CLI11
   CLI::App& app_;
   std::vector<std::unique_ptr<CommandOption>> options_;
   std::vector<std::unique_ptr<CommandLine>> subcommands_;
+  bool has_config_ = false;
+  std::string config_choice_;                ///< the key that names a subcommand
+  std::string config_file_;                  ///< as given
+  std::shared_ptr<class ConfigFile> config_; ///< of the program's own line, once it is read
 };
 
 } // namespace orbweaver

@@ -13,8 +13,11 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <fcntl.h>
 #include <filesystem>
+#include <new>
 #include <sched.h>
 #include <spawn.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -49,6 +52,26 @@ void handle(int signal, void (*handler)(int)) {
   action.sa_handler = handler;
   sigemptyset(&action.sa_mask);
   sigaction(signal, &action, nullptr); // no SA_RESTART: a blocking call returns, and the stop flag is seen
+}
+
+constexpr const char* out_of_memory =
+    "out of memory: the limit of the process (ulimit -v), of its control group or of the machine is reached; what was "
+    "written is kept; give more, or a lower --max-flows, --flow-memory-mib or ring size";
+
+/// Memory that ran out where no exception may pass, as on the hot path, ends the program with the same words.
+[[noreturn]] void name_out_of_memory() noexcept {
+  try {
+    if (const auto error = std::current_exception())
+      std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    for (const std::string_view part : {std::string_view(program_invocation_short_name), std::string_view(": error: "),
+                                        std::string_view(out_of_memory), std::string_view("\n")})
+      if (write(STDERR_FILENO, part.data(), part.size()) < 0)
+        break;
+    _exit(exit_failed);
+  } catch (...) {
+  }
+  std::abort();
 }
 
 /// Of the default logger; none where set_up_log() was not called, as in tests.
@@ -140,6 +163,13 @@ const std::atomic<bool>& Stage::stop_reading() const noexcept {
   return alone_ ? stop_flag : never;
 }
 
+bool Stage::link_away() const noexcept {
+  for (const StageBlock& stage : session_->stages())
+    if (stage.kind == StageKind::capture && stage.counter(CaptureCounter::link_away) != 0)
+      return true;
+  return false;
+}
+
 void set_up_log(const std::string& program) {
   if (spdlog::get(program))
     return;
@@ -155,6 +185,9 @@ int report_errors(const std::function<int()>& run) {
   } catch (const UsageError& error) {
     spdlog::error("{}", error.what());
     return exit_usage;
+  } catch (const std::bad_alloc&) {
+    spdlog::error("{}", out_of_memory);
+    return exit_failed;
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     return exit_failed;
@@ -163,6 +196,8 @@ int report_errors(const std::function<int()>& run) {
 
 int run_program(CommandLine& app, int argc, char** argv, const std::function<int()>& run) {
   set_up_log(app.name());
+  std::set_terminate(name_out_of_memory);
+  handle(SIGXFSZ, SIG_IGN); // a file that may not grow (ulimit -f) is an error of the write
   return report_errors([&] {
     try {
       if (const auto status = app.parse(argc, argv))

@@ -72,6 +72,9 @@ public:
   /// The session's name; one of the process id where the stage runs alone.
   [[nodiscard]] const std::string& session_name() const noexcept { return session_->name(); }
 
+  /// Whether the interface that the session's capture watches is away: nobody sees what is sent there.
+  [[nodiscard]] bool link_away() const noexcept;
+
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 

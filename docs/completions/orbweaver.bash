@@ -23,6 +23,7 @@ _orbweaver() {
       ;;
     observe:--format) COMPREPLY=($(compgen -W 'ndjson csv' -- "$cur")) && return ;;
     observe:--complete | measure:--complete) COMPREPLY=($(compgen -W 'any all never' -- "$cur")) && return ;;
+    observe:--on-link-loss | measure:--on-link-loss) COMPREPLY=($(compgen -W 'wait stop' -- "$cur")) && return ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
     observe:--filter | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
       observe:--observers | observe:--cpus | observe:--*-mib | observe:--session) return ;;
@@ -41,16 +42,16 @@ _orbweaver() {
     :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --count --cpus --digest --filter
-        --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --list-chains
-        --max-flows --observers --on-full --output --packet-ring-mib --promiscuous --reader --session --snaplen --summary --sync' -- "$cur"))
+      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --config --count --cpus --digest --filter
+        --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
+        --list-chains --max-flows --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --session --snaplen --summary --sync' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --connect --cpus --csv-input
+      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
-        --look-up-public --max-flows --missed-after --observers --output --output-flows --packet-ring-mib --public-address --rate
-        --on-full --session --settle --summary --sync --timeout --workers' -- "$cur"))
+        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate
+        --session --settle --summary --sync --timeout --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))

@@ -31,8 +31,10 @@ complete -c orbweaver -n $observe -l reader -xa 'auto mapped libtrace' -d 'Who r
 complete -c orbweaver -n $observe -s o -l output -rF -d 'Where flows go'
 complete -c orbweaver -n $observe -l format -xa 'ndjson csv' -d 'How flows are written'
 complete -c orbweaver -n $observe -l summary -rF -d 'Counters and ledger as JSON'
+complete -c orbweaver -n $observe -l config -rF -d 'Options from a file'
+complete -c orbweaver -n $observe -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $observe -l complete -xa 'any all never' -d 'Whose complete ends a flow'
-for option in filter snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus packet-ring-mib flow-ring-mib session
+for option in filter snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib session
     complete -c orbweaver -n $observe -l $option -x
 end
 for flag in promiscuous digest huge-pages busy-poll list-chains json
@@ -45,8 +47,10 @@ complete -c orbweaver -n $measure -s o -l output -rF -d 'Where results go'
 complete -c orbweaver -n $measure -l summary -rF -d 'Counters and ledger as JSON'
 complete -c orbweaver -n $measure -l connect -xa 'tcp http https dnstcp dnsudp tcpsyn' -d 'Kind of connection'
 complete -c orbweaver -n $measure -s w -l workers -x -d 'Connections at once'
+complete -c orbweaver -n $measure -l config -rF -d 'Options from a file'
+complete -c orbweaver -n $measure -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $measure -l complete -xa 'any all never' -d 'Whose complete ends a flow'
-for option in rate timeout public-address asn look-up-public filter idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus packet-ring-mib flow-ring-mib job-ring-mib session
+for option in rate timeout public-address asn look-up-public filter idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib job-ring-mib session
     complete -c orbweaver -n $measure -l $option -x
 end
 for flag in csv-input output-flows huge-pages busy-poll

@@ -111,8 +111,12 @@ private:
 
 Output::Output(const std::string& path, std::string what, const OutputPolicy& policy)
     : policy_(policy), buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(std::move(what)) {
-  if (path.empty() || path == "-")
+  if (path.empty() || path == "-") {
+    struct stat status {};
+    is_regular_ = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+    begins_ = is_regular_;
     return;
+  }
   path_ = followed(path);
   std::error_code error;
   const auto status = fs::status(path_, error);
@@ -196,10 +200,16 @@ bool Output::flush() noexcept {
   return !failed();
 }
 
-/// Of a file that grows, before its first line is written: nothing is done to one for a run that has nothing to say.
+/// Of a file that grows, and of standard output, before the first line is written: nothing is done to one for a run
+/// that has nothing to say.
 void Output::begin() noexcept {
   if (!std::exchange(begins_, false))
     return;
+  if (!file_) { // standard output is a file: it goes on where who opened it left it
+    const auto at = lseek(STDOUT_FILENO, 0, (fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
+    size_ = at > 0 ? static_cast<std::uint64_t>(at) : 0;
+    return;
+  }
   if (const auto cut = cut_to_line(file_.get()); cut > 0 && policy_.warn)
     policy_.warn(path_ + " ended with half a line: its last " + std::to_string(cut) + " octets are cut off");
   const auto end = lseek(file_.get(), 0, SEEK_END);
@@ -258,7 +268,7 @@ bool Output::wait_for_room(int error) noexcept {
   if (!policy_.wait_on)
     return false;
   if (!std::exchange(is_named_, true) && policy_.warn)
-    policy_.warn("there is no room for " + path_ + " (" + errno_text(error) +
+    policy_.warn("there is no room for " + (path_.empty() ? "standard output" : path_) + " (" + errno_text(error) +
                  "): waiting until there is; --on-full stop ends instead");
   const auto since_ns = monotonic_ns();
   poll(nullptr, 0, 100);

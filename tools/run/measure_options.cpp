@@ -54,6 +54,7 @@ void add_watch_options(CommandLine& app, MeasureOptions& options) {
   app.add_option("-i,--interface", options.interface, "Where connections go out and packets are watched")
       ->type_name("IFACE");
   add_filter_option(app, options);
+  add_link_options(app, options);
   add_flow_options(app, options);
   app.add_option("--settle", options.settle_s,
                  "Seconds to watch on after the last connection (1; a plugin that forges: at least --timeout)")
@@ -78,6 +79,7 @@ CommandLine& add_measure_command(CommandLine& front, MeasureOptions& options) {
              "\n"
              "Results go to standard output, everything else to standard error. Ctrl-C ends in order: the jobs under\n"
              "way finish; a second one ends at once. Exit status: 0 done, 1 failed, 2 bad usage.");
+  app.add_config_option("plugin");
   add_group(app, "Jobs", [&] { add_job_options(app, options); });
   add_group(app, "Packets and flows", [&] { add_watch_options(app, options); });
   add_group(app, "Output", [&] {

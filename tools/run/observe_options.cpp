@@ -30,6 +30,7 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
   app.add_flag_callback(
       "--promiscuous", [&arguments] { arguments.emplace_back("--promiscuous"); },
       "On an interface, take packets for other hosts too");
+  add_link_options(app, options);
 }
 
 } // namespace
@@ -48,6 +49,7 @@ CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
   app.add_option("CHAIN", options.chains,
                  "Flow analysis chains, at least one; with options as in NAME:OPTION=VALUE,OPTION=VALUE")
       ->type_name("");
+  app.add_config_option();
   app.add_flag("--list-chains", options.list_chains, "Print the chains with their fields and options, and exit");
   app.add_flag("--json", options.json, "With --list-chains: as JSON");
   add_group(app, "Packets", [&] { add_source_options(app, options); });

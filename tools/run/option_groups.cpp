@@ -13,8 +13,10 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint64_t max_timeout_s = 86'400; // as the observer has it
-constexpr std::uint64_t max_flows = 0xFFFFFFF0; // as the observer's table has it
+constexpr std::uint64_t max_timeout_s = 86'400;          // as the observer has it
+constexpr std::uint64_t max_link_timeout_s = 31'536'000; // as capture has it
+constexpr std::uint64_t max_kernel_buffer_mib = 2047;    // as capture has it
+constexpr std::uint64_t max_flows = 0xFFFFFFF0;          // as the observer's table has it
 
 } // namespace
 
@@ -28,6 +30,18 @@ CommandOption* hand_on(CommandLine& app, std::vector<std::string>& arguments, co
 
 void add_filter_option(CommandLine& app, RunOptions& options) {
   hand_on(app, options.capture_arguments, "--filter", "EXPR", "Only packets that match, in tcpdump's language");
+}
+
+void add_link_options(CommandLine& app, RunOptions& options) {
+  hand_on(app, options.capture_arguments, "--kernel-buffer-mib", "MIB",
+          "On an interface, what the kernel keeps of packets that are not read yet (2)")
+      ->transform(whole_number(1, max_kernel_buffer_mib));
+  hand_on(app, options.capture_arguments, "--on-link-loss", "wait|stop",
+          "When the interface goes down, loses its carrier or is removed: wait for it to come back, or stop (wait)")
+      ->one_of({"wait", "stop"}, false);
+  hand_on(app, options.capture_arguments, "--link-timeout", "S",
+          "Seconds in which an interface that was removed may come back (10)")
+      ->transform(whole_number(0, max_link_timeout_s));
 }
 
 void add_flow_options(CommandLine& app, RunOptions& options) {

@@ -44,6 +44,7 @@ RunResult Supervisor::run() {
     end_stalled();
     progress_.update(pipeline_);
     pipeline_.beat();
+    service_.update(pipeline_, started_ == count);
   } while (started_ < count || anything_running());
   progress_.clear();
   return result_;
@@ -139,7 +140,9 @@ void Supervisor::on_failure(StageProcess& stage) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
     const auto how = signal != 0 ? "was killed by " + signal_name(signal)
                                  : "left without a word, with exit status " + std::to_string(status);
-    const auto reason = stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how;
+    const bool starved = signal == SIGKILL && out_of_memory_kills() > kills_before_;
+    const auto reason = stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how +
+                        (starved ? ", since the memory of its control group ran out" : "");
     spdlog::error("{}", reason);
     record(RunEnd::stage_died, exit_failed, reason);
   } else {
@@ -166,6 +169,7 @@ void Supervisor::put_back_state() {
 void Supervisor::end_in_order() {
   // Capture ends its rings, the observers drain them and flush their tables, the merger drains theirs. A spider first
   // finishes the jobs under way.
+  service_.stopping();
   if (!std::exchange(ending_, true))
     leader_->process.kill(SIGTERM);
 }
@@ -175,7 +179,8 @@ void Supervisor::end_watch() {
   const bool leader_is_over = started_ == pipeline_.stages().size() && !leader_->process.running();
   if (!capture || capture == leader_ || watch_ended_ || !leader_is_over)
     return;
-  const std::chrono::nanoseconds settle = result_.began ? plan_.settle : 0ms;
+  const bool away = capture->block->counter(CaptureCounter::link_away) != 0; // then no late packet comes
+  const std::chrono::nanoseconds settle = result_.began && !away ? plan_.settle : 0ms;
   if (monotonic_ns() < leader_ended_ns_ + static_cast<std::uint64_t>(settle.count()))
     return;
   watch_ended_ = true;

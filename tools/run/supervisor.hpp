@@ -4,9 +4,11 @@
 // spider changed in the system and could not put back itself, it puts back.
 #pragma once
 
+#include "common/system/memory_limit.hpp"
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
 #include "tools/run/run_plan.hpp"
+#include "tools/run/service_notice.hpp"
 #include "tools/run/signals.hpp"
 
 #include <cstdint>
@@ -70,12 +72,14 @@ private:
   const RunPlan& plan_;
   Progress& progress_;
   StageProcess* leader_;
+  ServiceNotice service_;
   RunResult result_;
   std::size_t started_ = 0;  ///< stages started so far
   bool interrupted_ = false; ///< somebody asked to stop
   bool ending_ = false;      ///< the leader was told to stop
   bool failed_ = false;      ///< a stage ended other than in order
   bool watch_ended_ = false; ///< capture was told to stop after the leader
+  std::uint64_t kills_before_ = out_of_memory_kills();
   std::uint64_t leader_ended_ns_ = 0;
   std::uint64_t last_sum_ = 0;
   std::uint64_t last_change_ns_ = 0;

@@ -4,6 +4,7 @@
 #include "common/stream/record_reader.hpp"
 #include "tests/unit/capture/dissect/dissect_support.hpp"
 
+#include <chrono>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <numeric>
@@ -20,6 +21,10 @@ namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
 
+std::uint64_t now_ns() {
+  return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
+}
+
 /// Gives frames from memory, `repeat` times over.
 class MemorySource : public Source {
 public:
@@ -34,6 +39,8 @@ public:
   std::atomic<bool>* stop_at_end = nullptr; ///< set when all was given: the run's stop flag, or another one
   std::uint64_t skipped_frames = 0;
   std::uint64_t dropped_frames = 0;
+  std::vector<Status> then = {}; ///< what comes when all was given, before the last
+  std::string removed_text = {};
 
   void add(const craft::Bytes& bytes, std::uint64_t time_ns = second_ns) { items.push_back({bytes, time_ns}); }
 
@@ -45,6 +52,10 @@ public:
     }
     if (count > 0)
       return {Status::frames, count};
+    if (said_ < then.size()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      return {then[said_++], 0};
+    }
     if (stop_at_end)
       *stop_at_end = true;
     return last == Status::failed ? fail("x.pcap: cut off at octet 99") : Result{last, 0};
@@ -52,8 +63,10 @@ public:
   bool live() const noexcept override { return is_live; }
   std::uint64_t skipped() const noexcept override { return skipped_frames; }
   std::uint64_t dropped() noexcept override { return dropped_frames; }
+  std::string removed() const override { return removed_text; }
 
 private:
+  std::size_t said_ = 0;
   std::size_t next_ = 0;
 };
 
@@ -294,6 +307,44 @@ TEST_CASE("a stop request ends the stream as interrupted") {
   const Stream stream = run();
   CHECK(stream.order == "tpe");
   CHECK(stream.cause == EndCause::interrupted);
+}
+
+TEST_CASE("while the interface is away every second tells that nobody watches, and so does its return") {
+  using Status = Source::Status;
+  Run run;
+  run.source.is_live = true;
+  run.source.add(plain, now_ns());
+  run.source.then.assign(60, Status::away); // more than a second
+  run.source.then.push_back(Status::idle);
+  run.source.last = Status::idle;
+  run.source.stop_at_end = &run.stop;
+  const Stream stream = run();
+  CHECK(run.result.cause == EndCause::interrupted);
+  REQUIRE(stream.losses.size() >= 3); // a second, the return, the end
+  CHECK(stream.lost == 0);
+  const std::size_t back = stream.losses.size() - 2;
+  for (std::size_t i = 0; i <= back; ++i) {
+    CHECK(stream.losses[i].from_ns == stream.packets[0].time_ns);
+    CHECK(stream.losses[i].to_ns <= now_ns());
+  }
+  CHECK(stream.losses[back + 1].from_ns >= stream.losses[back].to_ns);
+  CHECK(run.counters[C::link_losses] == 1);
+  CHECK(run.counters[C::link_away] == 0);
+  CHECK(run.counters[C::link_away_ns] > 1'000'000'000);
+}
+
+TEST_CASE("a stop while the interface is removed is a failure that names it") {
+  Run run;
+  run.source.is_live = true;
+  run.source.then = {Source::Status::away};
+  run.source.last = Source::Status::away;
+  run.source.stop_at_end = &run.stop;
+  run.source.removed_text = "interface x was removed";
+  const Stream stream = run();
+  CHECK(run.result.cause == EndCause::failed);
+  CHECK(run.result.error == "interface x was removed");
+  CHECK(stream.cause == EndCause::failed);
+  CHECK(run.counters[C::link_away] == 1);
 }
 
 TEST_CASE("flows are dealt out whole, each direction to the same stream, and every stream has the ticks") {

@@ -144,3 +144,13 @@ TEST_CASE("a record of a foreign kind or a wrong length ends the stream with its
     CHECK(observed.cause == EndCause::failed);
   }
 }
+
+TEST_CASE("an observer plans with half of its share of what is left, and never with no flow at all") {
+  constexpr std::uint64_t mib = 1 << 20;
+  CHECK(plan_memory(800 * mib, 1).table_octets == 400 * mib);
+  CHECK(plan_memory(800 * mib, 4).table_octets == 100 * mib);
+  CHECK(plan_memory(80 * mib, 1).flow_memory_octets == 10 * mib);
+  CHECK(plan_memory(80'000 * mib, 1).flow_memory_octets == 64 * mib);
+  CHECK(flows_that_fit(100 * mib, 48) > 2 * flows_that_fit(100 * mib, 448));
+  CHECK(flows_that_fit(0, 48) == 1);
+}
