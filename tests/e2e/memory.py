@@ -85,7 +85,7 @@ class Memory(support.TestCase):
         self.assertGreater(summary["stages"][1]["counters"]["ended_resources"], 0)
 
     def test_too_little_memory_is_named(self):
-        small = 40 << 20
+        small = 64 << 20  # the rings fit, the table does not
         result = support.run(ORBWEAVER, "observe", "-i", support.TROUBLES, "--max-flows", "1000000", "basic", check=1,
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (small, small)))
         self.assertRegex(result.stderr, "(out of memory|Cannot allocate memory).*--max-flows")
