@@ -83,12 +83,28 @@ void report_unwritten(const Snapshot& snapshot) {
                  taken - written);
 }
 
+/// For how long nobody watched, and what was not seen for it.
+void print_link_losses(const Snapshot& snapshot) {
+  const auto losses = snapshot.sum(StageKind::capture, CaptureCounter::link_losses);
+  if (losses == 0)
+    return;
+  const double seconds = static_cast<double>(snapshot.sum(StageKind::capture, CaptureCounter::link_away_ns)) / 1e9;
+  std::fprintf(stderr, "the interface was away %s, for %.1f s in all",
+               losses == 1 ? "once" : (std::to_string(losses) + " times").c_str(), seconds);
+  if (snapshot.has(StageKind::spider))
+    std::fprintf(stderr, ": %llu connections were not observed while packets were lost, and %llu not made",
+                 static_cast<unsigned long long>(snapshot.sum(StageKind::merger, MergerCounter::missed_ring_drop)),
+                 static_cast<unsigned long long>(snapshot.sum(StageKind::spider, SpiderCounter::connections_skipped)));
+  std::fputs("\n", stderr);
+}
+
 /// What was done, in words.
 void print_closing_lines(const Snapshot& snapshot, const RunDescription& description) {
   if (snapshot.has(StageKind::capture))
     std::fprintf(stderr, "%s\n", closing_line(totals_of(snapshot)).c_str());
   if (snapshot.has(StageKind::spider))
     std::fprintf(stderr, "%s\n", closing_line(job_totals_of(snapshot)).c_str());
+  print_link_losses(snapshot);
   if (description.digest)
     std::fprintf(stderr, "digest: %s\n", digest_of(snapshot).c_str());
 }

@@ -734,3 +734,18 @@ TEST_CASE("times print as PATHspider prints them") {
   CHECK(time_text(1'709'210'096'000'000'999) == "2024-02-29 12:34:56.000000");
   CHECK(time_text(~std::uint64_t{0}) == "2554-07-21 23:34:33.709551");
 }
+
+TEST_CASE("what a measurement keeps is lowered to what fits, and never raised") {
+  constexpr std::uint64_t mib = 1 << 20;
+  MeasurementOptions roomy;
+  keep_within(std::uint64_t{1} << 40, roomy);
+  CHECK(roomy.limits.max_job_octets == MeasurementLimits().max_job_octets);
+  CHECK(roomy.join.max_flows == JoinOptions().max_flows);
+  MeasurementOptions tight;
+  keep_within(300 * mib, tight);
+  CHECK(tight.limits.max_job_octets == 75 * mib);
+  CHECK(tight.join.max_flows == 1 << 16);
+  CHECK(tight.join.max_tail_octets == 300 * mib / 16);
+  keep_within(0, tight);
+  CHECK(tight.join.max_flows == 1024);
+}
