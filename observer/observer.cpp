@@ -113,7 +113,7 @@ public:
 
 private:
   void handle(std::span<const RecordHeader* const> records) noexcept {
-    std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
+    std::array<const PacketRecord*, FlowMeter::max_batch> packets;
     std::size_t count = 0;
     const auto flush = [&] {
       if (count > 0)
@@ -122,7 +122,7 @@ private:
       received_ += std::exchange(count, 0);
     };
     for (const RecordHeader* const record : records) {
-      if (record->kind == RecordKind::packet && packet_record_valid(record)) [[likely]] {
+      if (is_plain_segment(*record) || (record->kind == RecordKind::packet && packet_record_valid(record))) [[likely]] {
         packets[count++] = &as<PacketRecord>(*record);
         continue;
       }

@@ -190,4 +190,13 @@ private:
   return packet_blocks_valid(record, {octets + plain, octets + header->length});
 }
 
+/// The same of what nearly all packets are, IPv4 without blocks: three comparisons.
+[[nodiscard]] inline bool is_plain_segment(const RecordHeader& header) noexcept {
+  constexpr RecordHeader plain{sizeof(PacketRecord) + addresses_length(4), RecordKind::packet, 0};
+  if (std::bit_cast<std::uint64_t>(header) != std::bit_cast<std::uint64_t>(plain))
+    return false;
+  const auto& record = reinterpret_cast<const PacketRecord&>(header);
+  return record.key.version == 4 && record.blocks == 0;
+}
+
 } // namespace orbweaver

@@ -21,6 +21,10 @@ namespace {
 
 namespace bip = boost::interprocess;
 
+constexpr std::size_t copies_octets = RecordReader::max_batch * 256;
+/// Of records that are copied without a look at what room there is: IPv6 segments.
+constexpr std::size_t most_unchecked = 88;
+
 bool stop_requested(const std::atomic<bool>* stop) {
   return stop && stop->load(std::memory_order_relaxed);
 }
@@ -169,8 +173,8 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
 RecordReader::RecordReader(RecordReader&& other) noexcept
     : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
       release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
-      busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_octets_(other.copies_octets_),
-      copies_(std::move(other.copies_)), positions_(other.positions_), ring_(std::exchange(other.ring_, Ring())),
+      busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_(std::move(other.copies_)),
+      copies_end_(other.copies_end_), batch_(other.batch_), ring_(std::exchange(other.ring_, Ring())),
       file_(std::move(other.file_)), guard_(std::move(other.guard_)), stream_(std::move(other.stream_)),
       name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
 
@@ -275,35 +279,43 @@ void RecordReader::mark_damaged(const std::string& why) noexcept {
 }
 
 void RecordReader::mark_damaged_at(const RecordHeader* record, const std::string& why) noexcept {
-  std::size_t at = 0;
-  for (const std::byte* copy = copies_.get(); copy != reinterpret_cast<const std::byte*>(record); ++at)
-    copy += record_stride(reinterpret_cast<const RecordHeader*>(copy)->length);
-  cursor_ = positions_[at];
+  cursor_ = batch_;
+  for (const std::byte* copy = copies_.get();;) {
+    const auto* const header = reinterpret_cast<const RecordHeader*>(copy);
+    const std::uint64_t stride = record_stride(header->length);
+    // A record lies in one piece: one that would not fit before the end of a ring's area stands at its start.
+    if (const std::uint64_t to_end = mask_ - (cursor_ & mask_) + 1; ring_ && stride > to_end)
+      cursor_ += to_end;
+    if (header == record)
+      break;
+    cursor_ += stride;
+    copy += stride;
+  }
   mark_damaged(why);
 }
 
 void RecordReader::allocate_copies() {
-  constexpr std::size_t usual_batch = max_batch * 256;
-  copies_octets_ = usual_batch;
-  copies_ = std::make_unique_for_overwrite<std::byte[]>(copies_octets_);
+  copies_ = std::make_unique_for_overwrite<std::byte[]>(copies_octets + max_batch * most_unchecked);
+  copies_end_ = copies_.get() + copies_octets;
 }
 
-bool RecordReader::make_room(std::uint64_t stride, std::size_t used) noexcept {
+bool RecordReader::make_room(std::byte*& to, std::uint64_t stride) noexcept {
   if (max_record_bytes_ != 0 && stride > record_stride(max_record_bytes_)) {
     mark_damaged("a record of " + std::to_string(stride) + " octets is longer than any can be, " +
                  std::to_string(max_record_bytes_));
     return false;
   }
-  if (used > 0)
+  if (to != copies_.get())
     return false; // those before it first
   try {
-    copies_ = std::make_unique_for_overwrite<std::byte[]>(stride);
+    const std::size_t room = std::max<std::uint64_t>(stride, copies_octets);
+    copies_ = std::make_unique_for_overwrite<std::byte[]>(room + max_batch * most_unchecked);
+    to = copies_.get();
+    copies_end_ = to + room;
   } catch (const std::bad_alloc&) {
-    copies_octets_ = 0;
     mark_damaged("there is no memory for a record of " + std::to_string(stride) + " octets");
     return false;
   }
-  copies_octets_ = stride;
   return true;
 }
 

@@ -16,7 +16,6 @@
 #include "common/stream/wait.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -62,47 +61,55 @@ public:
   /// record has its whole length and at least its header; what else its kind promises is for the caller to check.
   std::size_t peek(std::span<const RecordHeader*> out) noexcept {
     const std::size_t wanted = std::min(out.size(), max_batch);
-    std::size_t count = 0, used = 0;
+    std::size_t count = 0;
+    std::byte* copy = copies_.get();
+    batch_ = cursor_;
     bool full = false;
     while (count < wanted && !full) {
-      if (cursor_ == seen_ && !look()) [[unlikely]]
+      if (cursor_ == seen_ && (ends_batch(count) || !look())) [[unlikely]]
         break;
-      // Up to the end of the area, or of what is there.
-      const std::byte* place = area_ + (cursor_ & mask_);
-      const std::byte* const end = place + contiguous();
-      const auto left = [&] { return static_cast<std::uint64_t>(end - place); };
+      if (count == 0)
+        batch_ = cursor_;
+      // Up to the end of the area, or of what is there: a multiple of record_alignment.
+      const std::byte* const start = area_ + (cursor_ & mask_);
+      const std::byte* const end = start + contiguous();
+      const std::byte* place = start;
       while (count < wanted && place != end) {
         __builtin_prefetch(place + read_ahead_bytes);
-        __builtin_prefetch(place + read_ahead_bytes + cache_line);
-        RecordHeader header{};
-        if (left() >= sizeof header) [[likely]]
-          __builtin_memcpy(&header, place, sizeof header);
+        RecordHeader header;
+        __builtin_memcpy(&header, place, sizeof header);
         const std::uint64_t stride = record_stride(header.length);
-        if (header.length < sizeof header || stride > left()) [[unlikely]] {
+        if (header.length < sizeof header || stride > static_cast<std::uint64_t>(end - place)) [[unlikely]] {
+          cursor_ += static_cast<std::uint64_t>(place - start);
           mark_damaged("a record of " + std::to_string(header.length) + " octets does not fit, " +
-                       std::to_string(left()) + " are there");
+                       std::to_string(end - place) + " are there");
+          records_ += count;
+          return count;
+        }
+        if (header.kind == RecordKind::padding) [[unlikely]] {
+          place += stride;
+          continue;
+        }
+        if (stride == ipv4_segment_octets) [[likely]] {
+          __builtin_memcpy(copy, place, ipv4_segment_octets);
+        } else if (!copy_record(copy, place, stride)) [[unlikely]] {
+          full = true;
           break;
         }
-        if (header.kind != RecordKind::padding) [[likely]] {
-          if (stride > copies_octets_ - used && !make_room(stride, used)) [[unlikely]] {
-            full = true;
-            break;
-          }
-          std::byte* const copy = copies_.get() + used;
-          copy_record(copy, place, stride);
-          __builtin_memcpy(copy, &header, sizeof header); // as it was when it was checked
-          out[count] = reinterpret_cast<const RecordHeader*>(copy);
-          positions_[count++] = cursor_;
-          used += stride;
-        }
+        __builtin_memcpy(copy, &header, sizeof header); // as it was when it was checked
+        out[count++] = reinterpret_cast<const RecordHeader*>(copy);
+        copy += stride;
         place += stride;
-        cursor_ += stride;
         if (header.kind == RecordKind::end) [[unlikely]] {
           ended_ = true;
-          seen_ = cursor_;
+          seen_ = cursor_ + static_cast<std::uint64_t>(place - start);
           break;
         }
       }
+      if (damage_.empty()) [[likely]]
+        cursor_ += static_cast<std::uint64_t>(place - start);
+      if (ended_) [[unlikely]]
+        break;
     }
     records_ += count;
     return count;
@@ -146,19 +153,24 @@ private:
   bool look_at_block() noexcept;
   void release_now() noexcept;
   void allocate_copies();
-  /// Makes room for a copy of `stride` octets behind `used` ones; false where the batch has to end before it. The
-  /// longest record that can be is asked for here: a longer one is damage.
-  bool make_room(std::uint64_t stride, std::size_t used) noexcept;
-  /// Nearly all records are of two lengths: a copy whose length the compiler knows is a few moves.
-  static void copy_record(std::byte* to, const std::byte* from, std::uint64_t stride) noexcept {
-    constexpr std::uint64_t ipv4_segment = 64, ipv6_segment = 88;
-    if (stride == ipv4_segment) [[likely]]
-      __builtin_memcpy(to, from, ipv4_segment);
-    else if (stride == ipv6_segment)
-      __builtin_memcpy(to, from, ipv6_segment);
-    else
-      __builtin_memcpy(to, from, stride);
+  /// A batch of a file is of one block, so that places in it can be told.
+  [[nodiscard]] bool ends_batch(std::size_t count) const noexcept { return count > 0 && !ring_; }
+  /// Copies a record of any length but the usual one to `to`, where there is room for the usual ones of a whole batch.
+  /// Where it is longer, the batch has to end before it: false; then, or where it begins the batch, room is made. One
+  /// that is longer than any can be is damage.
+  bool copy_record(std::byte*& to, const std::byte* from, std::uint64_t stride) noexcept {
+    constexpr std::uint64_t ipv6_segment_octets = 88;
+    if (stride == ipv6_segment_octets) {
+      __builtin_memcpy(to, from, ipv6_segment_octets);
+      return true;
+    }
+    if (stride > static_cast<std::uint64_t>(copies_end_ - to) && !make_room(to, stride))
+      return false;
+    __builtin_memcpy(to, from, stride);
+    return true;
   }
+  bool make_room(std::byte*& to, std::uint64_t stride) noexcept;
+  static constexpr std::uint64_t ipv4_segment_octets = 64;
   /// A batch of packets ahead of the cursor, records are brought into the cache: an observer waited 23 ns a packet for
   /// them, as its flows keep the processor from seeing that a ring is read in order.
   static constexpr std::size_t read_ahead_bytes = 4096;
@@ -179,10 +191,10 @@ private:
   bool ended_ = false;
   bool cut_ = false; ///< the file ends within the block that is read
   bool busy_poll_ = false;
-  std::uint64_t max_record_bytes_ = 0; ///< 0: as long as a block is, which was checked
-  std::size_t copies_octets_ = 0;
-  std::unique_ptr<std::byte[]> copies_;              ///< of the batch given out last
-  std::array<std::uint64_t, max_batch> positions_{}; ///< of its records, as the cursor counts
+  std::uint64_t max_record_bytes_ = 0;  ///< 0: as long as a block is, which was checked
+  std::unique_ptr<std::byte[]> copies_; ///< of the batch given out last
+  std::byte* copies_end_ = nullptr;     ///< what stands behind it is room for usual records, however many came before
+  std::uint64_t batch_ = 0;             ///< where that began
   Ring ring_;
   boost::interprocess::mapped_region file_;
   GuardedMapping guard_; ///< of the file
