@@ -151,8 +151,14 @@ using Combine = void (*)(const JobFlows& flows, Conditions& conditions);
 struct CombinerEntry {
   std::string_view plugin;
   Combine combine;
-  std::uint32_t min_flows = 1; ///< connections that the plugin makes for a job, at least
-  std::span<const FieldUse> fields{};
+  std::uint32_t min_flows; ///< connections that the plugin makes for a job, at least
+  std::span<const FieldUse> fields;
+
+  /// `fields` is the list of all that `combine` reads, a CombinerFields; `{}` where it reads none. There is no default:
+  /// a run is refused at its start where a stream lacks one of them, and not once its connections were made.
+  constexpr CombinerEntry(std::string_view plugin, Combine combine, std::uint32_t min_flows,
+                          std::span<const FieldUse> fields) noexcept
+      : plugin(plugin), combine(combine), min_flows(min_flows), fields(fields) {}
 };
 
 /// Adds prefix.connectivity.works (both), .broken (the baseline only), .transient (the experimental one only), or

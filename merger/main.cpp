@@ -83,10 +83,11 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   return report(merger, complete, options, sink->failed(), stage);
 }
 
-int measure(Stage& stage, const Options& options, const auto& open_flows, const auto& open_jobs) {
+int measure(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows,
+            const auto& open_jobs) {
   std::function<void()> tell;
   const auto policy = policy_of(options, Appears::growing, stage, tell);
-  Output output(options.output, "jobs", policy);
+  Output output(target.path, "jobs", policy);
   auto flows = open_flows();
   auto jobs = open_jobs();
   const auto combiner = combiner_of(jobs.stream(), jobs.name(), options.plugin);
@@ -107,7 +108,7 @@ int run(const Options& options) {
   if (options.flows.empty() && options.jobs.empty())
     throw UsageError("--flows is required, or --jobs");
   const bool is_active = !options.jobs.empty();
-  const auto target = is_active ? OutputTarget{{}, options.output} : parse_output(options.output, options.format);
+  const auto target = is_active ? parse_results_output(options.output) : parse_output(options.output, options.format);
   std::vector<Endpoint> endpoints;
   for (const auto& text : options.flows)
     endpoints.push_back(parse_input(text, target));
@@ -127,7 +128,7 @@ int run(const Options& options) {
   };
   if (!is_active)
     return merge(stage, options, target, open_flows);
-  return measure(stage, options, open_flows, [&] { return open(jobs, StreamKind::jobs); });
+  return measure(stage, options, target, open_flows, [&] { return open(jobs, StreamKind::jobs); });
 }
 
 } // namespace

@@ -25,6 +25,8 @@ std::vector<std::string> names_of(const Range& range) {
 /// Sets what a user asked for.
 void set_options(const ChainInfo& chain, const ChainRequest& request, std::byte* options) {
   for (const auto& [name, value] : request.options) {
+    if (std::ranges::count(request.options, name, &std::pair<std::string, std::string>::first) > 1)
+      throw UsageError("chain '" + request.name + "' is given its option '" + name + "' twice");
     const auto found = std::ranges::find(chain.options, name, &ChainOption::name);
     if (found == chain.options.end())
       throw UsageError(
@@ -95,6 +97,8 @@ void refuse_twins(const TableDescription& table) {
       const auto of = [](std::string_view chain) {
         return chain.empty() ? std::string("every row") : "chain '" + std::string(chain) + "'";
       };
+      if (other->second == field.chain)
+        throw UsageError(of(field.chain) + " has two fields '" + field.name + "' in table '" + table.name + "'");
       throw UsageError(of(other->second) + " and " + of(field.chain) + " both have a field '" + field.name +
                        "' in table '" + table.name + "': choose one of them, or rename one's field");
     }
@@ -159,10 +163,16 @@ void ChainChoice::describe() {
     flows.fields.push_back(described(field, {}, 0));
   auto& flow_tails = tails_.emplace_back();
   event_octets_.push_back(0);
+  std::map<std::string_view, std::string_view> owners; // of tables of events
   for (const auto& chosen : chosen_) {
     const auto base = static_cast<std::uint32_t>(sizeof(FlowRecord)) + chosen.place.offset;
     for (const auto& field : info(chosen).fields) {
       flows.fields.push_back(described(field, info(chosen).name, base));
+      if (has_tail(field.type) && field.append_view)
+        throw UsageError(
+            "field '" + std::string(field.name) + "' of chain '" + std::string(info(chosen).name) +
+            "' is a view, and what it shows is gone when the flow leaves: a state has Text, OctetString or "
+            "List<>");
       if (has_tail(field.type))
         flow_tails.push_back({base + field.offset, nullptr, 0});
     }
@@ -171,6 +181,9 @@ void ChainChoice::describe() {
   for (auto& chosen : chosen_) {
     chosen.place.first_table = static_cast<std::uint16_t>(stream_.tables.size());
     for (const auto& events : info(chosen).tables) {
+      if (const auto [other, is_first] = owners.emplace(events.name, info(chosen).name); !is_first)
+        throw UsageError("chain '" + std::string(other->second) + "' and chain '" + std::string(info(chosen).name) +
+                         "' both have a table '" + std::string(events.name) + "': choose one of them");
       TableDescription table{.name = std::string(events.name), .help = std::string(events.help)};
       table.record_octets = static_cast<std::uint32_t>(sizeof(EventRecord)) + round_up(events.octets, 8);
       for (const auto& field : event_fields)
@@ -178,6 +191,10 @@ void ChainChoice::describe() {
       auto& tails = tails_.emplace_back();
       event_octets_.push_back(events.octets);
       for (const auto& field : events.fields) {
+        if (has_tail(field.type) && !field.append_view)
+          throw UsageError("field '" + std::string(field.name) + "' of chain '" + std::string(info(chosen).name) +
+                           "' in table '" + std::string(events.name) +
+                           "' is a handle of a flow's memory: an event has std::string_view or std::span");
         table.fields.push_back(described(field, info(chosen).name, sizeof(EventRecord)));
         if (has_tail(field.type))
           tails.push_back(

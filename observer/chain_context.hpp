@@ -111,7 +111,10 @@ public:
     if (services_.append(to, std::as_bytes(std::span(&size, 1))) &&
         services_.append(to, std::as_bytes(std::span(text))))
       return true;
-    to.octets = before.octets; // half an element is none
+    if (before.is_null())
+      services_.release(to);
+    else
+      to.octets = before.octets; // half an element is none
     return false;
   }
   void clear(TailRef& ref) noexcept { services_.release(ref); }

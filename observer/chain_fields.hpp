@@ -118,14 +118,19 @@ constexpr ChainField::AppendView view_appender() {
 } // namespace chain_fields
 
 /// The field that a member of a State or of an event is; an array's element by its indices.
+inline constexpr std::uint32_t outside = 0xFFFFFFFF; // an element that its array does not have: the chain is refused
 template <typename Object, typename Member, typename... Index>
 ChainField field(FieldName name, std::string_view help, Member Object::*member, Index... index) {
   static const Object sample{};
-  const auto locate = [](const auto& self, const auto& object, auto first, auto... rest) {
+  bool is_there = true;
+  const auto locate = [&is_there](const auto& self, const auto& object, auto first, auto... rest) {
+    const bool fits = static_cast<std::size_t>(first) < std::size(object);
+    is_there = is_there && fits;
+    const auto& element = object[fits ? static_cast<std::size_t>(first) : 0];
     if constexpr (sizeof...(rest) == 0)
-      return &object[first];
+      return &element;
     else
-      return self(self, object[first], rest...);
+      return self(self, element, rest...);
   };
   const auto* element = [&] {
     if constexpr (sizeof...(index) == 0)
@@ -138,7 +143,7 @@ ChainField field(FieldName name, std::string_view help, Member Object::*member, 
   return {.name = name,
           .help = help,
           .type = field_type_of<Value>(),
-          .offset = static_cast<std::uint32_t>(offset),
+          .offset = is_there ? static_cast<std::uint32_t>(offset) : outside,
           .names = chain_fields::names_of_member<Value>(),
           .append_view = chain_fields::view_appender<Value>(),
           .view_octets = static_cast<std::uint32_t>(sizeof(Value))};

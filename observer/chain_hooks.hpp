@@ -98,7 +98,16 @@ consteval HookForm end_form(Function) {
   EACH(flow_new, no_form, "it is new_flow")                                                                            \
   EACH(flow_end, no_form, "it is end")                                                                                 \
   EACH(end_flow, no_form, "it is end")                                                                                 \
-  EACH(finish, no_form, "it is end")
+  EACH(finish, no_form, "it is end")                                                                                   \
+  EACH(ended, no_form, "it is end")                                                                                    \
+  EACH(flow_ended, no_form, "it is end")                                                                               \
+  EACH(on_end, no_form, "it is end")                                                                                   \
+  EACH(newflow, no_form, "it is new_flow")                                                                             \
+  EACH(on_flow, no_form, "it is new_flow")                                                                             \
+  EACH(on_ip, no_form, "it is ip, ip4 or ip6")                                                                         \
+  EACH(on_tcp, no_form, "it is tcp")                                                                                   \
+  EACH(on_udp, no_form, "it is udp")                                                                                   \
+  EACH(transport, no_form, "they are tcp, udp and l4")
 
 /// The form of the member NAME of a chain. That a struct has any member of a name, private or overloaded ones too,
 /// shows where the name is ambiguous once another base has it as well.
@@ -238,6 +247,13 @@ void end_state(std::byte* states, const FlowEnd& end, FlowServices& services, co
     Chain::end(state, end);
   }
 }
+
+/// Whether a chain has a hook at all: without one, or with a misspelt one alone, it would say nothing of any flow.
+template <typename Chain>
+inline constexpr bool has_hooks =
+#define ORBWEAVER_HAS_HOOK(NAME, FORM, PARAMETERS) hooks::NAME##_form<Chain>() != HookForm::none ||
+    ORBWEAVER_HOOKS(ORBWEAVER_HAS_HOOK) false;
+#undef ORBWEAVER_HAS_HOOK
 
 /// Whether any hook of a chain wants its context: only then a flow has memory of its own.
 template <typename Chain>

@@ -40,9 +40,9 @@ bool set(const ChainOption& option, std::byte* options, std::string_view text) {
   } else {
     Value value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || static_cast<double>(value) < option.low ||
-        static_cast<double>(value) > option.high)
-      return false;
+    const auto number = static_cast<double>(value);
+    if (error != std::errc() || end != text.data() + text.size() || !(number >= option.low && number <= option.high))
+      return false; // "nan" among others
     member = value;
     return true;
   }

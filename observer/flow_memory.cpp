@@ -136,13 +136,15 @@ bool FlowMemory::append(Place& first, TailRef& ref, std::span<const std::byte> o
     if (place == 0)
       return false;
     std::memcpy(data(place), data(ref.at), ref.octets);
-    const auto held = ref.octets;
+    if (!octets.empty()) // which may lie in the block that goes
+      std::memcpy(data(place) + ref.octets, octets.data(), octets.size());
     release(first, ref);
     ref.at = place;
-    ref.octets = held;
+    ref.octets = static_cast<std::uint32_t>(size);
+    return true;
   }
   if (!octets.empty())
-    std::memcpy(data(ref.at) + ref.octets, octets.data(), octets.size());
+    std::memmove(data(ref.at) + ref.octets, octets.data(), octets.size());
   ref.octets = static_cast<std::uint32_t>(size);
   return true;
 }

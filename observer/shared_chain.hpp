@@ -46,6 +46,9 @@ ChainInfo chain_info() {
   using State = typename Chain::State;
   static_assert(std::is_trivially_copyable_v<State>, "states are copied into flow records");
   static_assert(check_hooks<Chain>());
+  static_assert(has_hooks<Chain>,
+                "this chain has no hook that is called: they are new_flow, ip, ip4, ip6, icmp4, icmp6, "
+                "tcp, udp, l4 and end");
   ChainInfo info{.name = Chain::name, .summary = Chain::summary, .needs = Chain::needs};
   if constexpr (requires { Chain::completes; })
     info.completes = Chain::completes;

@@ -25,6 +25,14 @@ std::string output_format_names() {
   return names;
 }
 
+OutputTarget parse_results_output(const std::string& output) {
+  const auto target = parse_output(output, {});
+  if (target.format != output_formats[0].name)
+    throw UsageError("results of jobs are written as " + std::string(output_formats[0].name) + ", and --output " +
+                     output + " says " + std::string(target.format) + ": give the file another name");
+  return target;
+}
+
 OutputTarget parse_output(const std::string& output, const std::string& format) {
   std::string path = output, scheme;
   if (const auto colon = output.find(':'); colon != std::string::npos) {

@@ -30,6 +30,9 @@ struct OutputTarget {
 /// names those that there are.
 [[nodiscard]] OutputTarget parse_output(const std::string& output, const std::string& format);
 
+/// The same of results of jobs, which are NDJSON: another format is a UsageError.
+[[nodiscard]] OutputTarget parse_results_output(const std::string& output);
+
 /// "ndjson, csv"
 [[nodiscard]] std::string output_format_names();
 

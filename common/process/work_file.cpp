@@ -81,6 +81,13 @@ std::uint64_t cut_to_line(int fd) noexcept {
   return size > 0 && ftruncate(fd, 0) == 0 ? size : 0;
 }
 
+void cut_own_file(const std::string& path) noexcept {
+  std::string why;
+  const auto file = open_trusted(AT_FDCWD, path, O_RDWR, own_results, why);
+  if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0)
+    cut_to_line(file.get());
+}
+
 std::vector<LeftFile> left_files(const std::string& path) {
   namespace fs = std::filesystem;
   const fs::path output(path);

@@ -23,6 +23,9 @@ struct WorkFile {
 /// Cuts off what stands behind the last line's end of a regular file; returns how many octets that were.
 std::uint64_t cut_to_line(int fd) noexcept;
 
+/// The same of a file of this user's that nobody writes, by its path; of any other nothing.
+void cut_own_file(const std::string& path) noexcept;
+
 /// A work file that nobody writes any more.
 struct LeftFile {
   std::string path;

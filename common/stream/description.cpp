@@ -184,7 +184,7 @@ std::string check_table(const TableDescription& table, std::uint32_t header_octe
     if (field.mirror.empty())
       continue;
     const auto* mirror = table.find(field.mirror);
-    if (!mirror || mirror->mirror != field.name || mirror->type != field.type)
+    if (!mirror || mirror == &field || mirror->mirror != field.name || mirror->type != field.type)
       return name + " is no mirror of '" + field.mirror + "'";
   }
   return {};

@@ -19,6 +19,6 @@ void combine_h2(const JobFlows& flows, Conditions& conditions) {
 
 } // namespace
 
-constinit const CombinerEntry h2_combiner{"h2", combine_h2, 2};
+constinit const CombinerEntry h2_combiner{"h2", combine_h2, 2, {}};
 
 } // namespace orbweaver

@@ -31,6 +31,6 @@ CombinerEntry find_combiner(std::string_view plugin) {
 }
 
 /// It looks names up and makes no connections, so that there is nothing to say about a path.
-constinit const CombinerEntry dnsresolv_combiner{"dnsresolv", [](const JobFlows&, Conditions&) {}, 0};
+constinit const CombinerEntry dnsresolv_combiner{"dnsresolv", [](const JobFlows&, Conditions&) {}, 0, {}};
 
 } // namespace orbweaver

@@ -20,10 +20,12 @@ struct DscpChain {
   };
 
   inline static const auto fields = std::array{
-      field("dscp_mark_syn_fwd", "code point of the first SYN, forward", &State::syn, 0),
+      field("dscp_mark_syn_fwd", "code point of the first SYN, forward", &State::syn, 0)
+          .ipfix_element("ipDiffServCodePoint"),
       field("dscp_mark_syn_rev", "code point of the first SYN, reverse", &State::syn, 1).mirrors("dscp_mark_syn_fwd"),
       field("dscp_mark_data_fwd", "code point of the first segment with payload, or other packet, forward",
-            &State::data, 0),
+            &State::data, 0)
+          .ipfix_element("ipDiffServCodePoint"),
       field("dscp_mark_data_rev", "code point of the first segment with payload, or other packet, reverse",
             &State::data, 1)
           .mirrors("dscp_mark_data_fwd"),

@@ -28,9 +28,10 @@ struct TfoChain {
       field("tfo_ackkind", "kind of the option that carried Fast Open on the SYN+ACK", &State::ack_kind),
       field("tfo_synclen", "length of the cookie on the SYN", &State::syn_cookie_length).in("octets"),
       field("tfo_ackclen", "length of the cookie on the SYN+ACK", &State::ack_cookie_length).in("octets"),
-      field("tfo_seq", "sequence number of the SYN", &State::sequence),
+      field("tfo_seq", "sequence number of the SYN", &State::sequence).ipfix_element("tcpSequenceNumber"),
       field("tfo_dlen", "payload of the SYN", &State::data_length).in("octets"),
-      field("tfo_ack", "acknowledgement number of the SYN+ACK", &State::acknowledged),
+      field("tfo_ack", "acknowledgement number of the SYN+ACK", &State::acknowledged)
+          .ipfix_element("tcpAcknowledgementNumber"),
   };
 
   static bool tcp(State& state, PacketView packet, bool) noexcept {

@@ -151,7 +151,7 @@ class Outputs(support.TestCase):
     def test_a_replay_that_is_killed_leaves_what_it_wrote_and_the_older_output(self):
         output = self.path("flows.ndjson")
         with open(output, "w") as file:
-            file.write('{"older":1}\n')
+            file.write('{"older":1}\nand no end of a line')
         volume = support.write_pcap(self.path("large.pcap"), support.packets(300_000, packets_a_flow=2))
         process = subprocess.Popen([ORBWEAVER, "observe", "-i", volume, "--output", output, "--max-flows", "1000", "basic"], stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
@@ -164,7 +164,7 @@ class Outputs(support.TestCase):
         self.assertRegex(errors, rf"warning: {re.escape(part)}: \d+ octets of whole lines")
         self.assertGreater(len(self.assert_whole(part)), 1000)
         with open(output) as file:
-            self.assertEqual(file.read(), '{"older":1}\n')
+            self.assertEqual(file.read(), '{"older":1}\nand no end of a line')
 
     def test_a_planted_link_is_not_followed(self):
         if os.geteuid() != 0:

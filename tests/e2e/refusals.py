@@ -5,7 +5,7 @@ like a measurement."""
 import os
 
 import support
-from support import TROUBLES, program, run
+from support import ORBWEAVER, TROUBLES, program, run
 
 
 class Refusals(support.TestCase):
@@ -63,6 +63,12 @@ class Refusals(support.TestCase):
         for arguments in (["--format", "xml"], ["--output", "xml://x"]):
             result = run(program("orbweaver-merger"), "--flows", f"file:{self.flows('basic')}", *arguments, check=2)
             self.assertIn("there is no format 'xml'; there are: ndjson, csv", result.stderr)
+
+    def test_results_of_jobs_in_another_format(self):
+        for output in (self.path("q.csv"), "csv:" + self.path("q")):
+            for command in ([program("orbweaver-merger"), "--jobs", "file:missing"], [ORBWEAVER, "measure", "-i", "lo", "ecn", "--input", "/dev/null"]):
+                result = run(*command, "--output", output, check=2)
+                self.assertIn(f"results of jobs are written as ndjson, and --output {output} says csv", result.stderr)
 
     def test_streams_of_other_fields_in_one_csv_file(self):
         streams = [f"--flows=file:{self.flows(*chains)}" for chains in (["basic"], ["basic", "tcp"])]

@@ -47,7 +47,7 @@ void combine(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions
 }
 }
 ORBWEAVER_EXPORT_PLUGINS(entries)
-ORBWEAVER_EXPORT_CONDITIONS({"careless", combine, 1})
+ORBWEAVER_EXPORT_CONDITIONS({"careless", combine, 1, {}})
 """
 
 
@@ -197,6 +197,9 @@ ORBWEAVER_EXPORT_CHAINS(Trap)
             (good[0], good[1], "static bool new_flow(State&, PacketView, bool) noexcept { return true; }"):
                 "the hook new_flow would never be called",
             (good[0], good[1], "static void end(State&) noexcept {}"): "the hook end would never be called",
+            (good[0], good[1], ""): "this chain has no hook that is called",
+            (good[0], good[1], "static bool tpc(State&, PacketView, bool) noexcept { return true; }"): "this chain has no hook that is called",
+            (good[0], good[1], "static bool newflow(State&, PacketView) noexcept { return true; }"): "it is new_flow",
         }
         for trap, says in traps.items():
             built = self.build_object("trap", chain % trap)
@@ -228,6 +231,7 @@ struct Twin {
   static constexpr std::uint32_t needs = orbweaver::Need::none;
   struct State { bool x = false; };
   inline static const auto fields = std::array{orbweaver::field("pkt_fwd", "packets", &State::x)};
+  static bool ip(State&, orbweaver::PacketView, bool) noexcept { return true; }
 };
 ORBWEAVER_EXPORT_CHAINS(Twin)
 """

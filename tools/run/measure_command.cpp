@@ -5,6 +5,7 @@
 #include "common/input_file.hpp"
 #include "common/process/chain_list.hpp"
 #include "common/process/defaults.hpp"
+#include "common/process/output_target.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
@@ -133,7 +134,7 @@ int measure(const MeasureOptions& given) {
   const bool watches = !plugin.chains.empty();
   if (watches || !options.interface.empty())
     check_interface(options.interface);
-  for (const auto& output : {options.output, options.summary})
+  for (const auto& output : {parse_results_output(options.output).path, options.summary})
     refuse_same_file(input_file(options.input), output);
   refuse_shared_output(options);
   if (const auto warning = late_flows_warning(options); watches && !warning.empty())

@@ -13,7 +13,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fcntl.h>
+#include <filesystem>
 #include <memory>
 #include <spdlog/spdlog.h>
 
@@ -40,15 +40,18 @@ void write_summary(File& file, const std::string& path, const std::string& text)
 }
 
 /// What a merger that was killed has written stays, and is named; half a line at its end goes.
-void name_unfinished(const StageProcess& merger, const std::string& output) {
+void name_unfinished(const StageProcess& merger, const std::string& output, bool grows) {
+  namespace fs = std::filesystem;
   if (merger.process.end_signal() == 0 || output.empty() || output == "-")
     return;
-  const auto path = parse_output(output, {}).path;
+  std::error_code none;
+  const auto given = parse_output(output, {}).path;
+  const auto path = fs::exists(given, none) ? fs::canonical(given, none).string() : given;
   for (const auto& left : left_files(path))
     spdlog::warn("{}", to_string(left));
-  const FileDescriptor grown(open(path.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (grown)
-    cut_to_line(grown.get());
+  // A replay has not touched what has the output's name.
+  if (std::ranges::find(merger.arguments, "--grow") != merger.arguments.end() || grows)
+    cut_own_file(path);
 }
 
 /// Whether the stages have all come to their end, so that the ledger must balance.
@@ -117,7 +120,7 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());
   auto result = Supervisor(signals, pipeline, plan, progress).run();
-  name_unfinished(*pipeline.stage(StageKind::merger), options.output);
+  name_unfinished(*pipeline.stage(StageKind::merger), options.output, plan.leader == StageKind::spider);
 
   const auto snapshot = pipeline.snapshot();
   const auto ledger = draw_ledger(snapshot);

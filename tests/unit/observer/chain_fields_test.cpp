@@ -92,6 +92,7 @@ struct TwinChain {
     bool seen = false;
   };
   inline static const auto fields = std::array{field("pkt_fwd", "packets", &State::seen)};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
 };
 struct TwinTableChain {
   static constexpr std::string_view name = "twin_table";
@@ -104,7 +105,50 @@ struct TwinTableChain {
   inline static const auto fields = std::array<ChainField, 0>{};
   inline static const auto events =
       std::tuple{event_table<Event>("every_seen", "seen", std::array{field("seen", "seen", &Event::seen)})};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
 };
+
+/// What would print what is not there: a view in a state, a handle in an event, an element behind its array's end.
+struct ViewChain {
+  static constexpr std::string_view name = "view";
+  static constexpr std::string_view summary = "a view in a state";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State {
+    std::string_view host;
+  };
+  inline static const auto fields = std::array{field("view_host", "host", &State::host)};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
+};
+struct HandleChain {
+  static constexpr std::string_view name = "handle";
+  static constexpr std::string_view summary = "a handle in an event";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State {};
+  struct Event {
+    Text host;
+  };
+  inline static const auto fields = std::array<ChainField, 0>{};
+  inline static const auto events =
+      std::tuple{event_table<Event>("handles", "seen", std::array{field("host", "host", &Event::host)})};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
+};
+template <int index>
+struct ElementChain {
+  static constexpr std::string_view name = "element";
+  static constexpr std::string_view summary = "an element that is not there";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State {
+    std::uint32_t counts[2] = {1, 2};
+    std::uint32_t other = 77;
+  };
+  inline static const auto fields = std::array{field("element_count", "count", &State::counts, index)};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
+};
+struct Hookless {
+  struct State {};
+  static bool tpc(State&, PacketView, bool) noexcept { return true; }
+};
+static_assert(!has_hooks<Hookless> && has_hooks<ViewChain> && has_hooks<BasicChain>);
 
 } // namespace
 
@@ -186,6 +230,8 @@ TEST_CASE("options are set within their bounds, and what is none is named with w
   CHECK(has(usage_error({"every:packets"}), "NAME:OPTION=VALUE"));
   CHECK(has(usage_error({"every:packets=2", "every:packets=3"}), "named twice with different options"));
   CHECK(usage_error({"every:packets=2", "every:packets=2"}) == "no error");
+  CHECK(has(usage_error({"every:packets=2,packets=3"}), "chain 'every' is given its option 'packets' twice"));
+  CHECK(has(usage_error({"every:share=nan"}), "'nan' is not"));
 }
 
 TEST_CASE("two chains with one field, or one table, are not chosen together, and both are named") {
@@ -193,7 +239,19 @@ TEST_CASE("two chains with one field, or one table, are not chosen together, and
   const auto error = usage_error({"basic", "twin"}, {&twin});
   CHECK(has(error, "chain 'basic' and chain 'twin' both have a field 'pkt_fwd'"));
   CHECK(usage_error({"every", "twin"}, {&twin}) == "no error");
-  CHECK(has(usage_error({"every", "twin_table"}, {&twin_table}), "table 'every_seen'"));
+  CHECK(has(usage_error({"every", "twin_table"}, {&twin_table}),
+            "chain 'every' and chain 'twin_table' both have a table 'every_seen'"));
+}
+
+TEST_CASE("a view in a state, a handle in an event and an element that is not there are refused by name") {
+  const SharedChain view = shared_chain<ViewChain>(), handle = shared_chain<HandleChain>();
+  CHECK(has(usage_error({"view"}, {&view}), "field 'view_host' of chain 'view' is a view"));
+  CHECK(has(check_chain(view.info), "is a view"));
+  CHECK(has(usage_error({"handle"}, {&handle}), "field 'host' of chain 'handle' in table 'handles' is a handle"));
+  CHECK(has(check_chain(handle.info), "is a handle"));
+  CHECK(check_chain(chain_info<ElementChain<1>>()).empty());
+  CHECK(has(check_chain(chain_info<ElementChain<2>>()), "its field 'element_count' lies outside"));
+  CHECK(has(check_chain(chain_info<ElementChain<-1>>()), "its field 'element_count' lies outside"));
 }
 
 TEST_CASE("a flow ends when any chain, when all that can, or when no chain says that it is complete") {

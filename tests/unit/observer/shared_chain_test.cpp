@@ -110,7 +110,7 @@ TEST_CASE("a shared chain that cannot be used is refused with its reason") {
   CHECK(why_not(lonely).find("no mirror of 'nobody'") != std::string::npos);
   SharedChain twins = renamed<EcnChain>("twins");
   twins.info.fields[1].name = twins.info.fields[0].name;
-  CHECK(why_not(twins).find("both have a field 'ecn_ect0_syn_fwd'") != std::string::npos);
+  CHECK(why_not(twins).find("has two fields 'ecn_ect0_syn_fwd'") != std::string::npos);
   SharedChain core = renamed<EcnChain>("core");
   core.info.fields[0].name = "pkt_first";
   CHECK(why_not(core).find("'pkt_first'") != std::string::npos);
