@@ -122,7 +122,7 @@ private:
       received_ += std::exchange(count, 0);
     };
     for (const RecordHeader* const record : records) {
-      if (is_plain_segment(*record) || (record->kind == RecordKind::packet && packet_record_valid(record))) [[likely]] {
+      if (record->kind == RecordKind::packet && packet_record_valid(record)) [[likely]] {
         packets[count++] = &as<PacketRecord>(*record);
         continue;
       }

@@ -163,6 +163,7 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   reader.cursor_ = reader.released_ = reader.seen_ = given_back;
   reader.release_batch_ = ring.capacity_bytes() / 8;
   reader.max_record_bytes_ = ring.max_record_bytes();
+  reader.is_wide_ = ring.has_slack();
   reader.allocate_copies();
   header.consumer.process.set_self();
   header.consumer.heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
@@ -173,10 +174,10 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
 RecordReader::RecordReader(RecordReader&& other) noexcept
     : area_(other.area_), mask_(other.mask_), cursor_(other.cursor_), seen_(other.seen_), released_(other.released_),
       release_batch_(other.release_batch_), records_(other.records_), ended_(other.ended_), cut_(other.cut_),
-      busy_poll_(other.busy_poll_), max_record_bytes_(other.max_record_bytes_), copies_(std::move(other.copies_)),
-      copies_end_(other.copies_end_), batch_(other.batch_), ring_(std::exchange(other.ring_, Ring())),
-      file_(std::move(other.file_)), guard_(std::move(other.guard_)), stream_(std::move(other.stream_)),
-      name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
+      busy_poll_(other.busy_poll_), is_wide_(other.is_wide_), max_record_bytes_(other.max_record_bytes_),
+      copies_(std::move(other.copies_)), copies_end_(other.copies_end_), batch_(other.batch_),
+      ring_(std::exchange(other.ring_, Ring())), file_(std::move(other.file_)), guard_(std::move(other.guard_)),
+      stream_(std::move(other.stream_)), name_(std::move(other.name_)), damage_(std::move(other.damage_)) {}
 
 RecordReader::~RecordReader() {
   close();

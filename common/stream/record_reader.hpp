@@ -90,8 +90,9 @@ public:
           place += stride;
           continue;
         }
-        if (stride == ipv4_segment_octets) [[likely]] {
-          __builtin_memcpy(copy, place, ipv4_segment_octets);
+        // IPv4 or IPv6, nobody can predict: both are copied alike.
+        if (is_wide_ && stride <= ipv6_segment_octets) [[likely]] {
+          __builtin_memcpy(copy, place, ipv6_segment_octets);
         } else if (!copy_record(copy, place, stride)) [[unlikely]] {
           full = true;
           break;
@@ -159,18 +160,13 @@ private:
   /// Where it is longer, the batch has to end before it: false; then, or where it begins the batch, room is made. One
   /// that is longer than any can be is damage.
   bool copy_record(std::byte*& to, const std::byte* from, std::uint64_t stride) noexcept {
-    constexpr std::uint64_t ipv6_segment_octets = 88;
-    if (stride == ipv6_segment_octets) {
-      __builtin_memcpy(to, from, ipv6_segment_octets);
-      return true;
-    }
     if (stride > static_cast<std::uint64_t>(copies_end_ - to) && !make_room(to, stride))
       return false;
     __builtin_memcpy(to, from, stride);
     return true;
   }
   bool make_room(std::byte*& to, std::uint64_t stride) noexcept;
-  static constexpr std::uint64_t ipv4_segment_octets = 64;
+  static constexpr std::uint64_t ipv6_segment_octets = 88;
   /// A batch of packets ahead of the cursor, records are brought into the cache: an observer waited 23 ns a packet for
   /// them, as its flows keep the processor from seeing that a ring is read in order.
   static constexpr std::size_t read_ahead_bytes = 4096;
@@ -191,6 +187,7 @@ private:
   bool ended_ = false;
   bool cut_ = false; ///< the file ends within the block that is read
   bool busy_poll_ = false;
+  bool is_wide_ = false;                ///< behind the last record enough is mapped to copy more than it has
   std::uint64_t max_record_bytes_ = 0;  ///< 0: as long as a block is, which was checked
   std::unique_ptr<std::byte[]> copies_; ///< of the batch given out last
   std::byte* copies_end_ = nullptr;     ///< what stands behind it is room for usual records, however many came before

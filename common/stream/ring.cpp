@@ -12,7 +12,8 @@ namespace orbweaver {
 Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages) {
   const auto capacity = std::bit_ceil(std::clamp(capacity_bytes, min_ring_bytes, max_ring_bytes));
   Ring ring;
-  ring.segment_ = Segment::create(segment_name, ring_area_offset + capacity, huge_pages);
+  ring.segment_ =
+      Segment::create(segment_name, ring_area_offset + capacity, huge_pages, huge_pages ? 0 : ring_slack_bytes);
   ring.capacity_bytes_ = capacity;
   ring.name_ = segment_name;
   auto* header = new (ring.segment_.data()) RingHeader{};

@@ -65,6 +65,8 @@ inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
 /// Of the area in the segment: the first page behind the header.
 inline constexpr std::uint64_t ring_area_offset = (sizeof(RingHeader) + 4095) & ~std::uint64_t{4095};
+/// Mapped behind the area, with nothing in it.
+inline constexpr std::uint64_t ring_slack_bytes = 2048;
 /// No index passes it, so that sums with one do not wrap: at 100 Gbit/s it is reached after ten years.
 inline constexpr std::uint64_t max_ring_index = std::uint64_t{1} << 62;
 
@@ -88,6 +90,11 @@ public:
 
   /// Octets between both ends now; may be stale by the time it is read.
   [[nodiscard]] std::uint64_t fill_bytes() const noexcept;
+
+  /// Whether more is mapped behind the area, so that a reader may copy a usual length of any record.
+  [[nodiscard]] bool has_slack() const noexcept {
+    return segment_.size() >= ring_area_offset + capacity_bytes_ + ring_slack_bytes;
+  }
 
   /// The most octets that one record may have, so that it always fits at last.
   [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return capacity_bytes_ / 4; }

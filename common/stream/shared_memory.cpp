@@ -102,7 +102,7 @@ Segment::Segment(bip::mapped_region&& region, const std::string& path)
     : region_(std::make_shared<bip::mapped_region>(std::move(region))),
       guard_(region_->get_address(), region_->get_size(), path) {}
 
-Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pages) {
+Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pages, std::size_t slack) {
   const auto huge = huge_pages ? huge_pages_mount() : std::nullopt;
   if (huge_pages && !huge)
     throw Error("huge pages: no hugetlbfs is mounted; mount one (mount -t hugetlbfs none /dev/hugepages), or leave "
@@ -118,7 +118,9 @@ Segment Segment::create(const std::string& name, std::size_t bytes, bool huge_pa
     if (huge)
       return Segment(map_huge(file, name, bytes, huge->page_bytes), path);
     size_in_shm(file, name, bytes);
-    return Segment(bip::mapped_region(OpenFile{file.get()}, bip::read_write, 0, bytes), path);
+    if (slack > 0 && ftruncate(file.get(), static_cast<off_t>(bytes + slack)) != 0)
+      throw Error("cannot size " + path + ": " + errno_text());
+    return Segment(bip::mapped_region(OpenFile{file.get()}, bip::read_write, 0, bytes + slack), path);
   } catch (const bip::interprocess_exception& error) {
     unlink(path.c_str());
     throw Error("cannot map " + path + ": " + error.what());

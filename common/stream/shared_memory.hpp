@@ -24,7 +24,8 @@ public:
   /// Makes a segment of that many octets, all zero. Throws Error where there is a file of its name, whosever it is.
   /// With `huge_pages`, on the hugetlbfs mount; where there is none, or too few pages are free, the error says how to
   /// provide them.
-  static Segment create(const std::string& name, std::size_t bytes, bool huge_pages = false);
+  /// `slack` octets more are mapped behind them, for which there is no memory until somebody touches them.
+  static Segment create(const std::string& name, std::size_t bytes, bool huge_pages = false, std::size_t slack = 0);
 
   /// Maps the whole of an existing segment. Read-only where only counters are looked at.
   static Segment attach(const std::string& name, bool writable = true);
