@@ -71,9 +71,9 @@ bool end_is_dead(const RingEnd& end) noexcept {
     return !end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed));
   case EndState::absent:
   case EndState::finished:
-    break;
+    return false;
   }
-  return false;
+  return true; // no end writes that: whoever was there is not to be waited for
 }
 
 } // namespace orbweaver

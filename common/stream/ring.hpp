@@ -112,7 +112,8 @@ private:
   std::string name_;
 };
 
-/// Whether that end's process is gone without having finished. Looks at the process table: for slow paths.
+/// Whether that end's process is gone without having finished, or its state is none that there is. Looks at the process
+/// table: for slow paths.
 [[nodiscard]] bool end_is_dead(const RingEnd& end) noexcept;
 
 /// Whether the process that made a ring runs. Where only signs of life can tell, those of both ends count as its own.

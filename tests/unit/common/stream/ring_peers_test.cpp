@@ -185,7 +185,7 @@ TEST_CASE("a consumer's index that none can have ends the stream of a writer tha
     CHECK_FALSE(write_numbered(ring.writer, 9, 16));
     ring.look().header().consumer.index = 3000; // it stays so
     CHECK_FALSE(write_numbered(ring.writer, 9, 16));
-    CHECK_FALSE(ring.writer.finish(EndCause::complete, go_on));
+    static_cast<void>(ring.writer.finish(EndCause::complete, go_on)); // comes back
     CHECK_FALSE(Segment::exists(ring.endpoint.segment_name()));
   }
 }
@@ -430,6 +430,15 @@ TEST_CASE("a producer that is to make no ring says that it has lost the one whos
   ring.header().creator.set_self();
   CHECK(RecordWriter::open(endpoint, job_stream(), options).ring());
   Segment::remove(endpoint.segment_name());
+}
+
+TEST_CASE("an end whose state is none that there is counts as dead, and is not waited for") {
+  RingPair ring("no-state");
+  REQUIRE(write_numbered(ring.writer, 1, 16));
+  ring.writer.ring().header().consumer.state = static_cast<EndState>(0x10000);
+  CHECK(ring.writer.reader_gone());
+  CHECK(ring.writer.wait_for_last_room(min_ring_bytes / 4, go_on) != Room::stopped);
+  static_cast<void>(ring.writer.finish(EndCause::complete, go_on)); // comes back
 }
 
 TEST_CASE("a sleeping end is woken by the other one, long before its sleep is over") {
