@@ -17,10 +17,11 @@ const Record& as(const RecordHeader& record) noexcept {
   return reinterpret_cast<const Record&>(record);
 }
 
-/// Writes rows as records; waits while the ring is full, and counts what nobody is there to take.
+/// Writes rows as records; waits while the ring is full, and counts what nobody is there to take. After a stop it waits
+/// for who reads, but for nobody who has not come yet.
 class RecordSink final : public RowSink {
 public:
-  explicit RecordSink(RecordWriter& writer) noexcept : writer_(writer) {}
+  RecordSink(RecordWriter& writer, const std::atomic<bool>& stop) noexcept : writer_(writer), stop_(stop) {}
 
   void row(const Row& row) noexcept override {
     const bool with_tails = row.octets() <= writer_.max_record_bytes();
@@ -54,57 +55,59 @@ public:
   [[nodiscard]] std::uint64_t tails_dropped() const noexcept { return tails_dropped_; }
 
 private:
-  /// Place for a record; waits while the ring is full. nullptr where nobody reads it any more.
+  /// Place for a record; waits while the ring is full. nullptr where nobody reads it.
   std::byte* claim(std::uint32_t length) noexcept {
     std::byte* place = writer_.claim(length);
     while (!place && !gone_) {
-      gone_ = writer_.wait_for_room(length, never_) != Room::available;
+      gone_ = writer_.wait_for_last_room(length, stop_) != Room::available;
       place = gone_ ? nullptr : writer_.claim(length);
     }
     return place;
   }
 
   RecordWriter& writer_;
-  bool gone_ = false; ///< the reader left: not waited for again
+  const std::atomic<bool>& stop_;
+  bool gone_ = false; ///< the reader left, or never came: not waited for again
   std::uint64_t emitted_ = 0;
   std::uint64_t dropped_ = 0;
   std::uint64_t events_emitted_ = 0;
   std::uint64_t events_dropped_ = 0;
   std::uint64_t tails_dropped_ = 0;
-  const std::atomic<bool> never_{false};
 };
 
 class Observer {
 public:
   Observer(RecordReader& reader, RecordWriter& writer, const ChainSet& chains, const FlowMeterOptions& options,
-           Stage& stage)
-      : reader_(reader), writer_(writer), stage_(stage), sink_(writer), meter_(chains, options, sink_) {}
+           const std::atomic<bool>& stop, Stage& stage)
+      : reader_(reader), writer_(writer), stop_(stop), stage_(stage), sink_(writer, stop),
+        meter_(chains, options, sink_) {}
 
-  ObserverResult run(const std::atomic<bool>& stop) {
+  ObserverResult run() {
     ObserverResult result;
-    std::array<const RecordHeader*, FlowMeter::max_batch> batch{};
+    std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
     for (bool going = true; going;) {
-      const std::size_t count = reader_.peek(batch);
-      if (count > 0) {
-        handle({batch.data(), count});
-        reader_.release();
-        if (++batches_ % 256 == 0)
-          housekeep();
-        if (!stop.load(std::memory_order_relaxed))
-          continue;
+      const std::size_t count = reader_.peek_while<const PacketRecord>(packets, is_packet);
+      if (count > 0)
+        handle({packets.data(), count});
+      else if (!handle_other()) {
+        writer_.publish(Wake::when_much);
+        housekeep();
+        going = wait(result);
+        continue;
       }
-      writer_.publish(Wake::when_much);
-      housekeep();
-      going = count > 0 ? false : wait(stop, result);
+      reader_.release();
+      if (++batches_ % 256 == 0)
+        housekeep();
+      going = !stop_.load(std::memory_order_relaxed);
     }
     meter_.flush();
     housekeep();
     const EndCause cause = !result.complete ? EndCause::failed : ended_ ? cause_ : EndCause::interrupted;
-    if (!writer_.finish(cause, stop) && result.complete) {
+    if (!writer_.finish(cause, stop_) && result.complete) {
       result = {false, writer_.failure()};
       if (result.problem.empty())
-        result.problem = writer_.name() + ": its reader has left; " + std::to_string(sink_.dropped()) +
-                         " flows could not be given to it";
+        result.problem = writer_.name() + ": nobody reads it; " + std::to_string(sink_.dropped()) +
+                         " flows could not be given out";
     }
     housekeep();
     result.warning = warning_;
@@ -112,54 +115,48 @@ public:
   }
 
 private:
-  void handle(std::span<const RecordHeader* const> records) noexcept {
-    std::array<const PacketRecord*, FlowMeter::max_batch> packets;
-    std::size_t count = 0;
-    const auto flush = [&] {
-      if (count > 0)
-        last_ns_ = std::max(last_ns_, packets[count - 1]->time_ns);
-      meter_.packets({packets.data(), count});
-      received_ += std::exchange(count, 0);
-    };
-    for (const RecordHeader* const record : records) {
-      if (record->kind == RecordKind::packet && packet_record_valid(record)) [[likely]] {
-        packets[count++] = &as<PacketRecord>(*record);
-        continue;
-      }
-      flush();
-      if (!handle_other(*record))
-        return;
-    }
-    flush();
+  static constexpr auto is_packet = [](const RecordHeader& header, const RecordHeader* copy) noexcept {
+    return header.kind == RecordKind::packet && packet_record_valid(header.length, copy);
+  };
+
+  void handle(std::span<const PacketRecord* const> packets) noexcept {
+    last_ns_ = std::max(last_ns_, packets.back()->time_ns);
+    meter_.packets(packets);
+    received_ += packets.size();
   }
 
-  /// A record that is no packet; false where it is nothing that belongs here.
-  bool handle_other(const RecordHeader& header) noexcept {
-    if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
-      const auto& tick = as<TickRecord>(header);
+  /// The next record, which is no packet; false where there is none now.
+  bool handle_other() noexcept {
+    const RecordHeader* record = nullptr;
+    if (reader_.peek({&record, 1}) == 0)
+      return false;
+    if (is_packet(*record, record)) { // it has come since
+      const auto* const packet = &as<PacketRecord>(*record);
+      handle({&packet, 1});
+    } else if (record->kind == RecordKind::tick && record->length == sizeof(TickRecord)) {
+      const auto& tick = as<TickRecord>(*record);
       meter_.tick(tick.second);
       sink_.forward(tick, RecordKind::tick);
-    } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
-      const auto& loss = as<LossRecord>(header);
+    } else if (record->kind == RecordKind::loss && record->length == sizeof(LossRecord)) {
+      const auto& loss = as<LossRecord>(*record);
       meter_.lost(loss.packets, loss.to_ns);
       sink_.forward(loss, RecordKind::loss);
-    } else if (header.kind == RecordKind::end && header.length == sizeof(EndRecord)) {
-      const auto& end = as<EndRecord>(header);
+    } else if (record->kind == RecordKind::end && record->length == sizeof(EndRecord)) {
+      const auto& end = as<EndRecord>(*record);
       cause_ = end.cause;
       warning_ = reader_.warning_of(end);
       ended_ = true;
     } else {
-      reader_.mark_damaged_at(&header, "a record of kind " + std::to_string(static_cast<unsigned>(header.kind)) +
-                                           " and length " + std::to_string(header.length) +
-                                           " is none that an observer reads");
-      return false;
+      reader_.mark_damaged_at(record, "a record of kind " + std::to_string(static_cast<unsigned>(record->kind)) +
+                                          " and length " + std::to_string(record->length) +
+                                          " is none that an observer reads");
     }
     return true;
   }
 
   /// Waits for records; false where none will come.
-  bool wait(const std::atomic<bool>& stop, ObserverResult& result) {
-    switch (reader_.wait(stop)) {
+  bool wait(ObserverResult& result) {
+    switch (reader_.wait(stop_)) {
     case Wait::readable:
     case Wait::quiet:
       return true;
@@ -225,6 +222,7 @@ private:
 
   RecordReader& reader_;
   RecordWriter& writer_;
+  const std::atomic<bool>& stop_;
   Stage& stage_;
   RecordSink sink_;
   FlowMeter meter_;
@@ -241,7 +239,7 @@ private:
 
 ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
                        const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage) {
-  return Observer(reader, writer, chains, options, stage).run(stop);
+  return Observer(reader, writer, chains, options, stop, stage).run();
 }
 
 std::uint64_t flows_that_fit(std::uint64_t memory_octets, std::uint32_t state_bytes) {

@@ -174,22 +174,25 @@ private:
 /// Whether those `octets` are the blocks that the record announces, no more and no less, each within its bounds.
 [[nodiscard]] bool packet_blocks_valid(const PacketRecord& record, std::span<const std::uint8_t> octets) noexcept;
 
-/// Whether a record of kind `packet` is what its fields say: for a consumer, which trusts nothing. The reader of the
-/// stream has made a copy of it, as long as its header says.
-[[nodiscard]] inline bool packet_record_valid(const RecordHeader* header) noexcept {
-  if (header->length < sizeof(PacketRecord)) [[unlikely]]
+/// Whether a record of `length` octets and kind `packet` is what its fields say: for a consumer, which trusts nothing.
+/// The reader of the stream has made a copy of it, as long as its header says.
+[[nodiscard]] inline bool packet_record_valid(std::uint32_t length, const RecordHeader* copy) noexcept {
+  if (length < sizeof(PacketRecord)) [[unlikely]]
     return false;
-  const auto& record = *reinterpret_cast<const PacketRecord*>(header);
+  const auto& record = *reinterpret_cast<const PacketRecord*>(copy);
   // Without a branch between the two versions, which nobody can predict.
   const std::uint32_t version = record.key.version;
   const std::uint32_t plain = sizeof record + addresses_length(4) + (version & 2) * 12;
   static_assert(addresses_length(4) + (6 & 2) * 12 == addresses_length(6));
-  if ((version | 2) != 6 || header->length < plain) [[unlikely]]
+  if ((version | 2) != 6 || length < plain) [[unlikely]]
     return false;
   if (record.blocks == 0) [[likely]]
-    return header->length == plain;
-  const auto* const octets = reinterpret_cast<const std::uint8_t*>(header);
-  return packet_blocks_valid(record, {octets + plain, octets + header->length});
+    return length == plain;
+  const auto* const octets = reinterpret_cast<const std::uint8_t*>(copy);
+  return packet_blocks_valid(record, {octets + plain, octets + length});
+}
+[[nodiscard]] inline bool packet_record_valid(const RecordHeader* copy) noexcept {
+  return packet_record_valid(copy->length, copy);
 }
 
 } // namespace orbweaver

@@ -60,12 +60,19 @@ public:
   /// copies, which stay valid until the next call. Padding is left out; an end record is given out like any other. Each
   /// record has its whole length and at least its header; what else its kind promises is for the caller to check.
   std::size_t peek(std::span<const RecordHeader*> out) noexcept {
+    return peek_while<const RecordHeader>(out, [](const RecordHeader&, const RecordHeader*) { return true; });
+  }
+
+  /// As peek(), but no more than those that come before the first of which `accepts(header, record)` is false: what is
+  /// usual is copied and checked in one pass. It gets the copy, and its header beside it, known without a look at
+  /// memory. 0 too where the very next record is refused: peek() gives that.
+  template <typename Record, typename Accepts>
+  std::size_t peek_while(std::span<Record*> out, Accepts&& accepts) noexcept {
     const std::size_t wanted = std::min(out.size(), max_batch);
     std::size_t count = 0;
     std::byte* copy = copies_.get();
     batch_ = cursor_;
-    bool full = false;
-    while (count < wanted && !full) {
+    for (bool full = false; count < wanted && !full;) {
       if (cursor_ == seen_ && (ends_batch(count) || !look())) [[unlikely]]
         break;
       if (count == 0)
@@ -98,7 +105,11 @@ public:
           break;
         }
         __builtin_memcpy(copy, &header, sizeof header); // as it was when it was checked
-        out[count++] = reinterpret_cast<const RecordHeader*>(copy);
+        if (!accepts(header, reinterpret_cast<const RecordHeader*>(copy))) [[unlikely]] {
+          full = true;
+          break;
+        }
+        out[count++] = reinterpret_cast<Record*>(copy);
         copy += stride;
         place += stride;
         if (header.kind == RecordKind::end) [[unlikely]] {

@@ -6,11 +6,13 @@ import json
 import os
 import resource
 import subprocess
+import unittest
 
 import support
 from support import ORBWEAVER
 
 LIMIT = 300 << 20
+NOT_INSTRUMENTED = unittest.skipIf(support.is_instrumented(), "a sanitizer maps terabytes")
 FLOWS = 1_500_000  # half of the machine's memory would hold them, the group's does not
 
 
@@ -78,12 +80,14 @@ class Memory(support.TestCase):
                                         r"group ran out")
         self.assertEqual(summary["end"], "stage died")
 
+    @NOT_INSTRUMENTED
     def test_the_limit_of_a_process_bounds_its_table(self):
         result, summary = self.flood(lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT)))
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assert_balanced(summary)
         self.assertGreater(summary["stages"][1]["counters"]["ended_resources"], 0)
 
+    @NOT_INSTRUMENTED
     def test_too_little_memory_is_named(self):
         small = 64 << 20  # the rings fit, the table does not
         result = support.run(ORBWEAVER, "observe", "-i", support.TROUBLES, "--max-flows", "1000000", "basic", check=1,
