@@ -63,6 +63,12 @@ public:
   void packets(std::span<const PacketRecord* const> batch) noexcept;
   static constexpr std::size_t max_batch = 128;
 
+  /// A packet that the next batch will have: memory begins to work for it. For who has it at hand anyway; a batch that
+  /// was not announced waits longer.
+  [[gnu::always_inline]] void announce(const PacketRecord& packet) const noexcept {
+    table_.prefetch_index(packet.flow_hash);
+  }
+
   /// The clock comes to this second; nothing where it is there already.
   void tick(std::uint64_t second) noexcept;
 

@@ -96,21 +96,18 @@ std::uint64_t BasicFlowMeter<List>::memory_bytes() const noexcept {
 
 template <typename List>
 void BasicFlowMeter<List>::packets(std::span<const PacketRecord* const> batch) noexcept {
-  // In groups, each step a group ahead of the next: memory works for later packets while these are counted. With
+  // In groups, looked up a group before they are counted: memory works for later packets while these are. With
   // 200,000 flows open a packet takes 32 ns, and 55 where all of a batch goes through one step before the next; a
   // packet at a time is slower again with 10 million flows, whose addresses are then not looked up side by side.
   constexpr std::size_t group = 8;
   std::array<std::uint32_t, 2 * group> likely_slots;
   const std::size_t count = batch.size();
   const std::uint64_t ignored_before = counters_.packets_ignored;
-  for (std::size_t at = 0; at < count + 2 * group; at += group) {
+  for (std::size_t at = 0; at < count + group; at += group) {
     for (std::size_t i = at; i < std::min(at + group, count); ++i)
-      table_.prefetch_index(metering::table_hash(*batch[i]));
+      likely_slots[i % (2 * group)] = table_.prefetch_flow(metering::table_hash(*batch[i]));
     if (at >= group)
       for (std::size_t i = at - group; i < std::min(at, count); ++i)
-        likely_slots[i % (2 * group)] = table_.prefetch_flow(metering::table_hash(*batch[i]));
-    if (at >= 2 * group)
-      for (std::size_t i = at - 2 * group; i < std::min(at - group, count); ++i)
         packet(PacketView(batch[i]), likely_slots[i % (2 * group)]);
   }
   counters_.packets_counted += count - (counters_.packets_ignored - ignored_before);

@@ -85,8 +85,14 @@ public:
   ObserverResult run() {
     ObserverResult result;
     std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
+    const auto is_next_packet = [this](const RecordHeader& header, const RecordHeader* copy) noexcept {
+      if (!is_packet(header, copy)) [[unlikely]]
+        return false;
+      meter_.announce(as<PacketRecord>(*copy));
+      return true;
+    };
     for (bool going = true; going;) {
-      const std::size_t count = reader_.peek_while<const PacketRecord>(packets, is_packet);
+      const std::size_t count = reader_.peek_while<const PacketRecord>(packets, is_next_packet);
       if (count > 0)
         handle({packets.data(), count});
       else if (!handle_other()) {
@@ -106,8 +112,8 @@ public:
     if (!writer_.finish(cause, stop_) && result.complete) {
       result = {false, writer_.failure()};
       if (result.problem.empty())
-        result.problem = writer_.name() + ": nobody reads it; " + std::to_string(sink_.dropped()) +
-                         " flows could not be given out";
+        result.problem =
+            writer_.name() + ": nobody reads it; " + std::to_string(sink_.dropped()) + " flows could not be given out";
     }
     housekeep();
     result.warning = warning_;

@@ -245,7 +245,8 @@ std::string output_of(const std::string& program, const std::string& argument) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, to.get(), STDOUT_FILENO);
   pid_t child = 0;
-  const int error = posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), child_environment().data());
+  const int error =
+      posix_spawn(&child, program.c_str(), &actions, nullptr, arguments.data(), child_environment().data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0)
     refuse(errno_text(error));

@@ -22,8 +22,8 @@ namespace {
 namespace bip = boost::interprocess;
 
 constexpr std::size_t copies_octets = RecordReader::max_batch * 256;
-/// Under ThreadSanitizer no more is copied than a record has: what stands behind it may be written meanwhile. Nobody looks
-/// at that of the copy, but that it is read is a race to who watches memory.
+/// Under ThreadSanitizer no more is copied than a record has: what stands behind it may be written meanwhile. Nobody
+/// looks at that of the copy, but that it is read is a race to who watches memory.
 #ifdef __has_feature
 constexpr bool sees_every_octet = __has_feature(thread_sanitizer);
 #elif defined(__SANITIZE_THREAD__)

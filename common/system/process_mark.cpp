@@ -80,7 +80,8 @@ bool ProcessMark::lives(std::uint64_t heartbeat_ns) const noexcept {
   const pid_t id = pid.load(std::memory_order_acquire);
   if (id <= 0)
     return false;
-  if (const auto its_space = space.load(std::memory_order_relaxed); its_space != 0 && own_space() != 0 && its_space != own_space())
+  if (const auto its_space = space.load(std::memory_order_relaxed);
+      its_space != 0 && own_space() != 0 && its_space != own_space())
     return !is_silent(heartbeat_ns);
   if (!runs(id))
     return false;

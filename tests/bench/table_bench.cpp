@@ -68,8 +68,10 @@ void run(std::uint64_t flows, std::uint64_t packets) {
   constexpr std::uint64_t start_ns = 1'700'000'000'000'000'000;
   const auto feed = [&](std::uint64_t count, auto&& pick) {
     for (std::uint64_t done = 0; done < count; done += batch.size()) {
-      for (std::size_t i = 0; i < batch.size(); ++i)
+      for (std::size_t i = 0; i < batch.size(); ++i) {
         make(batch[i], pick(done + i), start_ns + (done + i) * 10'000'000'000 / (count + batch.size()));
+        meter.announce(batch[i].record);
+      }
       meter.packets(records);
     }
   };
