@@ -104,6 +104,21 @@ void refuse_twins(const TableDescription& table) {
     }
 }
 
+/// A default has to be a value that could be given, and lie in Options.
+std::string check_options(const ChainInfo& chain) {
+  std::vector<std::uint64_t> room(chain.options_bytes / 8 + 1);
+  for (const auto& option : chain.options) {
+    const auto name = "option '" + std::string(option.name) + "'";
+    if (!is_name(option.name))
+      return "the name of its " + name + " does not fit (1 to 63 letters, digits or underscores)";
+    if (option.offset >= chain.options_bytes)
+      return "its " + name + " lies outside of its options";
+    if (!option.set(option, reinterpret_cast<std::byte*>(room.data()), option.default_value))
+      return "the default of its " + name + ", " + option.default_value + ", is not " + option.values;
+  }
+  return {};
+}
+
 } // namespace
 
 ChainRequest ChainRequest::parse(const std::string& text) {
@@ -247,6 +262,10 @@ std::string check_chain(const ChainInfo& chain) {
     return "its name has to have 1 to 63 letters, digits, dashes or underscores";
   if (chain.state_alignment == 0 || chain.state_alignment > alignof(std::uint64_t))
     return "its state is aligned to " + std::to_string(chain.state_alignment) + " octets, 8 is the most";
+  if ((chain.needs & ~Need::all) != 0)
+    return "it needs what there is not in this version";
+  if (const auto why = check_options(chain); !why.empty())
+    return why;
   for (const auto& table : chain.tables)
     if (const auto why = is_name(table.name) ? check_fields(table.fields, table.octets)
                                              : "the name of its table '" + std::string(table.name) + "' does not fit";

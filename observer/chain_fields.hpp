@@ -6,10 +6,14 @@
 #include "common/stream/description.hpp"
 #include "common/stream/field_types.hpp"
 
+#include <algorithm>
+#include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -29,10 +33,7 @@ private:
 };
 
 /// A field of a chain: what it is called, and where it lies in the chain's State, in an event, or in the FlowRecord
-/// that every flow has. Made by field(); what may be said beside that is added behind it:
-///
-///   field("oct_fwd", "octets of the IP datagrams", &State::octets, 0).in("octets").ipfix_element("octetDeltaCount")
-///   field("oct_rev", "the same in reverse", &State::octets, 1).in("octets").mirrors("oct_fwd")
+/// that every flow has.
 struct ChainField {
   std::string_view name;
   std::string_view help; ///< a line that says what it is
@@ -48,26 +49,38 @@ struct ChainField {
   using AppendView = bool (*)(const std::byte* member, std::vector<std::byte>& out);
   AppendView append_view = nullptr;
   std::uint32_t view_octets = 0; ///< of the view itself
+};
 
+/// A field of that struct, so that a chain cannot declare another's. Made by field(); what may be said beside that is
+/// added behind it:
+///
+///   field("oct_fwd", "octets of the IP datagrams", &State::octets, 0).in("octets").ipfix_element("octetDeltaCount")
+///   field("oct_rev", "the same in reverse", &State::octets, 1).in("octets").mirrors("oct_fwd")
+template <typename Object>
+struct FieldOf : ChainField {
   /// The unit that values are in: "octets", "packets", "us".
-  [[nodiscard]] ChainField in(std::string_view text) const {
-    ChainField said = *this;
+  [[nodiscard]] FieldOf in(std::string_view text) const {
+    FieldOf said = *this;
     said.unit = text;
     return said;
   }
   /// The information element of IANA's IPFIX registry that means the same.
-  [[nodiscard]] ChainField ipfix_element(std::string_view text) const {
-    ChainField said = *this;
+  [[nodiscard]] FieldOf ipfix_element(std::string_view text) const {
+    FieldOf said = *this;
     said.ipfix = text;
     return said;
   }
   /// It says of the reverse direction what that field says of the forward one. Said once, by the later of the two.
-  [[nodiscard]] ChainField mirrors(FieldName forward) const {
-    ChainField said = *this;
+  [[nodiscard]] FieldOf mirrors(FieldName forward) const {
+    FieldOf said = *this;
     said.mirror = forward;
     return said;
   }
 };
+
+/// Whether an array of what field() or option() made is of that struct's; an empty one is anybody's.
+template <typename Array, typename Declared>
+inline constexpr bool declares = std::tuple_size_v<Array> == 0 || std::same_as<typename Array::value_type, Declared>;
 
 namespace chain_fields {
 
@@ -120,7 +133,7 @@ constexpr ChainField::AppendView view_appender() {
 /// The field that a member of a State or of an event is; an array's element by its indices.
 inline constexpr std::uint32_t outside = 0xFFFFFFFF; // an element that its array does not have: the chain is refused
 template <typename Object, typename Member, typename... Index>
-ChainField field(FieldName name, std::string_view help, Member Object::*member, Index... index) {
+FieldOf<Object> field(FieldName name, std::string_view help, Member Object::*member, Index... index) {
   static const Object sample{};
   bool is_there = true;
   const auto locate = [&is_there](const auto& self, const auto& object, auto first, auto... rest) {
@@ -140,24 +153,24 @@ ChainField field(FieldName name, std::string_view help, Member Object::*member, 
   }();
   using Value = std::remove_cvref_t<decltype(*element)>;
   const auto offset = reinterpret_cast<const std::byte*>(element) - reinterpret_cast<const std::byte*>(&sample);
-  return {.name = name,
-          .help = help,
-          .type = field_type_of<Value>(),
-          .offset = is_there ? static_cast<std::uint32_t>(offset) : outside,
-          .names = chain_fields::names_of_member<Value>(),
-          .append_view = chain_fields::view_appender<Value>(),
-          .view_octets = static_cast<std::uint32_t>(sizeof(Value))};
+  return {{.name = name,
+           .help = help,
+           .type = field_type_of<Value>(),
+           .offset = is_there ? static_cast<std::uint32_t>(offset) : outside,
+           .names = chain_fields::names_of_member<Value>(),
+           .append_view = chain_fields::view_appender<Value>(),
+           .view_octets = static_cast<std::uint32_t>(sizeof(Value))}};
 }
 
-/// A field of type Value that lies in the record that every flow, or every event, has.
-template <typename Value>
-ChainField core_field(FieldName name, std::string_view help, std::size_t offset) {
-  return {.name = name,
-          .help = help,
-          .type = field_type_of<Value>(),
-          .offset = static_cast<std::uint32_t>(offset),
-          .in_core = true,
-          .names = chain_fields::names_of_member<Value>()};
+/// A field of type Value that lies in the record that every flow, or every event, has; among those of Object.
+template <typename Value, typename Object = void>
+FieldOf<Object> core_field(FieldName name, std::string_view help, std::size_t offset) {
+  return {{.name = name,
+           .help = help,
+           .type = field_type_of<Value>(),
+           .offset = static_cast<std::uint32_t>(offset),
+           .in_core = true,
+           .names = chain_fields::names_of_member<Value>()}};
 }
 
 /// A table of events as a consumer of the chain sees it.
@@ -184,9 +197,13 @@ struct EventTable {
   }
 };
 
-template <typename Event, std::size_t count>
-EventTable<Event, count> event_table(FieldName name, std::string_view help, std::array<ChainField, count> fields) {
-  return {name, help, fields};
+template <typename Event, typename Object, std::size_t count>
+EventTable<Event, count> event_table(FieldName name, std::string_view help,
+                                     const std::array<FieldOf<Object>, count>& fields) {
+  static_assert(std::same_as<Event, Object>, "a field of another struct than the table's event");
+  EventTable<Event, count> table{name, help, {}};
+  std::ranges::copy(fields, table.fields.begin());
+  return table;
 }
 
 } // namespace orbweaver

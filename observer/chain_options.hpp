@@ -6,13 +6,15 @@
 #include "common/error.hpp"
 #include "observer/chain_fields.hpp"
 
+#include <bit>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace orbweaver {
 
@@ -25,11 +27,20 @@ struct ChainOption {
 
   /// Sets the member in an Options that lies at `options`; false where `text` is no value for it.
   bool (*set)(const ChainOption& option, std::byte* options, std::string_view text);
-  std::uint32_t offset; ///< in Options
-  double low, high;     ///< bounds of a number
+  std::uint32_t offset;    ///< in Options
+  std::uint64_t low, high; ///< bounds of a number, as the bits of the widest of its kind
 };
 
+/// An option of that struct, so that a chain cannot declare another's.
+template <typename Options>
+struct OptionOf : ChainOption {};
+
 namespace chain_options {
+
+/// The widest number of a kind, in which bounds are exact.
+template <typename Value>
+using Widest = std::conditional_t<std::floating_point<Value>, double,
+                                  std::conditional_t<std::is_signed_v<Value>, std::int64_t, std::uint64_t>>;
 
 template <typename Value>
 bool set(const ChainOption& option, std::byte* options, std::string_view text) {
@@ -40,8 +51,9 @@ bool set(const ChainOption& option, std::byte* options, std::string_view text) {
   } else {
     Value value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const auto number = static_cast<double>(value);
-    if (error != std::errc() || end != text.data() + text.size() || !(number >= option.low && number <= option.high))
+    const Widest<Value> number = value;
+    if (error != std::errc() || end != text.data() + text.size() ||
+        !(number >= std::bit_cast<Widest<Value>>(option.low) && number <= std::bit_cast<Widest<Value>>(option.high)))
       return false; // "nan" among others
     member = value;
     return true;
@@ -60,28 +72,32 @@ std::string text_of(Value value) {
 }
 
 template <typename Options, typename Value>
-ChainOption make(std::string_view name, std::string_view help, Value Options::*member, double low, double high,
-                 std::string values) {
+OptionOf<Options> make(std::string_view name, std::string_view help, Value Options::*member, std::uint64_t low,
+                       std::uint64_t high, std::string values) {
   static const Options sample{};
   const auto offset =
       reinterpret_cast<const std::byte*>(&(sample.*member)) - reinterpret_cast<const std::byte*>(&sample);
-  return {name, help, text_of(sample.*member), std::move(values), set<Value>, static_cast<std::uint32_t>(offset),
-          low,  high};
+  return {{name, help, text_of(sample.*member), std::move(values), set<Value>, static_cast<std::uint32_t>(offset), low,
+           high}};
 }
 
 } // namespace chain_options
 
 /// A flag: `histogram=true`. Its default is the member's own.
 template <typename Options>
-ChainOption option(FieldName name, std::string_view help, bool Options::*member) {
+OptionOf<Options> option(FieldName name, std::string_view help, bool Options::*member) {
   return chain_options::make(name, help, member, 0, 0, "true or false");
 }
 
-/// A number from `low` to `high`, both included.
+/// A number from `low` to `high`, both included. A chain whose default is not among them is refused.
 template <typename Options, typename Value>
-requires(std::integral<Value> || std::same_as<Value, double>) && (!std::same_as<Value, bool>)ChainOption
-    option(FieldName name, std::string_view help, Value Options::*member, Value low, Value high) {
-  return chain_options::make(name, help, member, static_cast<double>(low), static_cast<double>(high),
+requires(std::integral<Value> || std::same_as<Value, double>) &&
+    (!std::same_as<Value, bool>)OptionOf<Options> option(FieldName name, std::string_view help, Value Options::*member,
+                                                         std::type_identity_t<Value> low,
+                                                         std::type_identity_t<Value> high) {
+  using Widest = chain_options::Widest<Value>;
+  return chain_options::make(name, help, member, std::bit_cast<std::uint64_t>(Widest{low}),
+                             std::bit_cast<std::uint64_t>(Widest{high}),
                              chain_options::text_of(low) + " to " + chain_options::text_of(high));
 }
 

@@ -23,7 +23,7 @@
 namespace orbweaver {
 
 /// Changes with anything that a chain of a shared object is built against.
-inline constexpr std::uint32_t chain_interface_version = 3;
+inline constexpr std::uint32_t chain_interface_version = 4;
 
 /// What is known of a chain without knowing its type: made by chain_info(), from which lists and descriptions come.
 struct ChainInfo {
@@ -49,6 +49,10 @@ ChainInfo chain_info() {
   static_assert(has_hooks<Chain>,
                 "this chain has no hook that is called: they are new_flow, ip, ip4, ip6, icmp4, icmp6, "
                 "tcp, udp, l4 and end");
+  static_assert((Chain::needs & ~Need::all) == 0, "this chain needs what there is not: see needs.hpp");
+  static_assert(declares<std::remove_cvref_t<decltype(Chain::fields)>, FieldOf<State>>,
+                "a field of another struct than the chain's State; of one that State inherits from, say "
+                "field<State>(…)");
   ChainInfo info{.name = Chain::name, .summary = Chain::summary, .needs = Chain::needs};
   if constexpr (requires { Chain::completes; })
     info.completes = Chain::completes;
@@ -59,6 +63,9 @@ ChainInfo chain_info() {
   if constexpr (chain_context::HasOptions<Chain>) {
     using Options = typename Chain::Options;
     static_assert(std::is_trivially_copyable_v<Options> && alignof(Options) <= alignof(std::uint64_t));
+    static_assert(declares<std::remove_cvref_t<decltype(Chain::options)>, OptionOf<Options>>,
+                  "an option of another struct than the chain's Options; of one that it inherits from, say "
+                  "option<Options>(…)");
     info.options_bytes = sizeof(Options);
     info.make_options = [](std::byte* at) { new (at) Options{}; };
     info.options.assign(Chain::options.begin(), Chain::options.end());

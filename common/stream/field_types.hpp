@@ -57,12 +57,17 @@ struct TailRef {
 };
 
 /// Text (any octets, printed as UTF-8), raw octets (printed in hexadecimal), and lists. A state holds them by handle; a
-/// chain's context sets them (observer/chain_context.hpp). A list of texts has each as four octets of length, then
-/// text.
-struct Text : TailRef {};
-struct OctetString : TailRef {};
+/// chain's context sets them (observer/chain_context.hpp): one assigned to another would share its octets, and does not
+/// compile. A list of texts has each as four octets of length, then text.
+struct TailHandle : TailRef {
+  TailHandle() = default;
+  TailHandle(const TailHandle&) = default;
+  TailHandle& operator=(const TailHandle&) = delete;
+};
+struct Text : TailHandle {};
+struct OctetString : TailHandle {};
 template <typename Element>
-struct List : TailRef {};
+struct List : TailHandle {};
 
 /// The names of an enumeration's values by their number, found through its argument; an empty name stands for no value.
 /// Defined beside each enumeration that is a field.

@@ -19,18 +19,20 @@ struct BasicChain {
   };
 
   inline static const auto fields = std::array{
-      core_field<Address>("sip", "source address of the forward direction", offsetof(FlowRecord, source))
+      core_field<Address, State>("sip", "source address of the forward direction", offsetof(FlowRecord, source))
           .ipfix_element("sourceIPv4Address"),
-      core_field<Address>("dip", "destination address of the forward direction", offsetof(FlowRecord, destination))
+      core_field<Address, State>("dip", "destination address of the forward direction",
+                                 offsetof(FlowRecord, destination))
           .ipfix_element("destinationIPv4Address")
           .mirrors("sip"),
-      core_field<std::uint8_t>("proto", "IP protocol, after IPv6 extension headers", offsetof(FlowRecord, protocol))
+      core_field<std::uint8_t, State>("proto", "IP protocol, after IPv6 extension headers",
+                                      offsetof(FlowRecord, protocol))
           .ipfix_element("protocolIdentifier"),
-      core_field<Nullable<std::uint16_t>>("sp", "source port of TCP, UDP, SCTP and UDP-Lite",
-                                          offsetof(FlowRecord, source_port))
+      core_field<Nullable<std::uint16_t>, State>("sp", "source port of TCP, UDP, SCTP and UDP-Lite",
+                                                 offsetof(FlowRecord, source_port))
           .ipfix_element("sourceTransportPort"),
-      core_field<Nullable<std::uint16_t>>("dp", "destination port of TCP, UDP, SCTP and UDP-Lite",
-                                          offsetof(FlowRecord, destination_port))
+      core_field<Nullable<std::uint16_t>, State>("dp", "destination port of TCP, UDP, SCTP and UDP-Lite",
+                                                 offsetof(FlowRecord, destination_port))
           .ipfix_element("destinationTransportPort")
           .mirrors("sp"),
       field("pkt_fwd", "packets, forward", &State::packets, 0).in("packets").ipfix_element("packetDeltaCount"),

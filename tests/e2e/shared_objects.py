@@ -177,6 +177,7 @@ enum class Size : std::uint32_t { small };
 struct Trap {
   static constexpr std::string_view name = "trap", summary = "a trap";
   static constexpr std::uint32_t needs = Need::none;
+  struct Another { bool x = false; };
   struct State { %s };
   inline static const auto fields = std::array{field("%s", "a trap", &State::x)};
   %s
@@ -199,10 +200,20 @@ ORBWEAVER_EXPORT_CHAINS(Trap)
             (good[0], good[1], "static void end(State&) noexcept {}"): "the hook end would never be called",
             (good[0], good[1], ""): "this chain has no hook that is called",
             (good[0], good[1], "static bool tpc(State&, PacketView, bool) noexcept { return true; }"): "this chain has no hook that is called",
+            (good[0], good[1], good[2] + " struct Options { int a = 0; }; inline static const auto options = std::array{option(\"b\", \"\", &State::x)};"):
+                "an option of another struct than the chain's Options",
+            (good[0], good[1], good[2] + " struct E { bool y = false; }; inline static const auto events = "
+             "std::tuple{event_table<E>(\"t\", \"\", std::array{field(\"x\", \"\", &State::x)})};"):
+                "a field of another struct than the table's event",
+            ("Text x, y;", good[1], "static bool tcp(State& state, PacketView, bool) noexcept { state.x = state.y; return true; }"):
+                "deleted function",
             (good[0], good[1], "static bool newflow(State&, PacketView) noexcept { return true; }"): "it is new_flow",
         }
-        for trap, says in traps.items():
-            built = self.build_object("trap", chain % trap)
+        sources = {chain % trap: says for trap, says in traps.items()}
+        sources[(chain % good).replace("&State::x", "&Another::x")] = "a field of another struct than the chain's State"
+        sources[(chain % good).replace("Need::none", "1u << 30")] = "this chain needs what there is not"
+        for trap, says in sources.items():
+            built = self.build_object("trap", trap)
             self.assertNotEqual(built.returncode, 0, trap)
             self.assertIn(says, built.stderr, trap)
 

@@ -132,6 +132,24 @@ struct HandleChain {
       std::tuple{event_table<Event>("handles", "seen", std::array{field("host", "host", &Event::host)})};
   static bool ip(State&, PacketView, bool) noexcept { return true; }
 };
+/// Options whose bounds a double does not hold, and, where `first` is 0, a default that nobody could give.
+template <std::uint64_t first>
+struct BoundsChain {
+  static constexpr std::string_view name = "bounds";
+  static constexpr std::string_view summary = "exact bounds";
+  static constexpr std::uint32_t needs = Need::none;
+  static constexpr std::uint64_t most = (std::uint64_t{1} << 63) + 1;
+  static constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min() + 1;
+  struct State {};
+  struct Options {
+    std::uint64_t big = first;
+    std::int64_t low = 0;
+  };
+  inline static const auto fields = std::array<ChainField, 0>{};
+  inline static const auto options = std::array{option("big", "to 2^63 + 1", &Options::big, 1, most),
+                                                option("low", "from -2^63 + 1", &Options::low, least, 0)};
+  static bool ip(State&, PacketView, bool) noexcept { return true; }
+};
 template <int index>
 struct ElementChain {
   static constexpr std::string_view name = "element";
@@ -252,6 +270,23 @@ TEST_CASE("a view in a state, a handle in an event and an element that is not th
   CHECK(check_chain(chain_info<ElementChain<1>>()).empty());
   CHECK(has(check_chain(chain_info<ElementChain<2>>()), "its field 'element_count' lies outside"));
   CHECK(has(check_chain(chain_info<ElementChain<-1>>()), "its field 'element_count' lies outside"));
+}
+
+TEST_CASE("bounds of 64 bits are exact, and a default has to lie within them") {
+  const SharedChain bounds = shared_chain<BoundsChain<1>>();
+  CHECK(check_chain(bounds.info).empty());
+  CHECK(usage_error({"bounds:big=9223372036854775809"}, {&bounds}) == "no error");
+  CHECK(has(usage_error({"bounds:big=9223372036854775810"}, {&bounds}), "is not 1 to 9223372036854775809"));
+  CHECK(usage_error({"bounds:low=-9223372036854775807"}, {&bounds}) == "no error");
+  CHECK(has(usage_error({"bounds:low=-9223372036854775808"}, {&bounds}), "is not -9223372036854775807 to 0"));
+  CHECK(check_chain(chain_info<BoundsChain<0>>()) ==
+        "the default of its option 'big', 0, is not 1 to 9223372036854775809");
+}
+
+TEST_CASE("needs that there are not are refused by name") {
+  auto info = chain_info<BoundsChain<1>>();
+  info.needs = 1U << 30;
+  CHECK(check_chain(info) == "it needs what there is not in this version");
 }
 
 TEST_CASE("a flow ends when any chain, when all that can, or when no chain says that it is complete") {
