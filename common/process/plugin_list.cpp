@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
+#include "common/process/command_line.hpp"
 #include "common/process/described_by.hpp"
 #include "common/process/whole_number.hpp"
 

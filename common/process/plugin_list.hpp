@@ -3,8 +3,6 @@
 // line from it. The spider itself fills these structs for each plugin that it has.
 #pragma once
 
-#include "common/process/command_line.hpp"
-
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -13,6 +11,8 @@
 #include <vector>
 
 namespace orbweaver {
+
+class CommandLine;
 
 enum class Model { synchronized, desynchronized, single, forge };
 

@@ -39,7 +39,7 @@ class Install(support.TestCase):
             find(f"include/orbweaver/{interface}.hpp")
         headers = [name.split("/include/")[1] for name in installed if "/include/" in name]
         self.assertEqual([name for name in headers if not name.startswith("orbweaver/")], [])
-        for stays_inside in ("ring.hpp", "counters.hpp", "session.hpp", "flow_table.hpp", "chain_set.hpp", "engine.hpp"):
+        for stays_inside in ("ring.hpp", "counters.hpp", "session.hpp", "flow_table.hpp", "chain_set.hpp", "engine.hpp", "command_line.hpp"):
             self.assertFalse([name for name in headers if name.endswith("/" + stays_inside)], stays_inside)
 
     def test_man_pages_name_every_option_and_have_no_mistakes(self):

@@ -14,7 +14,7 @@ CALM_S = 5 if support.is_instrumented() else 1
 class Kills(support.TestCase):
     def kill(self, stage, index, name, stop=signal.SIGKILL):
         output = self.path("flows.ndjson")
-        running = Running(self, "--observers", "2", "--output", output, "basic", "tcp")
+        running = Running(self, "--observers", "2", "--output", output, "--digest", "basic", "tcp")
         running.wait_for_flows()
         os.kill(running.pid_of(stage, index), stop)
         status, errors, took_s = running.end()
@@ -27,6 +27,9 @@ class Kills(support.TestCase):
         summary = running.summary()
         self.assertEqual(summary["end"], "stage died")
         self.assertIn(name, summary["reason"])
+        if stage == "merger":  # a digest of a part would look like one of all
+            self.assertIn("digest: none: the merger did not write all flows", errors)
+            self.assertIsNone(summary["digest"])
         return output, summary
 
     def test_capture_killed(self):

@@ -108,8 +108,10 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
   if (snapshot.has(StageKind::spider))
     std::fprintf(stderr, "%s\n", closing_line(job_totals_of(snapshot)).c_str());
   print_link_losses(snapshot);
-  if (description.digest)
-    std::fprintf(stderr, "digest: %s\n", digest_of(snapshot).c_str());
+  if (description.digest) {
+    const auto digest = digest_of(snapshot);
+    std::fprintf(stderr, "digest: %s\n", digest.empty() ? "none: the merger did not write all flows" : digest.c_str());
+  }
 }
 
 } // namespace

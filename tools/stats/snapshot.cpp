@@ -122,8 +122,12 @@ std::string closing_line(const JobTotals& totals) {
 }
 
 std::string digest_of(const Snapshot& snapshot) {
-  return fmt::format("{:016x}{:016x}", snapshot.sum(StageKind::merger, MergerCounter::digest_high),
-                     snapshot.sum(StageKind::merger, MergerCounter::digest_low));
+  const auto merger = std::ranges::find(snapshot.stages, StageKind::merger, &StageSnapshot::kind);
+  if (merger == snapshot.stages.end() ||
+      (merger->state != StageState::finished && merger->state != StageState::stopped))
+    return {};
+  return fmt::format("{:016x}{:016x}", merger->counters[MergerCounter::digest_high],
+                     merger->counters[MergerCounter::digest_low]);
 }
 
 } // namespace orbweaver

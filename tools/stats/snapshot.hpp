@@ -99,7 +99,7 @@ struct JobTotals {
 /// skipped, 0 discarded), missed 4 flows (3 never seen, 1 ring drop, 0 expired, 0 no port)"
 [[nodiscard]] std::string closing_line(const JobTotals& totals);
 
-/// The merger's digest as 32 hexadecimal digits.
+/// The merger's digest as 32 hexadecimal digits; empty where it did not come to its end in order: then it is of a part.
 [[nodiscard]] std::string digest_of(const Snapshot& snapshot);
 
 } // namespace orbweaver

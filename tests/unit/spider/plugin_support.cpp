@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/spider/plugin_support.hpp"
 
+#include "common/process/command_line.hpp"
+
 #include <algorithm>
 
 namespace orbweaver::test {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Plugins as JSON and as command lines.
+#include "common/process/command_line.hpp"
 #include "common/process/plugin_list.hpp"
 
 #include <doctest/doctest.h>
