@@ -388,6 +388,7 @@ private:
     counters[C::lines_read] = read.lines_read;
     counters[C::lines_bad] = read.lines_bad;
     counters[C::lines_duplicate] = read.lines_duplicate;
+    counters[C::targets_forgotten] = read.targets_forgotten;
     counters[C::jobs_taken] = read.jobs;
     counters[C::jobs_finished] = jobs_finished_;
     counters[C::jobs_open] = read.jobs - jobs_finished_;

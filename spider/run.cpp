@@ -4,6 +4,7 @@
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/printable.hpp"
+#include "common/system/memory_limit.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
 #include "spider/connect/forge_sender.hpp"
@@ -65,8 +66,14 @@ void require_jobs(const JobReaderCounters& counters, const SpiderArguments& argu
                             arguments.csv ? "" : "; give --csv-input where the lines are CSV"));
 }
 
+/// What the targets that were there before may take: a share, others need memory too.
+std::uint64_t target_octets() {
+  return memory_left() / 8;
+}
+
 int filter(const SpiderArguments& arguments) {
-  JobReader jobs(arguments.input, {.csv = arguments.csv, .by_domain = false, .by_either = true},
+  JobReader jobs(arguments.input,
+                 {.csv = arguments.csv, .by_domain = false, .by_either = true, .target_octets = target_octets()},
                  first_bad_lines_namer(arguments));
   filter_jobs(jobs, arguments.filter_port, stdout);
   const auto& counters = jobs.counters();
@@ -140,7 +147,10 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   SpiderOptions options = engine_options(arguments, chosen);
   allow_descriptors(options.workers);
   JobReader jobs(arguments.input,
-                 {.csv = arguments.csv, .by_domain = description.connect_kinds.empty(), .by_either = false},
+                 {.csv = arguments.csv,
+                  .by_domain = description.connect_kinds.empty(),
+                  .by_either = false,
+                  .target_octets = target_octets()},
                  bad_line_namer(arguments));
   const auto configurations = plugin->configurations();
   if (description.model == Model::synchronized)

@@ -13,7 +13,15 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // what some progra
 } // namespace
 
 JobReader::JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line)
-    : lines_(path), options_(options), bad_line_(std::move(bad_line)) {}
+    : lines_(path), targets_(options.target_octets), options_(options), bad_line_(std::move(bad_line)) {}
+
+bool JobReader::is_new(std::string_view target) {
+  const bool fresh = targets_.insert(target);
+  if (targets_.forgotten() != counters_.targets_forgotten && counters_.targets_forgotten++ == 0)
+    bad_line_(lines_.number(), "there is no memory to remember more than " + std::to_string(targets_.size()) +
+                                   " targets: from here on, one that was there before is measured again");
+  return fresh;
+}
 
 bool JobReader::take(std::string_view line, Job& job) {
   if (options_.csv)
@@ -26,13 +34,13 @@ bool JobReader::take(std::string_view line, Job& job) {
       throw BadJob(options_.by_either ? "it has neither dip nor domain" : "it has no domain");
     std::string target = job.domain;
     std::ranges::transform(target, target.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; });
-    return targets_.insert(target);
+    return is_new(target);
   }
   if (!has_dip)
     throw BadJob("it has no dip");
   // As octets: an address can be written in more ways than one.
   const std::size_t octets = job.destination.version == 4 ? 4 : 16;
-  return targets_.insert({reinterpret_cast<const char*>(job.destination.octets), octets});
+  return is_new({reinterpret_cast<const char*>(job.destination.octets), octets});
 }
 
 JobReader::Next JobReader::next(Job& job) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 
 namespace orbweaver {
@@ -17,12 +18,14 @@ struct JobReaderOptions {
   bool csv = false;       ///< lines are CSV, not NDJSON
   bool by_domain = false; ///< a job's target is its `domain`; else its `dip`
   bool by_either = false; ///< a job's target is its `dip`, or its `domain` where it has none
+  std::uint64_t target_octets = std::numeric_limits<std::uint64_t>::max(); ///< for the targets that were there before
 };
 
 struct JobReaderCounters {
   std::uint64_t lines_read = 0; ///< empty ones left out
   std::uint64_t lines_bad = 0;
   std::uint64_t lines_duplicate = 0;
+  std::uint64_t targets_forgotten = 0; ///< of the jobs, those whose targets found no room
   std::uint64_t jobs = 0;
 };
 
@@ -36,7 +39,8 @@ public:
   };
   using BadLine = std::function<void(std::uint64_t line, const std::string& why)>;
 
-  /// "-" is standard input. `bad_line` is told of each line that is no job. Throws UsageError for what cannot be
+  /// "-" is standard input. `bad_line` is told of each line that is no job, and of the first one from which on targets
+  /// are no more remembered. Throws UsageError for what cannot be
   /// opened.
   JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line);
 
@@ -56,6 +60,7 @@ public:
 private:
   /// Whether the line is a job for a new target; throws BadJob.
   bool take(std::string_view line, Job& job);
+  bool is_new(std::string_view target);
 
   LineReader lines_;
   JobParser parser_;

@@ -11,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 using namespace orbweaver;
@@ -364,4 +365,35 @@ TEST_CASE("a million targets are told apart, in at most 21 octets each") {
     CHECK_FALSE(targets.insert(text(i)));
   CHECK(targets.size() == 1'000'000);
   CHECK(targets.memory_bytes() <= 21'400'000);
+}
+
+TEST_CASE("targets take no more memory than they may, and those that find no room are counted and passed on") {
+  TargetSet targets(100'000);
+  const auto text = [](std::uint32_t i) { return std::string(reinterpret_cast<const char*>(&i), sizeof i); };
+  for (std::uint32_t round = 0; round < 2; ++round)
+    for (std::uint32_t i = 0; i < 50'000; ++i)
+      CHECK(targets.insert(text(i)) == (round == 0 || i >= targets.size()));
+  CHECK(targets.size() == 6144); // three quarters of 65,536 octets: twice that, with these, would be too much
+  CHECK(targets.forgotten() == 2 * (50'000 - 6144));
+  CHECK(targets.memory_bytes() <= 100'000);
+}
+
+TEST_CASE("a reader says from which line on it remembers no targets, and goes on") {
+  const Scratch scratch;
+  std::string lines;
+  for (int i = 0; i < 2000; ++i)
+    lines += R"({"dip":"192.0.)" + std::to_string(2 + i / 250) + "." + std::to_string(i % 250) + "\"}\n";
+  write_file(scratch.path("jobs"), lines + lines);
+  std::vector<std::pair<std::uint64_t, std::string>> said;
+  JobReader reader(scratch.path("jobs"), {.target_octets = 0},
+                   [&](std::uint64_t line, const std::string& why) { said.emplace_back(line, why); });
+  Job job;
+  for (auto next = reader.next(job); next != JobReader::Next::end;)
+    next = reader.next(job);
+  REQUIRE(said.size() == 1);
+  CHECK(said[0].first == 769);
+  CHECK(said[0].second.starts_with("there is no memory to remember more than 768 targets: "));
+  CHECK(reader.counters().jobs == 4000 - 768);
+  CHECK(reader.counters().lines_duplicate == 768);
+  CHECK(reader.counters().targets_forgotten == 4000 - 2 * 768);
 }
