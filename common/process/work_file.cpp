@@ -55,8 +55,10 @@ WorkFile make_work_file(const std::string& path, unsigned mode) {
     FileDescriptor file(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!file && errno == EEXIST)
       continue;
-    if (file)
-      flock(file.get(), LOCK_EX | LOCK_NB);
+    // Somebody who looks for what killed runs left may have it for a moment: waited for, else it would be theirs to
+    // cut.
+    while (file && flock(file.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
     return {std::move(file), std::move(name)};
   }
 }
