@@ -13,6 +13,7 @@
 #include <iterator>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@
 namespace orbweaver {
 
 /// Changes with anything that combiners of a shared object are built against.
-inline constexpr std::uint32_t conditions_interface_version = 3;
+inline constexpr std::uint32_t conditions_interface_version = 4;
 
 /// A field of flows that a combiner reads, and the chain that brings it. A run without it is refused.
 struct FieldUse {
@@ -94,7 +95,13 @@ class JobFlows {
 public:
   JobFlows(std::span<const JobFlow* const> flows, const PluginRun& run) : flows_(flows), run_(run) {}
 
-  [[nodiscard]] const JobFlow* operator[](std::size_t connection) const { return flows_[connection]; }
+  /// Throws where the job has no such connection: an entry says how many there are at least.
+  [[nodiscard]] const JobFlow* operator[](std::size_t connection) const {
+    if (connection >= flows_.size())
+      throw std::out_of_range("it reads flow " + std::to_string(connection) + " (from 0), and the job has " +
+                              std::to_string(flows_.size()));
+    return flows_[connection];
+  }
   [[nodiscard]] auto begin() const noexcept { return flows_.begin(); }
   [[nodiscard]] auto end() const noexcept { return flows_.end(); }
   [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
@@ -144,7 +151,8 @@ private:
 };
 
 /// Reads the flows of a job and says what they mean. It gets at least as many flows as its entry says, one for every
-/// configuration. Not called for a job that the spider did not finish.
+/// configuration. Not called for a job that the spider did not finish. What it throws is told, and the job has the
+/// condition `pathspider.uncertain` alone.
 using Combine = void (*)(const JobFlows& flows, Conditions& conditions);
 
 /// The combiner of a plugin.

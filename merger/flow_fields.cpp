@@ -67,6 +67,8 @@ FlowFields::FlowFields(const CombinerEntry& combiner, const TableDescription& fl
     const auto what = "the conditions of " + std::string(combiner.plugin) + " need the field " + std::string(use.name) +
                       " of chain " + std::string(use.chain);
     const auto* const field = flows.find(use.name);
+    if (!field && std::ranges::find(flows.fields, use.chain, &FieldDescription::chain) != flows.fields.end())
+      throw Error(stream + ": " + what + ", and the chain has no such field: the conditions name it wrongly");
     if (!field)
       throw Error(stream + ": " + what + ", which its flows do not have: run the observer with " +
                   std::string(use.chain));

@@ -89,6 +89,10 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
   const auto policy = policy_of(options, Appears::growing, stage, tell);
   Output output(target.path, "jobs", policy);
   auto flows = open_flows();
+  // Where the plugin is known beforehand: the spider makes no connection yet.
+  if (!options.plugin.empty())
+    for (const auto& reader : flows)
+      static_cast<void>(FlowFields(find_combiner(options.plugin), reader.stream().tables.front(), reader.name()));
   auto jobs = open_jobs();
   const auto combiner = combiner_of(jobs.stream(), jobs.name(), options.plugin);
   auto how = options.measurement;

@@ -345,6 +345,7 @@ void Measurement::tell(std::uint64_t now_ns) {
   counters_[M::connections_waiting] = join_.connections_waiting();
   counters_[M::jobs_written] = output_.lines_written();
   counters_[M::jobs_waiting] = jobs_.size();
+  counters_[M::combiner_failures] = results_.combiner_failures();
   counters_[M::octets_written] = output_.octets_written();
   counters_[M::disk_full_ns] = output_.full_ns();
   counters_[M::digest_low] = digest_.low;

@@ -161,7 +161,16 @@ Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows)
       flows.emplace_back(job, connection, is_joined ? &streams_[connection.stream].fields : nullptr);
       pointers.push_back(&flows.back());
     }
-    combiner_.combine({pointers, run_}, conditions);
+    try {
+      combiner_.combine({pointers, run_}, conditions);
+    } catch (const std::exception& error) {
+      conditions = Conditions();
+      conditions.add_uncertain();
+      if (combiner_failures_++ == 0)
+        warn_("job " + std::to_string(job.id) + ": its conditions failed: " + std::string(error.what()) +
+              "; such jobs have the condition " + std::string(Conditions::uncertain) + " and are counted " +
+              "(combiner_failures)");
+    }
   }
   if (missed_flows > 0)
     conditions.add(std::string("pathspider.missed_flows:").append(std::to_string(missed_flows)));

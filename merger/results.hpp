@@ -45,6 +45,9 @@ public:
   ResultWriter(const std::vector<FlowStream>& streams, const CombinerEntry& combiner, const PluginRun& run,
                const ResultOptions& options, Warn warn);
 
+  /// Jobs at which the conditions' function threw.
+  [[nodiscard]] std::uint64_t combiner_failures() const noexcept { return combiner_failures_; }
+
   /// The line of a job whose connections wait for nothing more, with its newline; valid until the next call.
   [[nodiscard]] std::string_view line(Job& job);
 
@@ -77,6 +80,7 @@ private:
   const PluginRun& run_;
   ResultOptions options_;
   Warn warn_;
+  std::uint64_t combiner_failures_ = 0;
   std::set<std::string, std::less<>> warned_;
   std::string line_;
   std::string flow_text_;

@@ -111,6 +111,8 @@ std::string check_options(const ChainInfo& chain) {
     const auto name = "option '" + std::string(option.name) + "'";
     if (!is_name(option.name))
       return "the name of its " + name + " does not fit (1 to 63 letters, digits or underscores)";
+    if (std::ranges::count(chain.options, option.name, &ChainOption::name) > 1)
+      return "it has two options '" + std::string(option.name) + "'";
     if (option.offset >= chain.options_bytes)
       return "its " + name + " lies outside of its options";
     if (!option.set(option, reinterpret_cast<std::byte*>(room.data()), option.default_value))
@@ -218,15 +220,21 @@ void ChainChoice::describe() {
       stream_.tables.push_back(std::move(table));
     }
   }
+  const auto among = [this] {
+    std::string names;
+    for (const auto& chosen : chosen_)
+      names.append(names.empty() ? " of chain '" : ", '").append(info(chosen).name).append("'");
+    return names;
+  };
   if (stream_.tables.size() > max_tables)
     throw UsageError("these chains have more than " + std::to_string(max_tables) + " tables together: choose fewer");
   for (auto& table : stream_.tables) {
     pair_mirrors(table);
     refuse_twins(table);
     if (std::ranges::count(stream_.tables, table.name, &TableDescription::name) > 1)
-      throw UsageError("two of these chains have a table '" + table.name + "': choose one of them");
+      throw UsageError("there are two tables '" + table.name + "'" + among());
     if (const auto why = check_table(table, sizeof(EventRecord)); !why.empty())
-      throw UsageError("these chains cannot be chosen together: " + why);
+      throw UsageError(why + among());
   }
 }
 

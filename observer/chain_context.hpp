@@ -117,7 +117,7 @@ public:
       to.octets = before.octets; // half an element is none
     return false;
   }
-  void clear(TailRef& ref) noexcept { services_.release(ref); }
+  void clear(TailHandle& ref) noexcept { services_.release(ref); }
 
   /// What was set; empty for null. Valid until it is set again.
   [[nodiscard]] std::string_view get(const Text& text) const noexcept {

@@ -107,6 +107,21 @@ consteval HookForm end_form(Function) {
   EACH(on_ip, no_form, "it is ip, ip4 or ip6")                                                                         \
   EACH(on_tcp, no_form, "it is tcp")                                                                                   \
   EACH(on_udp, no_form, "it is udp")                                                                                   \
+  EACH(on_packet, no_form, "it is ip, ip4 or ip6")                                                                     \
+  EACH(tpc, no_form, "it is tcp")                                                                                      \
+  EACH(TCP, no_form, "it is tcp")                                                                                      \
+  EACH(Tcp, no_form, "it is tcp")                                                                                      \
+  EACH(upd, no_form, "it is udp")                                                                                      \
+  EACH(UDP, no_form, "it is udp")                                                                                      \
+  EACH(Udp, no_form, "it is udp")                                                                                      \
+  EACH(IP, no_form, "it is ip, ip4 or ip6")                                                                            \
+  EACH(ICMP, no_form, "they are icmp4 and icmp6")                                                                      \
+  EACH(End, no_form, "it is end")                                                                                      \
+  EACH(on_flow_end, no_form, "it is end")                                                                              \
+  EACH(newFlow, no_form, "it is new_flow")                                                                             \
+  EACH(NewFlow, no_form, "it is new_flow")                                                                             \
+  EACH(new_flows, no_form, "it is new_flow")                                                                           \
+  EACH(L4, no_form, "it is l4")                                                                                        \
   EACH(transport, no_form, "they are tcp, udp and l4")
 
 /// The form of the member NAME of a chain. That a struct has any member of a name, private or overloaded ones too,

@@ -38,6 +38,7 @@ struct Worker {
   std::unique_ptr<Connection> connection;
   ConnectRequest request;
   unsigned config = 0;
+  bool is_broken = false; ///< the plugin's pre_connect failed: its other calls may rest on it
 };
 
 /// No more than a second's connections, where they are limited.
@@ -144,7 +145,24 @@ private:
     members_ = job.members;
     options_.local.describe(job, members_);
     output_.job(job.id, connections_, members_);
-    worker.before = plugin_.pre_connect(job);
+    worker.is_broken = !guarded(job, "pre_connect", [&] { worker.before = plugin_.pre_connect(job); });
+  }
+
+  /// A call of the plugin: what it throws costs what it was called for, and no more. False where it threw.
+  template <typename Call>
+  bool guarded(const Job& job, std::string_view name, Call&& call) {
+    std::string what = "something that is no std::exception";
+    try {
+      call();
+      return true;
+    } catch (const std::exception& error) {
+      what = error.what();
+    } catch (...) {
+    }
+    ++plugin_failures_;
+    if (options_.plugin_failed)
+      options_.plugin_failed(job, name, what);
+    return false;
   }
 
   /// For all models but the synchronized: no more jobs than can begin now, so that few are under way when asked to
@@ -218,16 +236,20 @@ private:
   void start(Index index) {
     Worker& worker = workers_[index];
     ++connections_open_;
-    if (link_away_)
+    if (link_away_ || worker.is_broken)
       return ended(index, skipped(-1));
     if (connections_ == 0) {
-      worker.connection = plugin_.work(loop_, worker.job, options_.timeout_ns,
-                                       [this, index](Plugin::Outcome&& outcome) { worked(index, std::move(outcome)); });
+      guarded(worker.job, "work", [&] {
+        worker.connection =
+            plugin_.work(loop_, worker.job, options_.timeout_ns,
+                         [this, index](Plugin::Outcome&& outcome) { worked(index, std::move(outcome)); });
+      });
       if (!worker.connection)
         worked(index, {{}, ConnectionState::failed, {}});
       return;
     }
-    prepare(worker);
+    if (!prepare(worker))
+      return ended(index, skipped(-1));
     if (worker.request.source.version == 0)
       return ended(index, skipped(-1));
     if (description_.model == Model::forge)
@@ -237,7 +259,8 @@ private:
     });
   }
 
-  void prepare(Worker& worker) {
+  /// False where the plugin did not.
+  bool prepare(Worker& worker) {
     ConnectRequest& request = worker.request;
     const Job& job = worker.job;
     request.kind = options_.kind;
@@ -248,7 +271,7 @@ private:
     request.domain = job.domain;
     request.timeout_ns = options_.timeout_ns;
     request.fast_open = request.http2 = false;
-    plugin_.connect(request, job, worker.before.get(), worker.config);
+    return guarded(job, "connect", [&] { plugin_.connect(request, job, worker.before.get(), worker.config); });
   }
 
   static ConnectResult skipped(std::int32_t port) {
@@ -264,7 +287,8 @@ private:
     const auto port = options_.port_for_forged(worker.request);
     if (!port)
       return ended(index, skipped(-1));
-    const auto datagram = plugin_.forge(worker.request, *port, worker.job, worker.config);
+    std::vector<std::uint8_t> datagram;
+    guarded(worker.job, "forge", [&] { datagram = plugin_.forge(worker.request, *port, worker.job, worker.config); });
     if (datagram.empty())
       return ended(index, skipped(-1));
     ConnectResult result = options_.send_forged(worker.request, *port, datagram);
@@ -278,7 +302,10 @@ private:
     Worker& worker = workers_[index];
     worker.connection.reset();
     --connections_open_;
-    plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
+    if (!worker.is_broken && !guarded(worker.job, "post_connect", [&] {
+          plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
+        }))
+      result.state = ConnectionState::discard; // what the plugin would have made of it is not known
     if (result.source_port >= 0)
       worker.request.ports_had.push_back(static_cast<std::uint16_t>(result.source_port));
     else if (result.state != ConnectionState::discard)
@@ -399,6 +426,7 @@ private:
     counters[C::connections_discarded] = state(ConnectionState::discard);
     counters[C::connections_open] = connections_open_;
     counters[C::members_bad] = members_bad_;
+    counters[C::plugin_failures] = plugin_failures_;
     counters[C::position_octets] = jobs_.position_octets();
     counters[C::size_octets] = jobs_.size_octets();
     counters[C::stall_max_ns] = duty_.stall_max_ns();
@@ -433,6 +461,7 @@ private:
   std::uint64_t jobs_finished_ = 0;
   std::uint64_t connections_open_ = 0;
   std::uint64_t members_bad_ = 0;
+  std::uint64_t plugin_failures_ = 0;
   std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
   bool link_away_ = false;                ///< of the interface that the session's capture watches
   bool eager_ = true;                     ///< there may be more to start at once

@@ -40,6 +40,8 @@ struct SpiderOptions {
   std::function<void(const Job& job, const std::string& why)> no_result;
   /// Is told when the interface that is watched goes away and when it is back: meanwhile no connection is started.
   std::function<void(bool away)> link_changed;
+  /// Is told what the plugin threw, in which of its calls.
+  std::function<void(const Job& job, std::string_view call, const std::string& what)> plugin_failed;
   /// Is told of each member that was left out of a connection or a result, for instance of "connection 0".
   std::function<void(const Job& job, const std::string& of, const json::CheckedMembers::LeftOut& member)>
       member_left_out;

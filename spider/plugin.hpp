@@ -23,7 +23,7 @@
 namespace orbweaver {
 
 /// Changes with anything that plugins of a shared object are built against.
-inline constexpr std::uint32_t plugin_interface_version = 3;
+inline constexpr std::uint32_t plugin_interface_version = 4;
 
 /// One sysctl and the value that it has in a configuration: {"net.ipv4.tcp_ecn", "2"}.
 struct SysctlSetting {
@@ -78,6 +78,9 @@ public:
     return {};
   }
 
+  /// What these calls throw is told with the job, and costs that job's connections (pre_connect) or that connection
+  /// alone: it is skipped, or discarded where it was made.
+  ///
   /// After each connection: may change its state, and add to its members (`result.members.add("label", 7)`).
   virtual void post_connect(ConnectResult& result, const Job& job, const PreConnect* before, unsigned config) {
     static_cast<void>(result), static_cast<void>(job), static_cast<void>(before), static_cast<void>(config);
@@ -110,7 +113,7 @@ struct PluginEntry {
 /// Exports the plugins of a shared object, an array of PluginEntry that lives as long as the object:
 /// `const PluginEntry entries[] = {{.description = {…}, .make = …}}; ORBWEAVER_EXPORT_PLUGINS(entries)`
 #define ORBWEAVER_EXPORT_PLUGINS(entries)                                                                              \
-  extern "C" const ::orbweaver::SharedTable orbweaver_plugins;                                                         \
+  extern "C" [[gnu::visibility("default")]] const ::orbweaver::SharedTable orbweaver_plugins;                          \
   extern "C" const ::orbweaver::SharedTable orbweaver_plugins{::orbweaver::plugin_interface_version,                   \
                                                               static_cast<std::uint32_t>(std::size(entries)),          \
                                                               static_cast<const ::orbweaver::PluginEntry*>(entries)};

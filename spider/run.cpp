@@ -83,6 +83,10 @@ int filter(const SpiderArguments& arguments) {
   return exit_done;
 }
 
+std::string origin_of(const PluginDescription& description) {
+  return description.origin.empty() ? "" : " (" + description.origin + ")";
+}
+
 /// Which rights a plugin's configurations need: asked before any packet is sent.
 void check_rights(const std::vector<SystemConfiguration>& configurations) {
   std::vector<std::string> sysctls;
@@ -115,6 +119,10 @@ SpiderOptions engine_options(const SpiderArguments& arguments, const PluginComma
   if (!chosen.entry.description.connect_kinds.empty())
     options.local = local_addresses(arguments);
   options.member_left_out = MemberWarnings(chosen.entry.description.name);
+  options.plugin_failed = [plugin = chosen.entry.description.name](const Job& job, std::string_view call,
+                                                                   const std::string& what) {
+    spdlog::warn("plugin {}, job {}: {} failed: {}", plugin, job.id, call, printable(what));
+  };
   return options;
 }
 
@@ -143,7 +151,11 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   if (out.kind == Endpoint::Kind::file)
     refuse_same_file(input_file(arguments.input), out.name);
   const auto plugin = chosen.entry.make();
+  if (!plugin)
+    throw Error("plugin " + description.name + " could not be made" + origin_of(description));
   plugin->configure(chosen.arguments);
+  if (const auto why = why_not_runnable(description, *plugin); !why.empty())
+    throw Error("plugin " + description.name + " cannot be run: " + why + origin_of(description));
   SpiderOptions options = engine_options(arguments, chosen);
   allow_descriptors(options.workers);
   JobReader jobs(arguments.input,

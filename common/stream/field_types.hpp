@@ -57,12 +57,14 @@ struct TailRef {
 };
 
 /// Text (any octets, printed as UTF-8), raw octets (printed in hexadecimal), and lists. A state holds them by handle; a
-/// chain's context sets them (observer/chain_context.hpp): one assigned to another would share its octets, and does not
-/// compile. A list of texts has each as four octets of length, then text.
+/// chain's context sets them (observer/chain_context.hpp): a copy would share its octets, and does not compile. A list
+/// of texts has each as four octets of length, then text.
 struct TailHandle : TailRef {
   TailHandle() = default;
-  TailHandle(const TailHandle&) = default;
+  TailHandle(const TailHandle&) = delete;
+  TailHandle(TailHandle&&) = delete;
   TailHandle& operator=(const TailHandle&) = delete;
+  TailHandle& operator=(TailHandle&&) = default; // a state has to be trivially copyable
 };
 struct Text : TailHandle {};
 struct OctetString : TailHandle {};
@@ -229,6 +231,15 @@ struct Described<std::span<const Element>> {
   using Type = List<std::conditional_t<std::same_as<Element, std::string_view>, Text, Element>>;
 };
 
+/// What a record has room for of an enumeration is an octet without a sign. True of what is none.
+template <typename Member>
+inline constexpr bool enumeration_fits = !std::is_enum_v<Member>;
+template <NamedEnum Member>
+inline constexpr bool
+    enumeration_fits<Member> = sizeof(Member) == 1 && std::is_unsigned_v<std::underlying_type_t<Member>>;
+template <typename Value>
+inline constexpr bool enumeration_fits<Nullable<Value>> = enumeration_fits<Value>;
+
 } // namespace field_types
 
 template <typename Type>
@@ -246,7 +257,7 @@ consteval FieldType field_type_of() {
   static_assert(!std::is_array_v<Member>, "an array is no field: name one of its elements by its index; text is Text, "
                                           "raw octets are OctetString, and what has many values is a List");
   static_assert(!std::is_pointer_v<Member>, "a pointer says nothing in another process: use Text or OctetString");
-  static_assert(!std::is_enum_v<Member> || (NamedEnum<Member> && sizeof(Member) == 1),
+  static_assert(field_types::enumeration_fits<Member>,
                 "an enumeration that is a field has one octet (enum class E : std::uint8_t) and its names: define "
                 "constexpr auto enumerator_names(E), a std::array of std::string_view, beside it");
   static_assert(!std::same_as<Member, float>, "use double");

@@ -4,7 +4,9 @@
 #include "common/error.hpp"
 #include "common/process/shared_object.hpp"
 
+#include <spdlog/spdlog.h>
 #include <string>
+#include <utility>
 
 namespace orbweaver {
 
@@ -14,19 +16,23 @@ CombinerEntry find_combiner(std::string_view plugin) {
     names += names.empty() ? "" : ", ";
     names += name;
   };
-  for (const auto* entry : library_combiners) {
+  const CombinerEntry* chosen = nullptr;
+  for (const auto* entry : library_combiners)
     if (entry->plugin == plugin)
-      return *entry;
-    note(entry->plugin);
-  }
+      chosen = entry;
+    else
+      note(entry->plugin);
   for (const auto& found : find_shared_tables("orbweaver_conditions", conditions_interface_version)) {
     const auto* const entries = static_cast<const CombinerEntry*>(found.table->entries);
     for (std::uint32_t i = 0; i < found.table->count; ++i) {
-      if (entries[i].plugin == plugin)
-        return entries[i];
-      note(entries[i].plugin);
+      if (entries[i].plugin != plugin)
+        note(entries[i].plugin);
+      else if (std::exchange(chosen, chosen ? chosen : &entries[i]))
+        spdlog::warn("{}: its conditions of {} are left out: there are some already", found.origin, plugin);
     }
   }
+  if (chosen)
+    return *chosen;
   throw UsageError("there are no conditions for a plugin \"" + std::string(plugin) + "\"; there are: " + names);
 }
 

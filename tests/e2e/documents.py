@@ -62,12 +62,16 @@ class Documents(support.TestCase):
         files = subprocess.run(["git", "ls-files"], cwd=SOURCE, capture_output=True, text=True)
         if files.returncode != 0:
             self.skipTest("not a checkout: which files are the project's own is not known")
+        bare = re.compile(r"(?<![\w/.`\[(-])([A-Z]{4,}\.md)\b")
         missing = set()
         for path in files.stdout.split("\n"):
             if not re.search(r"\.(hpp|cpp|md|py|build)$", path):
                 continue
             with open(os.path.join(SOURCE, path), encoding="utf-8") as file:
-                for name in named.findall(file.read()):
+                text = file.read()
+                missing.update(f"{path} names {name}" for name in bare.findall(text)
+                               if not os.path.exists(os.path.join(SOURCE, name)))
+                for name in named.findall(text):
                     if not os.path.exists(os.path.join(SOURCE, name)) and "ttl" not in name and "NAME" not in name:
                         missing.add(f"{path} names {name}")
         self.assertEqual(missing, set())

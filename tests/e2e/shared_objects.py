@@ -19,7 +19,7 @@ BUILD_PATIENCE_S = 240
 BROKEN = """
 #include <orbweaver/chain.hpp>
 extern "C" {
-extern const orbweaver::SharedTable orbweaver_chains;
+[[gnu::visibility("default")]] extern const orbweaver::SharedTable orbweaver_chains;
 const orbweaver::SharedTable orbweaver_chains{orbweaver::chain_interface_version + 1, 0, nullptr};
 }
 """
@@ -109,7 +109,7 @@ class SharedObjects(support.TestCase):
         source, jobs, stream = self.path("careless.cpp"), self.path("jobs"), self.path("stream")
         with open(source, "w") as file:
             file.write(CARELESS)
-        run("c++", "-std=c++20", "-shared", "-fPIC", f"-I{self.include}", "-o", self.path("careless.so"), source, check=0)
+        run("c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{self.include}", "-o", self.path("careless.so"), source, check=0)
         with open(jobs, "w") as file:
             file.writelines('{"dip":"127.0.0.%d","dp":1}\n' % number for number in range(1, 7))
         environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
@@ -123,12 +123,113 @@ class SharedObjects(support.TestCase):
         numbers = [json.loads(line)["conditions"][0] for line in merger.stdout.splitlines()]
         self.assertEqual(sorted(numbers), [f"careless.number:{number}" for number in range(1, 7)])
 
-    def build_object(self, name, source):
+    def careless(self, *changes):
+        """What the spider says of a CARELESS that was changed, and what there is."""
+        source = CARELESS
+        for old, new in changes:
+            self.assertIn(old, source)
+            source = source.replace(old, new)
+        built = self.build_object("careless", source)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        listed = run(support.program("orbweaver-spider"), "--describe-plugins", check=0, env=environment)
+        return listed.stderr, [plugin["name"] for plugin in json.loads(listed.stdout)], environment
+
+    def test_a_plugin_that_no_command_line_can_have_is_left_out_and_named(self):
+        self.assertIn("careless", self.careless()[1])
+        option = 'description.options.push_back({.name = "%s", .help = "", .default_value = "%s", .several = false, .minimum = 0, .maximum = 9});'
+        kinds = 'description.connect_kinds = {"tcp"};'
+        for wrong, says in (
+                (option % ("connect", "1"), "its option --connect is one that every plugin has"),
+                (option % ("", "1"), "the name of its option '' is not letters, digits and dashes"),
+                (option % ("a b", "1"), "the name of its option 'a b' is not letters"),
+                (option % ("--x", "1"), "the name of its option '--x' is not letters"),
+                (option % ("good", "77"), "the default of its option --good, 77, is not within its bounds"),
+                (2 * (option % ("good", "7")), "it has two options --good"),
+                ((option % ("good", "7")).replace(".minimum = 0", ".minimum = std::nullopt"), "its option --good has one bound and not the other"),
+                ('description.connect_kinds = {"htp"};', "there is no kind of connection 'htp'"),
+                ('description.connect_kinds = {"tcpsyn"};', "the kind of connection tcpsyn is of the model forge alone")):
+            said, names, environment = self.careless((kinds, kinds + wrong))
+            self.assertRegex(said, f"careless.so: plugin 'careless' is left out: {re.escape(says)}")
+            self.assertNotIn("careless", names)
+            self.assertIn("ecn", names)
+        run(ORBWEAVER, "measure", "ecn", "--help", check=0, env=environment)
+
+    def measure_carelessly(self, *changes, status=0):
+        said, names, environment = self.careless(*changes)
+        self.assertEqual((said, "careless" in names), ("", True))
+        jobs, stream = self.path("jobs"), self.path("stream")
+        with open(jobs, "w") as file:
+            file.writelines('{"dip":"127.0.0.%d","dp":1}\n' % number for number in range(1, 4))
+        spider = run(support.program("orbweaver-spider"), "-i", "lo", "--input", jobs, "--out", f"file:{stream}", "careless",
+                     check=status, env=environment)
+        if status:
+            return spider.stderr, []
+        merger = run(support.program("orbweaver-merger"), "--jobs", f"file:{stream}", "--plugin", "careless", check=0,
+                     env=environment)
+        return spider.stderr + merger.stderr, [json.loads(line)["conditions"][0] for line in merger.stdout.splitlines()]
+
+    def test_a_plugin_that_throws_costs_what_it_was_called_for_and_no_job(self):
+        number = 'result.members.add("number", job.id);'
+        said, conditions = self.measure_carelessly((number, number + 'if (job.id == 2) throw std::string("boom");'))
+        self.assertIn("plugin careless, job 2: post_connect failed: something that is no std::exception", said)
+        self.assertEqual(sorted(conditions), ["careless.number:1", "careless.number:3", "pathspider.discarded"])
+        made = "unsigned connections() const override { return 1; }"
+        said, conditions = self.measure_carelessly((made, made + """
+  std::unique_ptr<orbweaver::PreConnect> pre_connect(const orbweaver::Job& job) override {
+    if (job.id == 3)
+      throw std::runtime_error("no luck");
+    return nullptr;
+  }"""))
+        self.assertIn("plugin careless, job 3: pre_connect failed: no luck", said)
+        self.assertEqual(sorted(conditions), ["careless.number:1", "careless.number:2", "pathspider.not_observed"])
+
+    def test_conditions_that_read_past_a_jobs_flows_are_named_and_end_nothing(self):
+        said, conditions = self.measure_carelessly(("*flows[0]->", "*flows[5]->"))
+        self.assertEqual(said.count("its conditions failed: it reads flow 5 (from 0), and the job has 1"), 1)
+        self.assertEqual(conditions, 3 * ["pathspider.uncertain"])
+
+    def test_a_plugin_whose_connections_and_configurations_differ_is_refused_by_name(self):
+        kinds = 'description.connect_kinds = {"tcp"};'
+        for change, says in (((kinds, kinds + "description.model = orbweaver::Model::synchronized;"),
+                              "it makes 1 connections for each job, and has 0 configurations"),
+                             (("override { return 1; }", "override { return 0; }"), "it makes no connections")):
+            self.assertRegex(self.measure_carelessly(change, status=1)[0], f"plugin careless cannot be run: {says}.*careless.so")
+
+    def test_the_first_of_two_conditions_of_a_plugin_counts_and_the_other_is_named(self):
+        said, conditions = self.measure_carelessly(('{"careless", combine, 1, {}}', '{"careless", combine, 1, {}}, {"careless", combine, 9, {}}'))
+        self.assertIn("careless.so: its conditions of careless are left out: there are some already", said)
+        self.assertEqual(len(conditions), 3)
+
+    def test_an_object_whose_names_others_can_see_is_left_out(self):
+        chain = """
+#include <orbweaver/chain.hpp>
+namespace orbweaver {
+struct DscpChain {
+  static constexpr std::string_view name = "mine", summary = "named like one of the library's";
+  static constexpr std::uint32_t needs = Need::none;
+  struct State { std::uint32_t packets = 0; };
+  inline static const auto fields = std::array{field("mine_packets", "packets", &State::packets)};
+  static bool ip(State& state, PacketView, bool) noexcept { ++state.packets; return true; }
+};
+}
+ORBWEAVER_EXPORT_CHAINS(orbweaver::DscpChain)
+"""
+        environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        self.assertEqual(self.build_object("mine", chain, "-fvisibility=default").returncode, 0)
+        said = observe(TROUBLES, "basic", "mine", check=2, env=environment).stderr
+        self.assertRegex(said, r"left out: .*mine\.so was built without -fvisibility=hidden")
+        self.assertEqual(self.build_object("mine", chain).returncode, 0)
+        flows = observe(TROUBLES, "basic", "dscp", "mine", check=0, env=environment).stdout.splitlines()
+        for flow in map(json.loads, flows):
+            self.assertEqual(flow["mine_packets"], flow["pkt_fwd"] + flow["pkt_rev"])
+
+    def build_object(self, name, source, *flags):
         path = self.path(name + ".cpp")
         with open(path, "w") as file:
             file.write(source)
-        return run("c++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC", f"-I{self.include}",
-                   "-o", self.path(name + ".so"), path)
+        return run("c++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", *flags,
+                   f"-I{self.include}", "-o", self.path(name + ".so"), path)
 
     def test_a_chain_with_a_field_of_every_type_events_options_and_an_end_prints_as_ndjson_and_csv(self):
         with open(os.path.join(SOURCE, "tests", "unit", "observer", "every_type_chain.hpp")) as file:
@@ -205,6 +306,11 @@ ORBWEAVER_EXPORT_CHAINS(Trap)
             (good[0], good[1], good[2] + " struct E { bool y = false; }; inline static const auto events = "
              "std::tuple{event_table<E>(\"t\", \"\", std::array{field(\"x\", \"\", &State::x)})};"):
                 "a field of another struct than the table's event",
+            (good[0] + " Nullable<Size> y;", good[1], good[2] + " inline static const auto more = field(\"y\", \"\", &State::y);"):
+                "no type of a field",
+            (good[0], good[1], good[2] + " static bool tpc(State&, PacketView, bool) noexcept { return true; }"): "it is tcp",
+            ("Text x;", good[1], "static bool tcp(State& state, PacketView, bool) noexcept { auto copy = state.x; return copy.is_null(); }"):
+                "deleted function",
             ("Text x, y;", good[1], "static bool tcp(State& state, PacketView, bool) noexcept { state.x = state.y; return true; }"):
                 "deleted function",
             (good[0], good[1], "static bool newflow(State&, PacketView) noexcept { return true; }"): "it is new_flow",
@@ -257,7 +363,7 @@ ORBWEAVER_EXPORT_CHAINS(Twin)
         source = self.path("old.cpp")
         with open(source, "w") as file:
             file.write(BROKEN)
-        run("c++", "-std=c++20", "-shared", "-fPIC", f"-I{self.include}", "-o", self.path("old.so"), source, check=0)
+        run("c++", "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{self.include}", "-o", self.path("old.so"), source, check=0)
         with open(self.path("text.so"), "w") as file:
             file.write("not an object")
         environment = dict(os.environ, ORBWEAVER_PLUGIN_PATH=f"{self.folder}:{self.objects}")

@@ -155,7 +155,7 @@ struct Endpoints {
   }
 };
 
-/// The sum that DESIGN.md asks for.
+/// Every frame is counted under one cause.
 void check_ledger(const Capture& capture) {
   std::uint64_t sum = capture.counter(C::non_ip) + capture.counter(C::short_packets) + capture.counter(C::filtered);
   for (std::size_t i = 0; i < max_observers; ++i)

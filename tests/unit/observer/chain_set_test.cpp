@@ -28,7 +28,7 @@ std::string usage_error(const Names& chains) {
   return "no error";
 }
 
-/// The fields of a chain and their types, as CHAINS.md has them.
+/// The fields of a chain and their types.
 const std::map<std::string, std::vector<std::pair<std::string, std::string>>>& expected_fields() {
   static const std::map<std::string, std::vector<std::pair<std::string, std::string>>> fields{
       {"basic",
@@ -127,7 +127,7 @@ std::multimap<std::string, std::map<std::string, std::string>> flows_by_end(cons
 
 } // namespace
 
-TEST_CASE("the chains of CHAINS.md are in the library, with the fields and types that it names") {
+TEST_CASE("PATHspider's chains are in the library, with the fields and types that scripts rely on") {
   const auto library = chains_of<LibraryChains>();
   for (const auto& entry : expected_fields()) {
     const std::string name = entry.first; // not a binding: the asserts are lambdas, and Clang lets those use no binding

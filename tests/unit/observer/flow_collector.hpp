@@ -25,7 +25,14 @@ struct FieldText {
 
   template <typename Type>
   std::string operator()() const {
-    return text(load_field<Type>(record.data() + field.offset));
+    const auto* const at = record.data() + field.offset;
+    if constexpr (is_tail<Type>) {
+      Type handle;
+      static_cast<TailRef&>(handle) = load_field<TailRef>(at);
+      return text(handle);
+    } else {
+      return text(load_field<Type>(at));
+    }
   }
 
   static std::string text(bool value) { return value ? "true" : "false"; }
