@@ -15,6 +15,9 @@ struct RunOptions {
   std::vector<int> cpus;
   std::string output;  ///< empty: standard output
   std::string summary; ///< empty: none
+  bool rotates = false;       ///< the output is one file after another
+  bool keeps = false;         ///< some of them only
+  std::string rotate_command; ///< empty: none
   std::string session; ///< empty: one of the process id
   unsigned packet_ring_mib = default_packet_ring_mib;
   unsigned flow_ring_mib = default_flow_ring_mib;
