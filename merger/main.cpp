@@ -101,7 +101,8 @@ std::optional<Rotation> rotation_of(const Options& options, FileSeries* series, 
 /// How the outputs are written. While a disk is full, `tell` is called.
 OutputPolicy policy_of(const Options& options, Appears appears, const Stage& stage, std::function<void()>& tell,
                        FileSeries* series) {
-  OutputPolicy policy{appears, options.sync_s, {}, [](const std::string& warning) { spdlog::warn("{}", warning); }, series};
+  OutputPolicy policy{
+      appears, options.sync_s, {}, [](const std::string& warning) { spdlog::warn("{}", warning); }, series};
   if (options.on_full == "wait")
     policy.wait_on = [&stage, &tell] {
       if (tell)

@@ -88,7 +88,7 @@ bool Measurement::run(const std::atomic<bool>& stop) {
   while (jobs_.oldest() != JobTable::none) // there are some only where the output failed
     give_up(jobs_.oldest());
   if (rotation_ && !output_.failed())
-    if (const auto span = rotation_->last())
+    if (const auto span = rotation_->last(counters_[MergerCounter::jobs_received] > 0))
       complete(*span, std::nullopt);
   if (!output_.finish())
     problems_.push_back(output_.failure());

@@ -61,7 +61,8 @@ public:
 
   /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this, and
   /// `rotation`, which is there where the output is one file after another and knows the flow streams, or one stream:
-  /// then the connections' ends are the clock. Throws Error where they and the combiner do not go together: see FlowFields.
+  /// then the connections' ends are the clock. Throws Error where they and the combiner do not go together: see
+  /// FlowFields.
   Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output, const CombinerEntry& combiner,
               const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn,
               Rotation* rotation = nullptr);

@@ -7,8 +7,7 @@
 
 namespace orbweaver {
 
-Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish,
-               Rotation* rotation)
+Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish, Rotation* rotation)
     : loop_(std::move(streams)), sink_(sink), rotation_(rotation), wants_digest_(digest), publish_(std::move(publish)) {
   for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
     const auto& reader = loop_.reader(stream);
@@ -28,7 +27,8 @@ bool Merger::run(const std::atomic<bool>& stop) {
   loop_.run(*this, stop);
   problems_ = loop_.problems();
   if (rotation_ && !sink_.failed())
-    if (const auto span = rotation_->last())
+    if (const auto span =
+            rotation_->last(counters_[MergerCounter::flows_received] + counters_[MergerCounter::events_received] > 0))
       complete(*span, std::nullopt);
   if (!sink_.finish())
     problems_.push_back(sink_.failure());

@@ -66,9 +66,7 @@ private:
 
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
-  [[nodiscard]] bool failed() const override {
-    return sink_.failed() || (rotation_ && !rotation_->failure().empty());
-  }
+  [[nodiscard]] bool failed() const override { return sink_.failed() || (rotation_ && !rotation_->failure().empty()); }
   std::uint64_t all_held(std::uint64_t second) override;
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;

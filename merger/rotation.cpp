@@ -25,8 +25,7 @@ std::string time_of(std::uint64_t second) {
 
 Rotation::Rotation(FileBound every, std::size_t streams, FileSeries& series, std::atomic<bool>& asked,
                    std::function<bool()> wait_on)
-    : every_(every), series_(series), asked_(asked), wait_on_(std::move(wait_on)), clocks_(streams),
-      shares_(streams) {}
+    : every_(every), series_(series), asked_(asked), wait_on_(std::move(wait_on)), clocks_(streams), shares_(streams) {}
 
 /// The file at work ends where no stream has been yet.
 void Rotation::end_before(std::uint64_t second, std::string_view cause) noexcept {
@@ -68,9 +67,12 @@ std::optional<FileSpan> Rotation::advance(std::uint64_t second) noexcept {
   return span;
 }
 
-std::optional<FileSpan> Rotation::last() const noexcept {
-  if (!state_.has_begun)
-    return std::nullopt;
+std::optional<FileSpan> Rotation::last(bool has_rows) const noexcept {
+  if (!state_.has_begun) {
+    // Flows without a clock, as no capture makes them: the host's has to do.
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    return has_rows ? std::optional(FileSpan{now, now, "end"}) : std::nullopt;
+  }
   return FileSpan{state_.begin_s, std::max(state_.begin_s, *std::ranges::max_element(clocks_)), "end"};
 }
 

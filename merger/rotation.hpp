@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// When an output that is one file after another goes on with the next one, by the packet clock, and what is told of each
-// file in the manifest. Every flow is in the file of the second in which it left: a stream whose clock comes to the
-// boundary is held there until all have (StreamLoop::hold_at). Owned by the merger's thread.
+// When an output that is one file after another goes on with the next one, by the packet clock, and what is told of
+// each file in the manifest. Every flow is in the file of the second in which it left: a stream whose clock comes to
+// the boundary is held there until all have (StreamLoop::hold_at). Owned by the merger's thread.
 //
 // The second under way when the clock reads S (TickRecord) is S - 1: packets of (S - 1, S] come.
 #pragma once
@@ -72,8 +72,8 @@ public:
   /// begins, and gives nothing; then the file that is complete. The next one begins where it ends.
   std::optional<FileSpan> advance(std::uint64_t second) noexcept;
 
-  /// The file at work when all streams have ended; nothing where there was no clock.
-  [[nodiscard]] std::optional<FileSpan> last() const noexcept;
+  /// The file at work when all streams have ended; nothing where there was neither a clock nor a row.
+  [[nodiscard]] std::optional<FileSpan> last(bool has_rows) const noexcept;
 
   [[nodiscard]] const RotationState& state() const noexcept { return state_; }
 

@@ -63,7 +63,8 @@ std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
       reader.peek_while<const RecordHeader>(batch, [&](const RecordHeader& header, const RecordHeader* record) {
         if (header.kind != RecordKind::tick) [[likely]]
           return true;
-        return header.length != sizeof(TickRecord) || !holds(input, reinterpret_cast<const TickRecord*>(record)->second);
+        return header.length != sizeof(TickRecord) ||
+               !holds(input, reinterpret_cast<const TickRecord*>(record)->second);
       });
   const bool ends = count > 0 && batch[count - 1]->kind == RecordKind::end; // nothing comes after it
   const bool ends_well = ends && batch[count - 1]->length == sizeof(EndRecord);

@@ -88,7 +88,7 @@ private:
     explicit Input(RecordReader&& stream) : reader(std::move(stream)) {}
     RecordReader reader;
     bool done = false;
-    bool held = false;          ///< its next record is a tick of
+    bool held = false;           ///< its next record is a tick of
     std::uint64_t held_at_s = 0; ///< this second, which is not to be read yet
   };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a user says of outputs that are written as one file after another: when the next begins (--rotate), which of
-// them stay (--keep), and their names, in strftime's language. The merger writes them; the front command checks what was
-// given, and finds in the manifest what is complete. Plain values, any thread.
+// them stay (--keep), and their names, in strftime's language. The merger writes them; the front command checks what
+// was given, and finds in the manifest what is complete. Plain values, any thread.
 #pragma once
 
 #include "common/process/whole_number.hpp"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/process/zst_frames.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <sys/stat.h>
@@ -73,8 +74,11 @@ std::uint64_t cut_to_frame(int fd) noexcept {
   }
   if (whole == size)
     return 0;
-  std::array<unsigned char, 4> magic{};
-  if (whole == 0 && read_at(fd, magic.data(), magic.size(), 0) && little_endian(magic.data(), 4) != frame_magic)
+  constexpr std::array<unsigned char, 4> magic{0x28, 0xB5, 0x2F, 0xFD};
+  std::array<unsigned char, 4> head{};
+  const auto head_octets = std::min<std::uint64_t>(size, head.size());
+  if (whole == 0 && (!read_at(fd, head.data(), head_octets, 0) ||
+                     !std::equal(head.begin(), head.begin() + head_octets, magic.begin())))
     return 0; // it is not ours: nothing of it is touched
   return ftruncate(fd, static_cast<off_t>(whole)) == 0 ? size - whole : 0;
 }

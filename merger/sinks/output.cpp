@@ -203,7 +203,8 @@ bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s
   file.octets = size_;
   file.rows = 0;
   for (const auto line : {Line::main, Line::other})
-    file.rows += lines_written(line) - std::exchange(lines_before_[static_cast<std::size_t>(line)], lines_written(line));
+    file.rows +=
+        lines_written(line) - std::exchange(lines_before_[static_cast<std::size_t>(line)], lines_written(line));
   if (const int error = FileSeries::complete(*names_, work_path_, begin_s, file.name); error != 0) {
     fail(error);
     return false;
@@ -283,7 +284,9 @@ Output::~Output() {
   syncer_.reset();
   if (closing_.joinable())
     closing_.join();
-  const auto lines_of = [this](Line line) { return lines_written(line) - lines_before_[static_cast<std::size_t>(line)]; };
+  const auto lines_of = [this](Line line) {
+    return lines_written(line) - lines_before_[static_cast<std::size_t>(line)];
+  };
   if (lines_of(Line::main) + lines_of(Line::other) == 0) {
     if (!work_path_.empty())
       unlink(work_path_.c_str());
@@ -349,7 +352,8 @@ void Output::begin() noexcept {
     return;
   }
   if (const auto cut = cut_to_whole(file_.get(), path_); cut > 0 && policy_.warn)
-    policy_.warn(path_ + " ended with half a " + (compressor_ ? "frame" : "line") + ": its last " + std::to_string(cut) + " octets are cut off");
+    policy_.warn(path_ + " ended with half a " + (compressor_ ? "frame" : "line") + ": its last " +
+                 std::to_string(cut) + " octets are cut off");
   const auto end = lseek(file_.get(), 0, SEEK_END);
   if (end < 0)
     fail(errno);

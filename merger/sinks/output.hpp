@@ -154,12 +154,12 @@ private:
   bool is_named_ = false; ///< that the disk is full has been said
   int error_ = 0;         ///< errno of what failed first
   std::unique_ptr<Syncer> syncer_;
-  std::unique_ptr<Compressor> compressor_;   ///< where it is compressed
-  std::uint64_t passed_on_ns_ = 0;           ///< when what is compressed was passed on last
-  std::optional<NamePattern> names_;         ///< of one file after another
+  std::unique_ptr<Compressor> compressor_;      ///< where it is compressed
+  std::uint64_t passed_on_ns_ = 0;              ///< when what is compressed was passed on last
+  std::optional<NamePattern> names_;            ///< of one file after another
   std::array<std::uint64_t, 3> lines_before_{}; ///< written to the files before this one
-  std::thread closing_;                      ///< brings the file before this one to the disk
-  std::atomic<int> closing_error_{0};        ///< errno of that
+  std::thread closing_;                         ///< brings the file before this one to the disk
+  std::atomic<int> closing_error_{0};           ///< errno of that
 };
 
 } // namespace orbweaver

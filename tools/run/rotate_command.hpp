@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// --rotate-command: a program that is run for each complete file, with the file's path as its argument. It is run by the
-// front command, since the merger has no right to, and told of the files by their manifest. It never holds up a run:
-// a few at a time, each in a process group of its own. The front command's thread.
+// --rotate-command: a program that is run for each complete file, with the file's path as its argument. It is run by
+// the front command, since the merger has no right to, and told of the files by their manifest. It never holds up a
+// run: a few at a time, each in a process group of its own. The front command's thread.
 #pragma once
 
 #include "common/process/rotation.hpp"
@@ -23,8 +23,8 @@ public:
     std::uint64_t not_run = 0; ///< files whose command was not started, or was ended with the run
   };
 
-  /// `command`: a path, or a name to be found in PATH; empty: nothing is done. Throws UsageError where it cannot be run,
-  /// or where others may write it. What the manifest has already is not told of again.
+  /// `command`: a path, or a name to be found in PATH; empty: nothing is done. Throws UsageError where it cannot be
+  /// run, or where others may write it. What the manifest has already is not told of again.
   RotateCommand(const std::string& command, const std::string& output);
   RotateCommand(const RotateCommand&) = delete;
   RotateCommand& operator=(const RotateCommand&) = delete;

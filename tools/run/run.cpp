@@ -145,8 +145,9 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
     report_unwritten(snapshot);
     print_closing_lines(snapshot, description);
   }
-  write_summary(summary, options.summary, summary_json(description, result, snapshot, ledger,
-                                                   options.rotate_command.empty() ? nullptr : &rotate_command.count()));
+  write_summary(summary, options.summary,
+                summary_json(description, result, snapshot, ledger,
+                             options.rotate_command.empty() ? nullptr : &rotate_command.count()));
   return result.exit_status;
 }
 
