@@ -112,6 +112,14 @@ public:
   /// How long a full disk was waited for.
   [[nodiscard]] std::uint64_t full_ns() const noexcept { return full_ns_; }
 
+  /// The file at work and how far it is written, to a line's end: with RotationState all that somebody needs who goes
+  /// on with it.
+  struct Position {
+    const std::string& path;
+    std::uint64_t octets;
+  };
+  [[nodiscard]] Position position() const noexcept { return {work_path_.empty() ? path_ : work_path_, size_}; }
+
   static const OutputPolicy default_policy;
 
 private:
