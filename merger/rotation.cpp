@@ -48,7 +48,9 @@ bool Rotation::wants_next(std::uint64_t octets) noexcept {
 
 void Rotation::begin(std::uint64_t second) noexcept {
   state_.begin_s = second;
-  state_.boundary_s = every_.seconds == 0 ? never : (second / every_.seconds + 1) * every_.seconds;
+  // A clock near the end of what 64 bits hold is no capture's: what follows stays in one file.
+  const bool has_end = every_.seconds != 0 && second < never - every_.seconds;
+  state_.boundary_s = has_end ? (second / every_.seconds + 1) * every_.seconds : never;
   state_.cause = "time";
 }
 

@@ -187,6 +187,17 @@ TEST_CASE("a stream that ends early holds up nobody, and one that begins later d
   CHECK(files.files.at("f-1400.ndjson") == flow(3));
 }
 
+TEST_CASE("a clock that no capture has ends nothing and spins nowhere") {
+  const auto files =
+      merge({{"t1001", "1", "t18446744073709551615", "2", "t5", "3", "t18446744073709551615", "4"}}, {.seconds = 100});
+  CHECK(files.complete);
+  std::string all;
+  for (const auto& [name, text] : files.files)
+    all += text;
+  CHECK(std::count(all.begin(), all.end(), '\n') == 4);
+  CHECK(files.files.size() <= 3);
+}
+
 TEST_CASE("streams without a flow and a clock leave no file") {
   const auto files = merge({{}, {}}, {.seconds = 100});
   CHECK(files.complete);
