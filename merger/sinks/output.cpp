@@ -196,6 +196,10 @@ void Output::begins_at(std::uint64_t second) noexcept {
 }
 
 bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept {
+  // Files that come faster than the disk takes them are waited for here, and not once this one has its name: it is in
+  // the manifest soon after.
+  if (closing_.joinable())
+    closing_.join();
   flush();
   if (compressor_ && size_ == 0 && !failed())
     write({}); // a file without a line can be decompressed too
@@ -217,8 +221,6 @@ bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s
 
 /// A complete file comes to the disk on a thread of its own: what comes meanwhile goes into the next one.
 void Output::sync_apart(const std::string& path) noexcept {
-  if (closing_.joinable())
-    closing_.join();
   if (policy_.sync_s == 0) {
     if (close(file_.release()) != 0)
       fail(errno);

@@ -363,7 +363,8 @@ class Going(Rotated):
                 (part,), _ = wait_until(
                     lambda: [each for each in glob.glob(os.path.join(self.out, "*.part")) if os.path.getsize(each) > 100_000], "results")
                 pids = [running.pid_of(stage) for stage in ("capture", "observer", "merger")]
-                for pid in [pids[-1]] if how == "merger" else [running.process.pid, *pids]:
+                # The merger soon after the front command: without what it reads it would end in order.
+                for pid in [pids[-1]] if how == "merger" else [running.process.pid, *reversed(pids)]:
                     os.kill(pid, signal.SIGKILL)
                 if how == "all":
                     running.process.wait(support.PATIENCE_S)
