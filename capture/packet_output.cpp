@@ -64,6 +64,8 @@ bool PacketOutput::settle() noexcept {
     if (!make_room(sizeof tick))
       return false;
     notices_ += writer_.write(&tick, sizeof tick, RecordKind::tick);
+    // Whoever reads several streams may wait for this one's clock, while we wait for room in another ring.
+    writer_.publish(Wake::when_much);
     tick_due_ = false;
   }
   owes_ = false;

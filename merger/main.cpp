@@ -3,6 +3,7 @@
 // jobs of an active measurement and writes every job as a line, with its conditions.
 #include "common/error.hpp"
 #include "common/process/output_target.hpp"
+#include "common/process/rotation.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
@@ -11,13 +12,21 @@
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "merger/merger.hpp"
+#include "merger/rotation.hpp"
+#include "merger/sinks/file_series.hpp"
 #include "merger/sinks/make_sink.hpp"
 #include "merger/sinks/output.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <spdlog/spdlog.h>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace orbweaver;
@@ -31,6 +40,8 @@ struct Options {
   bool grow = false;
   unsigned sync_s = 0;
   std::string on_full = "wait";
+  FileBound rotate;
+  FileBound keep;
   bool digest = false;
   std::string jobs; ///< none: every flow is written
   std::string plugin;
@@ -60,9 +71,38 @@ int report(const Done& done, bool complete, const Options& options, bool failed,
   return complete ? exit_done : exit_failed;
 }
 
+/// Set by SIGHUP: the next file is to begin now.
+std::atomic<bool> next_file{false};
+
+extern "C" void on_hangup(int) {
+  next_file.store(true, std::memory_order_relaxed);
+}
+
+/// The outputs as one file after another, where that is asked for.
+std::unique_ptr<FileSeries> series_of(const Options& options, const std::string& path) {
+  if (!options.rotate)
+    return nullptr;
+  struct sigaction action {};
+  action.sa_handler = on_hangup;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGHUP, &action, nullptr);
+  return std::make_unique<FileSeries>(rotated_names(path), options.keep,
+                                      [](const std::string& warning) { spdlog::warn("{}", warning); });
+}
+
+std::optional<Rotation> rotation_of(const Options& options, FileSeries* series, std::size_t streams,
+                                    const OutputPolicy& policy) {
+  if (!series)
+    return std::nullopt;
+  return std::optional<Rotation>(std::in_place, options.rotate, streams, *series, next_file, policy.wait_on);
+}
+
 /// How the outputs are written. While a disk is full, `tell` is called.
-OutputPolicy policy_of(const Options& options, Appears appears, const Stage& stage, std::function<void()>& tell) {
-  OutputPolicy policy{appears, options.sync_s, {}, [](const std::string& warning) { spdlog::warn("{}", warning); }};
+OutputPolicy policy_of(const Options& options, Appears appears, const Stage& stage, std::function<void()>& tell,
+                       FileSeries* series) {
+  OutputPolicy policy{
+      appears, options.sync_s, {}, [](const std::string& warning) { spdlog::warn("{}", warning); }, series};
   if (options.on_full == "wait")
     policy.wait_on = [&stage, &tell] {
       if (tell)
@@ -74,10 +114,14 @@ OutputPolicy policy_of(const Options& options, Appears appears, const Stage& sta
 
 int merge(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows) {
   std::function<void()> tell;
-  const auto policy = policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell);
+  const auto series = series_of(options, target.path);
+  const auto policy =
+      policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
+  auto rotation = rotation_of(options, series.get(), options.flows.size(), policy);
   const auto sink = make_sink(target, policy);
-  Merger merger(open_flows(), *sink, options.digest,
-                [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
+  Merger merger(
+      open_flows(), *sink, options.digest,
+      [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); }, rotation ? &*rotation : nullptr);
   tell = [&merger] { merger.tell(monotonic_ns()); };
   const bool complete = merger.run(stage.stop_reading());
   return report(merger, complete, options, sink->failed(), stage);
@@ -86,7 +130,9 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
 int measure(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows,
             const auto& open_jobs) {
   std::function<void()> tell;
-  const auto policy = policy_of(options, Appears::growing, stage, tell);
+  const auto series = series_of(options, target.path);
+  const auto policy = policy_of(options, Appears::growing, stage, tell, series.get());
+  auto rotation = rotation_of(options, series.get(), std::max<std::size_t>(options.flows.size(), 1), policy);
   Output output(target.path, "jobs", policy);
   auto flows = open_flows();
   // Where the plugin is known beforehand: the spider makes no connection yet.
@@ -102,7 +148,7 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
   Measurement measurement(
       std::move(jobs), std::move(flows), output, combiner, how,
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); },
-      [](const std::string& warning) { spdlog::warn("{}", warning); });
+      [](const std::string& warning) { spdlog::warn("{}", warning); }, rotation ? &*rotation : nullptr);
   tell = [&measurement] { measurement.tell(monotonic_ns()); };
   const bool complete = measurement.run(stage.stop_reading());
   return report(measurement, complete, options, output.failed(), stage);
@@ -113,6 +159,10 @@ int run(const Options& options) {
     throw UsageError("--flows is required, or --jobs");
   const bool is_active = !options.jobs.empty();
   const auto target = is_active ? parse_results_output(options.output) : parse_output(options.output, options.format);
+  if (options.rotate)
+    static_cast<void>(rotated_names(target.path)); // what cannot be is told before anything is waited for
+  else if (options.keep)
+    throw UsageError("--keep removes files that --rotate made: give --rotate too");
   std::vector<Endpoint> endpoints;
   for (const auto& text : options.flows)
     endpoints.push_back(parse_input(text, target));
@@ -163,6 +213,15 @@ int main(int argc, char** argv) {
       ->type_name("wait|stop")
       ->one_of({"wait", "stop"}, false)
       ->capture_default_str();
+  app.add_option_function(
+         "--rotate", [&options](const std::string& text) { options.rotate = parse_file_bound("--rotate", text); },
+         "Go on with a new file after so much of the packet clock, or so many octets, and on SIGHUP; --output has the "
+         "time in its name: flows-%Y%m%dT%H%M%SZ.ndjson")
+      ->type_name("5m|1GiB");
+  app.add_option_function(
+         "--keep", [&options](const std::string& text) { options.keep = parse_file_bound("--keep", text); },
+         "With --rotate: remove the oldest files so that no older ones, or no more octets, stay")
+      ->type_name("7d|100GiB");
   app.add_flag("--digest", options.digest, "Also print a hash of all flows that does not depend on their order");
   auto* const jobs = app.add_option("--jobs", options.jobs, "The spider's stream of jobs, to join flows with");
   jobs->type_name("ENDPOINT")->excludes(format);

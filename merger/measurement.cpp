@@ -72,8 +72,8 @@ CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name
 
 Measurement::Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output,
                          const CombinerEntry& combiner, const MeasurementOptions& options, PublishCounters publish,
-                         ResultWriter::Warn warn)
-    : loop_(in_one_list(std::move(jobs), std::move(flows))), output_(output), options_(options),
+                         ResultWriter::Warn warn, Rotation* rotation)
+    : loop_(in_one_list(std::move(jobs), std::move(flows))), output_(output), rotation_(rotation), options_(options),
       run_(loop_.reader(jobs_stream).stream().plugin), publish_(std::move(publish)), warn_(std::move(warn)),
       join_(record_bytes_of(loop_), options.join, *this),
       results_(flow_streams_of(loop_), combiner, run_, {options.output_flows, options.join.server_mode}, warn_) {
@@ -87,8 +87,13 @@ bool Measurement::run(const std::atomic<bool>& stop) {
   join_.finish();
   while (jobs_.oldest() != JobTable::none) // there are some only where the output failed
     give_up(jobs_.oldest());
+  if (rotation_ && !output_.failed())
+    if (const auto span = rotation_->last(counters_[MergerCounter::jobs_received] > 0))
+      complete(*span, std::nullopt);
   if (!output_.finish())
     problems_.push_back(output_.failure());
+  if (rotation_ && !rotation_->failure().empty())
+    problems_.push_back(rotation_->failure());
   counters_[MergerCounter::jobs_dropped] = counters_[MergerCounter::jobs_received] - output_.lines_written();
   if (const auto unfinished = counters_[MergerCounter::jobs_unfinished]; unfinished > 0)
     warn_(std::to_string(unfinished) + " jobs were not finished by the spider; they are written with what there is, " +
@@ -118,7 +123,34 @@ std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* 
   streams_[stream].has_nothing = records.empty();
   tell_jobs_clock();
   join_.advance();
+  if (rotation_)
+    look_for_boundary();
   return count;
+}
+
+/// A result is in the file of the second, by the slowest flow stream's clock, in which it was decided.
+void Measurement::look_for_boundary() {
+  const bool has_flows = streams_.size() > jobs_stream + 1;
+  if (!has_flows && jobs_s_ != Join::never)
+    rotation_->at(0, jobs_s_ + 1); // the second under way is the one before what the clock reads
+  const auto clock_s = has_flows ? join_.clock() : jobs_s_ == Join::never || jobs_s_ == 0 ? 0 : jobs_s_ + 1;
+  rotation_->wants_next(output_.octets_written() - octets_before_);
+  if (clock_s == Join::never || clock_s <= rotation_->boundary_s())
+    return;
+  if (const auto span = rotation_->advance(clock_s))
+    complete(*span, span->end_s);
+  else
+    output_.begins_at(rotation_->state().begin_s);
+}
+
+/// Completes the file at work, and begins the next one where there is any.
+void Measurement::complete(const FileSpan& span, std::optional<std::uint64_t> next_s) {
+  CompleteFile file;
+  if (!output_.complete(span.begin_s, next_s, file))
+    return;
+  octets_before_ = output_.octets_written();
+  rotation_->list(span, {&file, 1},
+                  {output_.lines_written(), options_.digest ? std::optional(digest_) : std::nullopt, false});
 }
 
 /// While flows go on, a job stream that has nothing to read does not hold them up; when they have ended, they are all
@@ -138,15 +170,24 @@ bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& 
     }
     if (header.table != 0) {
       ++counters_[MergerCounter::events_received];
+      if (rotation_)
+        ++rotation_->share(flow_stream).events;
       return true;
     }
     ++stream.taken;
+    if (rotation_)
+      ++rotation_->share(flow_stream).flows;
     join_.flow(flow_stream, row);
   } else if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord)) {
-    join_.tick(flow_stream, reinterpret_cast<const TickRecord&>(header).second);
+    const auto second = reinterpret_cast<const TickRecord&>(header).second;
+    join_.tick(flow_stream, second);
+    if (rotation_)
+      rotation_->at(flow_stream, second);
   } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
     const auto& loss = reinterpret_cast<const LossRecord&>(header);
     join_.lost(flow_stream, loss.from_ns, loss.to_ns);
+    if (rotation_)
+      rotation_->share(flow_stream).lost(loss.packets);
   } else {
     why = what_is_odd(header);
     return false;
@@ -318,11 +359,13 @@ std::string Measurement::taken(std::size_t stream) const {
 
 void Measurement::quiet() {
   if (output_.is_read_live())
-    output_.flush();
+    output_.pass_on();
 }
 
 void Measurement::housekeep(std::uint64_t now_ns) {
   quiet();
+  if (rotation_)
+    look_for_boundary();
   tell(now_ns);
 }
 
@@ -348,6 +391,10 @@ void Measurement::tell(std::uint64_t now_ns) {
   counters_[M::combiner_failures] = results_.combiner_failures();
   counters_[M::octets_written] = output_.octets_written();
   counters_[M::disk_full_ns] = output_.full_ns();
+  if (rotation_) {
+    counters_[M::files_complete] = rotation_->files_complete();
+    counters_[M::files_removed] = rotation_->files_removed();
+  }
   counters_[M::digest_low] = digest_.low;
   counters_[M::digest_high] = digest_.high;
   counters_[M::stall_max_ns] = loop_.duty().stall_max_ns();

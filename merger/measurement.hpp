@@ -15,6 +15,7 @@
 #include "merger/join/join.hpp"
 #include "merger/merger.hpp"
 #include "merger/results.hpp"
+#include "merger/rotation.hpp"
 #include "merger/row.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
@@ -22,6 +23,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,10 +59,13 @@ public:
   /// More connections than any plugin makes for a job; a record that says more is damaged.
   static constexpr std::uint32_t max_connections = 4096;
 
-  /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this. Throws
-  /// Error where they and the combiner do not go together: see FlowFields.
+  /// `jobs` is a stream of jobs, `flows` are streams of flows (there may be none). `output` must outlive this, and
+  /// `rotation`, which is there where the output is one file after another and knows the flow streams, or one stream:
+  /// then the connections' ends are the clock. Throws Error where they and the combiner do not go together: see
+  /// FlowFields.
   Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output, const CombinerEntry& combiner,
-              const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn);
+              const MeasurementOptions& options, PublishCounters publish, ResultWriter::Warn warn,
+              Rotation* rotation = nullptr);
 
   /// As Merger::tell().
   void tell(std::uint64_t now_ns);
@@ -91,7 +96,9 @@ private:
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
   void ended(std::size_t stream, bool whole) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
-  [[nodiscard]] bool failed() const override { return output_.failed(); }
+  [[nodiscard]] bool failed() const override {
+    return output_.failed() || (rotation_ && !rotation_->failure().empty());
+  }
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
   void joined(ConnectionRef connection, const JoinedFlow& flow) override;
@@ -104,6 +111,8 @@ private:
   template <typename NameOf>
   bool split(std::string_view members, NameOf&& of);
   void tell_jobs_clock() noexcept;
+  void look_for_boundary();
+  void complete(const FileSpan& span, std::optional<std::uint64_t> next_s);
   void make_room();
   void give_up(JobTable::Place place);
   void no_more_connections(JobTable::Place place);
@@ -113,6 +122,8 @@ private:
   StreamLoop loop_;
   std::vector<Stream> streams_; ///< the jobs first
   Output& output_;
+  Rotation* rotation_;
+  std::uint64_t octets_before_ = 0; ///< written before the file at work
   MeasurementOptions options_;
   PluginRun run_;
   PublishCounters publish_;

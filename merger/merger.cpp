@@ -7,21 +7,33 @@
 
 namespace orbweaver {
 
-Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish)
-    : loop_(std::move(streams)), sink_(sink), wants_digest_(digest), publish_(std::move(publish)) {
+Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish, Rotation* rotation)
+    : loop_(std::move(streams)), sink_(sink), rotation_(rotation), wants_digest_(digest), publish_(std::move(publish)) {
   for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
     const auto& reader = loop_.reader(stream);
     auto& input = inputs_.emplace_back(Input{StreamRows(reader.stream()), {}});
+    for (std::size_t direction = 0; const auto* name : {"pkt_fwd", "pkt_rev"}) {
+      const auto* const field = reader.stream().tables.front().find(name);
+      if (field && field->type == field_type_of<std::uint64_t>())
+        input.packets[direction++] = field->offset;
+    }
     for (std::size_t place = 0; const auto& table : reader.stream().tables)
       input.tables.push_back({sink.add_table(table, place++, reader.name()), RowDigest(table)});
   }
 }
 
 bool Merger::run(const std::atomic<bool>& stop) {
+  loop_.hold_at(rotation_ ? rotation_->boundary_s() : Rotation::never);
   loop_.run(*this, stop);
   problems_ = loop_.problems();
+  if (rotation_ && !sink_.failed())
+    if (const auto span =
+            rotation_->last(counters_[MergerCounter::flows_received] + counters_[MergerCounter::events_received] > 0))
+      complete(*span, std::nullopt);
   if (!sink_.finish())
     problems_.push_back(sink_.failure());
+  if (rotation_ && !rotation_->failure().empty())
+    problems_.push_back(rotation_->failure());
   const auto written = sink_.written();
   counters_[MergerCounter::flows_dropped] = counters_[MergerCounter::flows_received] - written.flows;
   counters_[MergerCounter::events_dropped] = counters_[MergerCounter::events_received] - written.events;
@@ -33,6 +45,7 @@ bool Merger::run(const std::atomic<bool>& stop) {
 std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
   auto& input = inputs_[stream];
   std::uint64_t rows[2]{}; // flows, events
+  std::uint64_t packets = 0;
   std::size_t count = 0;
   for (; count < records.size(); ++count) {
     const RecordHeader& header = *records[count];
@@ -48,14 +61,60 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
         table.digest.add(row, digest_);
       ++table.rows;
       ++rows[header.table != 0];
+      if (rotation_ && header.table == 0)
+        for (const auto offset : input.packets)
+          packets += offset == 0 ? 0 : load_field<std::uint64_t>(row.record + offset);
     } else if (header.kind != RecordKind::tick && header.kind != RecordKind::loss) {
       why = what_is_odd(header);
       break;
+    } else if (rotation_) {
+      take_for_ledger(stream, header);
     }
   }
   counters_[MergerCounter::flows_received] += rows[0];
   counters_[MergerCounter::events_received] += rows[1];
+  if (rotation_) {
+    rotation_->share(stream).flows += rows[0];
+    rotation_->share(stream).events += rows[1];
+    rotation_->packets(packets);
+    look_for_boundary();
+  }
   return count;
+}
+
+void Merger::take_for_ledger(std::size_t stream, const RecordHeader& header) {
+  if (header.kind == RecordKind::tick && header.length == sizeof(TickRecord))
+    rotation_->at(stream, reinterpret_cast<const TickRecord&>(header).second);
+  else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord))
+    rotation_->share(stream).lost(reinterpret_cast<const LossRecord&>(header).packets);
+}
+
+void Merger::look_for_boundary() {
+  if (rotation_->wants_next(sink_.written().octets - octets_before_))
+    loop_.hold_at(rotation_->boundary_s());
+}
+
+std::uint64_t Merger::all_held(std::uint64_t second) {
+  if (!rotation_)
+    return Rotation::never;
+  if (const auto span = rotation_->advance(second))
+    complete(*span, span->end_s);
+  else
+    sink_.begins_at(rotation_->state().begin_s);
+  return rotation_->boundary_s();
+}
+
+/// Completes the files at work, and begins the next ones where there are any.
+bool Merger::complete(const FileSpan& span, std::optional<std::uint64_t> next_s) {
+  std::vector<CompleteFile> files;
+  if (!sink_.complete(span.begin_s, next_s, files))
+    return false;
+  octets_before_ = sink_.written().octets;
+  bool has_packets = true;
+  for (const auto& input : inputs_)
+    has_packets = has_packets && input.packets.back() != 0;
+  return rotation_->list(span, files,
+                         {std::nullopt, wants_digest_ ? std::optional(digest_) : std::nullopt, has_packets});
 }
 
 std::string Merger::taken(std::size_t stream) const {
@@ -72,6 +131,8 @@ void Merger::quiet() {
 
 void Merger::housekeep(std::uint64_t now_ns) {
   quiet();
+  if (rotation_)
+    look_for_boundary();
   tell(now_ns);
 }
 
@@ -82,6 +143,10 @@ void Merger::tell(std::uint64_t now_ns) {
   counters_[MergerCounter::events_written] = written.events;
   counters_[MergerCounter::octets_written] = written.octets;
   counters_[MergerCounter::disk_full_ns] = written.full_ns;
+  if (rotation_) {
+    counters_[MergerCounter::files_complete] = rotation_->files_complete();
+    counters_[MergerCounter::files_removed] = rotation_->files_removed();
+  }
   counters_[MergerCounter::digest_low] = digest_.low;
   counters_[MergerCounter::digest_high] = digest_.high;
   counters_[MergerCounter::stall_max_ns] = loop_.duty().stall_max_ns();

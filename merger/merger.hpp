@@ -6,6 +6,7 @@
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/digest.hpp"
+#include "merger/rotation.hpp"
 #include "merger/row.hpp"
 #include "merger/row_digest.hpp"
 #include "merger/sinks/sink.hpp"
@@ -26,9 +27,11 @@ using PublishCounters = std::function<void(std::span<const std::uint64_t> counte
 
 class Merger final : private StreamSink {
 public:
-  /// `sink` must outlive the merger. `publish` is called about every 100 ms, also while no flow comes. Throws what
+  /// `sink` must outlive the merger, and `rotation`, which is there where the sink writes one file after another and
+  /// knows so many streams. `publish` is called about every 100 ms, also while no flow comes. Throws what
   /// Sink::add_table() throws.
-  Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish);
+  Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish,
+         Rotation* rotation = nullptr);
 
   /// Reads all streams to their end and finishes the sink. Once `stop` is set it waits for nothing more, but still
   /// writes what is there. Ends early where the sink fails. True when every stream came to its end in order and every
@@ -58,17 +61,25 @@ private:
     };
     StreamRows rows;
     std::vector<Table> tables;
+    std::array<std::uint32_t, 2> packets{}; ///< where a flow's packets stand in its row; 0: nowhere
   };
 
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
-  [[nodiscard]] bool failed() const override { return sink_.failed(); }
+  [[nodiscard]] bool failed() const override { return sink_.failed() || (rotation_ && !rotation_->failure().empty()); }
+  std::uint64_t all_held(std::uint64_t second) override;
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
+
+  void take_for_ledger(std::size_t stream, const RecordHeader& header);
+  void look_for_boundary();
+  bool complete(const FileSpan& span, std::optional<std::uint64_t> next_s);
 
   StreamLoop loop_;
   std::vector<Input> inputs_;
   Sink& sink_;
+  Rotation* rotation_;
+  std::uint64_t octets_before_ = 0; ///< written before the file at work
   bool wants_digest_;
   PublishCounters publish_;
   Digest digest_;

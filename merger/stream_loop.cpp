@@ -31,18 +31,18 @@ void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
     std::size_t records = 0;
     bool passed_over = false;
     for (std::size_t stream = 0; stream < inputs_.size(); ++stream) {
-      if (inputs_[stream].done)
+      if (inputs_[stream].done || inputs_[stream].held)
         continue;
       if (!sink.is_due(stream)) {
         passed_over = true;
         continue;
       }
       const auto taken = take(stream, sink);
-      if (taken == 0 && stopping)
+      if (taken == 0 && stopping && !inputs_[stream].held)
         leave(stream, Wait::stopped, sink);
       records += taken;
     }
-    if (records == 0 && !stopping && !passed_over)
+    if (!let_go(sink) && records == 0 && !stopping && !passed_over)
       wait_for_one(sink);
     const auto now = monotonic_ns();
     duty_.look(now);
@@ -56,9 +56,16 @@ void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
 
 /// Handles one batch of records; returns how many there were.
 std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
-  auto& reader = inputs_[stream].reader;
+  auto& input = inputs_[stream];
+  auto& reader = input.reader;
   std::array<const RecordHeader*, 128> batch;
-  const auto count = reader.peek(batch);
+  const auto count =
+      reader.peek_while<const RecordHeader>(batch, [&](const RecordHeader& header, const RecordHeader* record) {
+        if (header.kind != RecordKind::tick) [[likely]]
+          return true;
+        return header.length != sizeof(TickRecord) ||
+               !holds(input, reinterpret_cast<const TickRecord*>(record)->second);
+      });
   const bool ends = count > 0 && batch[count - 1]->kind == RecordKind::end; // nothing comes after it
   const bool ends_well = ends && batch[count - 1]->length == sizeof(EndRecord);
   const auto others = std::span(batch).first(count - ends_well);
@@ -76,14 +83,35 @@ std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
   return count;
 }
 
+/// Once all streams that go on are held, they go on to where they are held next. Whether any does.
+bool StreamLoop::let_go(StreamSink& sink) {
+  std::uint64_t least_s = UINT64_MAX;
+  bool any = false;
+  for (const auto& input : inputs_) {
+    if (input.done)
+      continue;
+    if (!input.held)
+      return false;
+    any = true;
+    least_s = std::min(least_s, input.held_at_s);
+  }
+  if (!any)
+    return false;
+  hold_at(sink.all_held(least_s));
+  for (auto& input : inputs_)
+    input.held = input.held && input.held_at_s > hold_at_s_ && input.held_at_s > least_s;
+  return true;
+}
+
 /// Waits on one stream, each time another one: what comes in the others meanwhile is late by a short sleep at most.
 void StreamLoop::wait_for_one(StreamSink& sink) {
-  const auto open = std::count_if(inputs_.begin(), inputs_.end(), [](const Input& input) { return !input.done; });
+  const auto waits = [](const Input& input) { return !input.done && !input.held; };
+  const auto open = std::count_if(inputs_.begin(), inputs_.end(), waits);
   if (open == 0)
     return;
   do
     next_to_wait_on_ = (next_to_wait_on_ + 1) % inputs_.size();
-  while (inputs_[next_to_wait_on_].done);
+  while (!waits(inputs_[next_to_wait_on_]));
   const std::atomic<bool> never{false}; // run() itself sees to stopping
   const auto sleep = open == 1 ? longest_sleep : sleep_among_several;
   switch (const auto how = inputs_[next_to_wait_on_].reader.wait(never, sleep)) {
@@ -105,6 +133,7 @@ void StreamLoop::wait_for_one(StreamSink& sink) {
 void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
   auto& input = inputs_[stream];
   input.done = true;
+  input.held = false;
   if (how == Wait::damaged)
     problems_.push_back(input.reader.damage() + "; " + sink.taken(stream) + " until there");
   if (how == Wait::cut_off)

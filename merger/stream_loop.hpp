@@ -43,6 +43,13 @@ public:
   /// Whether going on is of no use.
   [[nodiscard]] virtual bool failed() const = 0;
 
+  /// Every stream that goes on is held (hold_at()): the least of their clocks is to read `second`. Says where they are
+  /// held next, beyond it.
+  virtual std::uint64_t all_held(std::uint64_t second) {
+    static_cast<void>(second);
+    return UINT64_MAX;
+  }
+
   /// Nothing comes: what waits in a buffer should go to who reads it.
   virtual void quiet() = 0;
 
@@ -56,6 +63,10 @@ public:
 
   /// Reads all streams to their end. Once `stop` is set it waits for nothing more, but still takes what is there.
   void run(StreamSink& sink, const std::atomic<bool>& stop);
+
+  /// A stream whose packet clock is to read more than this is not read on until all are there, or have ended. Which of
+  /// its records come before is exact: those before the tick.
+  void hold_at(std::uint64_t second) noexcept { hold_at_s_ = second; }
 
   /// Tells the writers that nobody reads their streams any more.
   void close();
@@ -77,14 +88,24 @@ private:
     explicit Input(RecordReader&& stream) : reader(std::move(stream)) {}
     RecordReader reader;
     bool done = false;
+    bool held = false;           ///< its next record is a tick of
+    std::uint64_t held_at_s = 0; ///< this second, which is not to be read yet
   };
 
   std::size_t take(std::size_t stream, StreamSink& sink);
+  /// Whether a stream is held before that tick.
+  bool holds(Input& input, std::uint64_t second) const noexcept {
+    input.held = second > hold_at_s_;
+    input.held_at_s = second;
+    return input.held;
+  }
+  bool let_go(StreamSink& sink);
   void wait_for_one(StreamSink& sink);
   void leave(std::size_t stream, Wait how, StreamSink& sink);
 
   std::vector<Input> inputs_;
   std::size_t next_to_wait_on_ = 0;
+  std::uint64_t hold_at_s_ = UINT64_MAX;
   DutyCycle duty_;
   std::vector<std::string> problems_;
   std::vector<std::string> warnings_;

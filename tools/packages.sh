@@ -9,7 +9,7 @@ build_packages=(
 )
 bed_packages=(ethtool iproute2 nftables nginx-light openssl procps unbound)
 demo_packages=(curl)
-test_packages=(doctest-dev iproute2 procps tcpreplay)
+test_packages=(doctest-dev iproute2 procps tcpreplay zstd)
 full_packages=(adduser clang debhelper dpkg-dev libclang-rt-14-dev lintian)
 
 # Installs those of the named packages that are missing; says so, and names every package that cannot be installed.

@@ -53,8 +53,10 @@ OutputTarget parse_output(const std::string& output, const std::string& format) 
   }
   if (!scheme.empty())
     return {format_named(scheme, "--output").name, path};
+  constexpr std::string_view compressed = ".zst";
+  const auto plain = path.ends_with(compressed) ? path.substr(0, path.size() - compressed.size()) : path;
   for (const auto& known : output_formats)
-    if (path.ends_with(known.suffix))
+    if (plain.ends_with(known.suffix))
       return {known.name, path};
   return {output_formats[0].name, path};
 }

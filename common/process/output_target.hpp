@@ -26,8 +26,8 @@ struct OutputTarget {
 };
 
 /// What `--output` and `--format` say, either of which may be empty: the format by its name, else by what stands before
-/// the path (`csv:FILE`), else by the path's suffix, else the first one. An unknown one, or two, are a UsageError that
-/// names those that there are.
+/// the path (`csv:FILE`), else by the path's suffix, behind which there may be ".zst", else the first one. An unknown
+/// one, or two, are a UsageError that names those that there are.
 [[nodiscard]] OutputTarget parse_output(const std::string& output, const std::string& format);
 
 /// The same of results of jobs, which are NDJSON: another format is a UsageError.

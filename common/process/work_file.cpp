@@ -2,6 +2,7 @@
 #include "common/process/work_file.hpp"
 
 #include "common/printable.hpp"
+#include "common/process/zst_frames.hpp"
 #include "common/trusted_file.hpp"
 
 #include <algorithm>
@@ -35,16 +36,42 @@ std::string random_text() {
 /// Results may be for all to read; that they were written by somebody else is what matters.
 constexpr FileTrust own_results{S_IFREG, 0022, false};
 
-/// Whether a file of that name is a work file of an output `stem` + anything + `extension`.
-bool is_of(const std::string& name, const std::string& stem, const std::string& extension) {
-  if (!name.starts_with(stem) || !name.ends_with(suffix) ||
-      name.size() < stem.size() + suffix.size() + random_letters + 1)
+/// The name of the output that a work file is of, or empty where the name is no work file's.
+std::string output_of(const std::string& name) {
+  constexpr auto added = suffix.size() + random_letters + 1;
+  return name.ends_with(suffix) && name.size() > added ? name.substr(0, name.size() - added) : std::string();
+}
+
+/// Whether `output` is `stem` + `extension`, or with a table's name between them.
+bool is_of(const std::string& output, const std::string& stem, const std::string& extension) {
+  if (!output.starts_with(stem))
     return false;
-  const auto output = name.substr(0, name.size() - suffix.size() - random_letters - 1);
   const auto middle = output.size() >= stem.size() + extension.size() && output.ends_with(extension)
                           ? output.substr(stem.size(), output.size() - stem.size() - extension.size())
                           : "-";
   return middle.empty() || (middle.starts_with('.') && !extension.empty());
+}
+
+/// The work files in a folder, of outputs whose names `is_ours` takes, that nobody writes.
+template <typename IsOurs>
+std::vector<LeftFile> left_in(const std::filesystem::path& folder, IsOurs&& is_ours) {
+  std::vector<LeftFile> left;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    const auto output = output_of(entry.path().filename().string());
+    std::string why;
+    if (output.empty() || !is_ours(output))
+      continue;
+    const auto file = open_trusted(AT_FDCWD, entry.path().string(), O_RDWR, own_results, why);
+    if (!file || flock(file.get(), LOCK_EX | LOCK_NB) != 0)
+      continue;
+    cut_to_whole(file.get(), output);
+    struct stat status {};
+    if (fstat(file.get(), &status) == 0)
+      left.push_back({entry.path().string(), static_cast<std::uint64_t>(status.st_size)});
+  }
+  std::ranges::sort(left, {}, &LeftFile::path);
+  return left;
 }
 
 } // namespace
@@ -83,35 +110,27 @@ std::uint64_t cut_to_line(int fd) noexcept {
   return size > 0 && ftruncate(fd, 0) == 0 ? size : 0;
 }
 
+std::uint64_t cut_to_whole(int fd, std::string_view name) noexcept {
+  return is_compressed_name(name) ? cut_to_frame(fd) : cut_to_line(fd);
+}
+
 void cut_own_file(const std::string& path) noexcept {
   std::string why;
   const auto file = open_trusted(AT_FDCWD, path, O_RDWR, own_results, why);
   if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0)
-    cut_to_line(file.get());
+    cut_to_whole(file.get(), path);
 }
 
 std::vector<LeftFile> left_files(const std::string& path) {
-  namespace fs = std::filesystem;
-  const fs::path output(path);
-  const auto folder = output.has_parent_path() ? output.parent_path() : fs::path(".");
-  const auto extension = output.extension().string(), stem = output.stem().string();
-  std::vector<LeftFile> left;
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    const auto name = entry.path().filename().string();
-    std::string why;
-    if (!is_of(name, stem, extension))
-      continue;
-    const auto file = open_trusted(AT_FDCWD, entry.path().string(), O_RDWR, own_results, why);
-    if (!file || flock(file.get(), LOCK_EX | LOCK_NB) != 0)
-      continue;
-    cut_to_line(file.get());
-    struct stat status {};
-    if (fstat(file.get(), &status) == 0)
-      left.push_back({entry.path().string(), static_cast<std::uint64_t>(status.st_size)});
-  }
-  std::ranges::sort(left, {}, &LeftFile::path);
-  return left;
+  const std::filesystem::path output(path);
+  const auto extension = path.substr(suffix_at(path));
+  const auto name = output.filename().string(), stem = name.substr(0, name.size() - extension.size());
+  return left_in(output.has_parent_path() ? output.parent_path() : std::filesystem::path("."),
+                 [&](const std::string& other) { return is_of(other, stem, extension); });
+}
+
+std::vector<LeftFile> left_files(const NamePattern& pattern) {
+  return left_in(pattern.folder(), [&](const std::string& output) { return is_of_series(pattern, output); });
 }
 
 std::string to_string(const LeftFile& left) {

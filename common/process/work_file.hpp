@@ -5,9 +5,11 @@
 #pragma once
 
 #include "common/file_descriptor.hpp"
+#include "common/process/rotation.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace orbweaver {
@@ -23,6 +25,9 @@ struct WorkFile {
 /// Cuts off what stands behind the last line's end of a regular file; returns how many octets that were.
 std::uint64_t cut_to_line(int fd) noexcept;
 
+/// The same of an output of that name, which may be compressed: then behind its last whole frame (zst_frames.hpp).
+std::uint64_t cut_to_whole(int fd, std::string_view name) noexcept;
+
 /// The same of a file of this user's that nobody writes, by its path; of any other nothing.
 void cut_own_file(const std::string& path) noexcept;
 
@@ -35,6 +40,9 @@ struct LeftFile {
 /// Those that killed runs with an output of that path left, and those for tables beside it: `flows.dns.csv` beside
 /// `flows.csv`. Only files of this user's.
 [[nodiscard]] std::vector<LeftFile> left_files(const std::string& path);
+
+/// The same of outputs whose names have their time.
+[[nodiscard]] std::vector<LeftFile> left_files(const NamePattern& pattern);
 
 /// What to tell of one: where it is, what is in it, and what to do.
 [[nodiscard]] std::string to_string(const LeftFile& left);

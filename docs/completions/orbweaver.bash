@@ -18,6 +18,9 @@ _orbweaver() {
       COMPREPLY=($(compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$cur"))
       return
       ;;
+    *:--rotate) COMPREPLY=($(compgen -W '5m 1h 1GiB' -- "$cur")) && return ;;
+    *:--keep) COMPREPLY=($(compgen -W '7d 100GiB' -- "$cur")) && return ;;
+    *:--rotate-command) COMPREPLY=($(compgen -c -- "$cur")) && return ;;
     observe:-o | measure:-o | *:--output | *:--summary | measure:--input | filter:--input | upload:--metadata)
       _filedir && return
       ;;
@@ -44,13 +47,13 @@ _orbweaver() {
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --config --count --cpus --digest --filter
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
-        --list-chains --max-flows --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --session --snaplen --summary --sync' -- "$cur"))
+        --list-chains --max-flows --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --rotate --rotate-command --keep --session --snaplen --summary --sync' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
-        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate
+        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --rotate --rotate-command --keep
         --session --settle --summary --sync --timeout --workers' -- "$cur"))
       ;;
     measure:*)

@@ -2,9 +2,9 @@
 #include "merger/sinks/csv_sink.hpp"
 
 #include "common/error.hpp"
+#include "common/process/rotation.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace orbweaver {
 
@@ -21,10 +21,8 @@ std::string fields_of(const TableDescription& table) {
 } // namespace
 
 std::string events_path(const std::string& flows_path, const std::string& table) {
-  std::filesystem::path path(flows_path);
-  const auto extension = path.extension().string();
-  path.replace_extension("." + table + extension);
-  return path.string();
+  auto path = flows_path;
+  return path.insert(suffix_at(path), "." + table);
 }
 
 CsvSink::CsvSink(const std::string& path, const OutputPolicy& policy) : path_(path), policy_(policy) {
@@ -39,7 +37,8 @@ std::size_t CsvSink::add_table(const TableDescription& table, std::size_t place,
   if (file.stream.empty()) {
     file.fields = fields;
     file.stream = stream;
-    write_heading(file, rows.heading());
+    file.heading = rows.heading();
+    write_heading(file, file.heading);
   } else if (file.fields != fields) {
     throw Error(stream + ": its table '" + table.name + "' has other fields than that of " + file.stream +
                 ", and cannot go to the same CSV file: merge them one by one, or write NDJSON");
@@ -67,6 +66,8 @@ std::size_t CsvSink::file_of(const TableDescription& table, std::size_t place, c
   if (path_.empty() || path_ == "-")
     throw UsageError("standard output takes one table of CSV, and " + stream + " also brings the table '" + table.name +
                      "': give -o FILE, so that each table has a file of its own");
+  if (policy_.series != nullptr)
+    policy_.series->add_names(NamePattern(events_path(path_, table.name)));
   files_.push_back(
       std::make_unique<File>(table.name, Line::other, events_path(path_, table.name), table.name + " events", policy_));
   return files_.size() - 1;
@@ -74,8 +75,23 @@ std::size_t CsvSink::file_of(const TableDescription& table, std::size_t place, c
 
 bool CsvSink::flush() noexcept {
   for (const auto& file : files_)
-    file->output.flush();
+    file->output.pass_on();
   return !failed();
+}
+
+void CsvSink::begins_at(std::uint64_t second) {
+  for (const auto& file : files_)
+    file->output.begins_at(second);
+}
+
+bool CsvSink::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) {
+  for (const auto& file : files_) {
+    if (!file->output.complete(begin_s, next_s, files.emplace_back()))
+      return false;
+    if (next_s && !file->heading.empty())
+      file->output.write_line(file->heading, Line::heading);
+  }
+  return true;
 }
 
 bool CsvSink::finish() noexcept {

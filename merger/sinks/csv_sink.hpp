@@ -28,6 +28,8 @@ public:
     put_row(rows, row, files_[file]->line, files_[file]->output, scratch_);
   }
   bool flush() noexcept override;
+  void begins_at(std::uint64_t second) override;
+  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override;
   bool finish() noexcept override;
   [[nodiscard]] bool is_read_live() const noexcept override;
   [[nodiscard]] bool failed() const noexcept override;
@@ -43,6 +45,7 @@ private:
     Output output;
     std::string fields{}; ///< with their types; empty: no stream has come with the table yet
     std::string stream{}; ///< that came with it first
+    std::string heading{};
   };
   struct Table {
     CsvRows rows; ///< of one stream, whose records may have their fields elsewhere than another's

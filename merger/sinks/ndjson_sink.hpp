@@ -22,7 +22,11 @@ public:
   void put(std::size_t table, RowView row) override {
     put_row(tables_[table].rows, row, tables_[table].line, output_, scratch_);
   }
-  bool flush() noexcept override { return output_.flush(); }
+  bool flush() noexcept override { return output_.pass_on(); }
+  void begins_at(std::uint64_t second) override { output_.begins_at(second); }
+  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override {
+    return output_.complete(begin_s, next_s, files.emplace_back());
+  }
   bool finish() noexcept override { return output_.finish(); }
   [[nodiscard]] bool is_read_live() const noexcept override { return output_.is_read_live(); }
   [[nodiscard]] bool failed() const noexcept override { return output_.failed(); }

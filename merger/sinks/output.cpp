@@ -3,14 +3,18 @@
 
 #include "common/error.hpp"
 #include "common/file_text.hpp"
+#include "common/process/rotation.hpp"
 #include "common/process/work_file.hpp"
+#include "common/process/zst_frames.hpp"
 #include "common/stream/wait.hpp"
 #include "common/trusted_file.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <mutex>
@@ -20,6 +24,7 @@
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <zstd.h>
 
 namespace orbweaver {
 
@@ -109,12 +114,32 @@ private:
   std::thread thread_;
 };
 
+/// Makes a frame of each write, with a checksum, at zstd's own level: as small as one frame of the whole file, which
+/// was tried with flows.
+struct Output::Compressor {
+  std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context{ZSTD_createCCtx(), &ZSTD_freeCCtx};
+  std::vector<char> frame;
+
+  Compressor() {
+    if (!context)
+      throw std::bad_alloc();
+    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, 3);
+    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+  }
+};
+
 Output::Output(const std::string& path, std::string what, const OutputPolicy& policy)
     : policy_(policy), buffer_(std::make_unique_for_overwrite<char[]>(buffer_bytes)), what_(std::move(what)) {
   if (path.empty() || path == "-") {
     struct stat status {};
     is_regular_ = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
     begins_ = is_regular_;
+    return;
+  }
+  if (is_compressed_name(path))
+    compressor_ = std::make_unique<Compressor>();
+  if (policy.series != nullptr) {
+    open_series(path);
     return;
   }
   path_ = followed(path);
@@ -151,6 +176,92 @@ Output::Output(const std::string& path, std::string what, const OutputPolicy& po
     syncer_ = std::make_unique<Syncer>(file_.get(), policy.sync_s);
 }
 
+void Output::open_series(const std::string& path) {
+  names_ = rotated_names(path);
+  path_ = path;
+  is_regular_ = renames_ = true;
+  // The clock is not known yet; begins_at() tells it.
+  auto work = FileSeries::begin(*names_, static_cast<std::uint64_t>(std::time(nullptr)));
+  if (!work.file)
+    refuse(path, errno_text());
+  file_ = std::move(work.file);
+  work_path_ = std::move(work.path);
+  if (policy_.sync_s != 0)
+    syncer_ = std::make_unique<Syncer>(file_.get(), policy_.sync_s);
+}
+
+void Output::begins_at(std::uint64_t second) noexcept {
+  if (names_ && !work_path_.empty())
+    FileSeries::rename_work(*names_, second, work_path_);
+}
+
+bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept {
+  // Files that come faster than the disk takes them are waited for here, and not once this one has its name: it is in
+  // the manifest soon after.
+  if (closing_.joinable())
+    closing_.join();
+  flush();
+  if (compressor_ && size_ == 0 && !failed())
+    write({}); // a file without a line can be decompressed too
+  if (failed())
+    return false;
+  file.octets = size_;
+  file.rows = 0;
+  for (const auto line : {Line::main, Line::other})
+    file.rows +=
+        lines_written(line) - std::exchange(lines_before_[static_cast<std::size_t>(line)], lines_written(line));
+  if (const int error = FileSeries::complete(*names_, work_path_, begin_s, file.name); error != 0) {
+    fail(error);
+    return false;
+  }
+  work_path_.clear();
+  sync_apart(names_->path_of(file.name));
+  return !next_s || begin_next(*next_s);
+}
+
+/// A complete file comes to the disk on a thread of its own: what comes meanwhile goes into the next one.
+void Output::sync_apart(const std::string& path) noexcept {
+  if (policy_.sync_s == 0) {
+    if (close(file_.release()) != 0)
+      fail(errno);
+    return;
+  }
+  const auto sync = [this, path](std::unique_ptr<Syncer> syncer, FileDescriptor file) {
+    syncer.reset();
+    if (fdatasync(file.get()) != 0)
+      closing_error_.store(errno, std::memory_order_relaxed);
+    sync_folder_of(path);
+  };
+  try {
+    closing_ = std::thread(sync, std::move(syncer_), std::move(file_));
+  } catch (const std::system_error&) { // no thread to be had: it takes as long as the disk takes
+    syncer_.reset();
+    if (file_ && fdatasync(file_.get()) != 0)
+      fail(errno);
+    file_.reset();
+  }
+}
+
+bool Output::begin_next(std::uint64_t begin_s) noexcept {
+  size_ = 0;
+  for (;;) {
+    auto work = FileSeries::begin(*names_, begin_s);
+    if (work.file) {
+      file_ = std::move(work.file);
+      work_path_ = std::move(work.path);
+      break;
+    }
+    const int error = errno;
+    if (!is_full(error) || !wait_for_room(error)) {
+      fail(error);
+      return false;
+    }
+  }
+  if (policy_.sync_s != 0)
+    syncer_ = std::make_unique<Syncer>(file_.get(), policy_.sync_s);
+  return true;
+}
+
 void Output::open_growing(const std::string& path, bool exists) {
   file_ = FileDescriptor(open(path_.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
   struct stat status {};
@@ -162,6 +273,10 @@ void Output::open_growing(const std::string& path, bool exists) {
     refuse(path, "another run is writing it");
   is_ours_ = !exists;
   begins_ = true;
+  if (compressor_) {
+    first_line_ = first_line_of_frame(file_.get(), std::size_t{1} << 16);
+    return;
+  }
   std::array<char, 1 << 16> head{};
   const auto got = pread(file_.get(), head.data(), head.size(), 0);
   const std::string_view text(head.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
@@ -170,7 +285,12 @@ void Output::open_growing(const std::string& path, bool exists) {
 
 Output::~Output() {
   syncer_.reset();
-  if (lines_written() + lines_written(Line::other) == 0) {
+  if (closing_.joinable())
+    closing_.join();
+  const auto lines_of = [this](Line line) {
+    return lines_written(line) - lines_before_[static_cast<std::size_t>(line)];
+  };
+  if (lines_of(Line::main) + lines_of(Line::other) == 0) {
     if (!work_path_.empty())
       unlink(work_path_.c_str());
     else if (is_ours_)
@@ -195,7 +315,31 @@ void Output::write_line(std::string_view text, Line line) {
   write(text);
 }
 
+bool Output::pass_on() noexcept {
+  constexpr std::uint64_t often_enough_ns = 1'000'000'000;
+  if (compressor_) {
+    const auto now_ns = monotonic_ns();
+    if (now_ns - passed_on_ns_ < often_enough_ns)
+      return !failed();
+    passed_on_ns_ = now_ns;
+  }
+  return flush();
+}
+
+/// The frame for a text, valid until the next call.
+std::string_view Output::compressed(std::string_view text) noexcept {
+  auto& [context, frame] = *compressor_;
+  frame.resize(std::max(frame.size(), ZSTD_compressBound(text.size())));
+  const auto octets = ZSTD_compress2(context.get(), frame.data(), frame.size(), text.data(), text.size());
+  if (ZSTD_isError(octets) == 0)
+    return {frame.data(), octets};
+  fail(ENOMEM); // nothing else can be wrong with so much room
+  return {};
+}
+
 bool Output::flush() noexcept {
+  if (fill_ == 0)
+    return !failed();
   write({buffer_.get(), std::exchange(fill_, 0)});
   return !failed();
 }
@@ -210,8 +354,9 @@ void Output::begin() noexcept {
     size_ = at > 0 ? static_cast<std::uint64_t>(at) : 0;
     return;
   }
-  if (const auto cut = cut_to_line(file_.get()); cut > 0 && policy_.warn)
-    policy_.warn(path_ + " ended with half a line: its last " + std::to_string(cut) + " octets are cut off");
+  if (const auto cut = cut_to_whole(file_.get(), path_); cut > 0 && policy_.warn)
+    policy_.warn(path_ + " ended with half a " + (compressor_ ? "frame" : "line") + ": its last " +
+                 std::to_string(cut) + " octets are cut off");
   const auto end = lseek(file_.get(), 0, SEEK_END);
   if (end < 0)
     fail(errno);
@@ -227,13 +372,16 @@ std::size_t Output::whole_lines(std::size_t octets) const noexcept {
   return whole;
 }
 
-/// Writes octets whose lines end at the marks.
-void Output::write(std::string_view octets) noexcept {
+/// Writes a text whose lines end at the marks.
+void Output::write(std::string_view text) noexcept {
   const int fd = file_ ? file_.get() : STDOUT_FILENO;
   if (syncer_ && syncer_->error() != 0)
     fail(syncer_->error());
-  if (!octets.empty())
+  if (const int error = closing_error_.load(std::memory_order_relaxed); error != 0)
+    fail(error);
+  if (!text.empty())
     begin();
+  const auto octets = compressor_ ? compressed(text) : text;
   std::size_t done = 0;
   while (done < octets.size() && !failed()) {
     const auto written = ::write(fd, octets.data() + done, octets.size() - done);
@@ -245,7 +393,7 @@ void Output::write(std::string_view octets) noexcept {
     if (written < 0 && may_retry(fd, error))
       continue;
     if (is_regular_) { // what is there ends with a line, however long this takes; the line's rest comes with it later
-      done = whole_lines(done);
+      done = compressor_ ? 0 : whole_lines(done);
       const auto end = static_cast<off_t>(size_ + done);
       if (ftruncate(fd, end) != 0 || lseek(fd, end, SEEK_SET) < 0)
         fail(errno);
@@ -258,8 +406,9 @@ void Output::write(std::string_view octets) noexcept {
     syncer_->written();
   octets_written_ += done;
   size_ += done;
+  const auto text_done = !compressor_ ? done : done == octets.size() && !failed() ? text.size() : 0;
   for (const auto& mark : marks_)
-    lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= done;
+    lines_written_[static_cast<std::size_t>(mark.line)] += mark.end <= text_done;
   marks_.clear();
 }
 
@@ -279,12 +428,16 @@ bool Output::wait_for_room(int error) noexcept {
 bool Output::finish() noexcept {
   flush();
   syncer_.reset();
+  if (closing_.joinable())
+    closing_.join();
+  if (const int error = closing_error_.load(std::memory_order_relaxed); error != 0)
+    fail(error);
   if (!file_)
     return !failed();
   const bool syncs = is_regular_ && policy_.sync_s != 0;
   if (!failed() && syncs && fdatasync(file_.get()) != 0)
     fail(errno);
-  if (!failed() && !work_path_.empty()) {
+  if (!failed() && !work_path_.empty() && !names_) { // else complete() gives it
     if (rename(work_path_.c_str(), path_.c_str()) != 0)
       fail(errno);
     else
@@ -301,10 +454,11 @@ bool Output::finish() noexcept {
 std::string Output::failure() const {
   if (!failed())
     return {};
-  const auto lines = lines_written();
+  const auto lines = lines_written() - lines_before_[static_cast<std::size_t>(Line::main)];
+  const auto others = lines_written(Line::other) - lines_before_[static_cast<std::size_t>(Line::other)];
   return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
          std::to_string(lines) + " " + what_ + " written" +
-         (work_path_.empty() || lines + lines_written(Line::other) == 0 ? "" : ": they are in " + work_path_);
+         (work_path_.empty() || lines + others == 0 ? "" : ": they are in " + work_path_);
 }
 
 } // namespace orbweaver

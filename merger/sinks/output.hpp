@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where the merger's lines go: standard output, or a file. What was written stays, whatever happens, and ends at a
 // line's end: a file that is complete only at its end is written beside its name until then (work_file.hpp), one that
-// grows is added to. Counts what was really written, to the flow. Owned by the merger's thread.
+// grows is added to. What has a name that ends in ".zst" is compressed as it goes: each write is a zstd frame of whole
+// lines, so that a file can be read up to the last one, and gone on with. Counts what was really written, to the flow.
+// Owned by the merger's thread.
 #pragma once
 
 #include "common/file_descriptor.hpp"
+#include "merger/sinks/file_series.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 namespace orbweaver {
@@ -30,6 +36,7 @@ struct OutputPolicy {
   /// Called ten times a second while a disk is full: whether to wait on. Without it, a full disk is a failure.
   std::function<bool()> wait_on{};
   std::function<void(const std::string&)> warn{};
+  FileSeries* series = nullptr; ///< where it is one file after another, whose paths are patterns; else as it appears
 };
 
 /// What a line counts as.
@@ -74,8 +81,18 @@ public:
   /// Writes what is in the buffer. False once writing has failed.
   bool flush() noexcept;
 
+  /// The same for who reads as it is written; what is compressed waits for a second, since small frames are large.
+  bool pass_on() noexcept;
+
+  /// Of one file after another: the second in which the first one begins, once it is known.
+  void begins_at(std::uint64_t second) noexcept;
+
+  /// Of one file after another: completes the one at work, which began at that second, and begins the next one where
+  /// there is to be one. False where that failed.
+  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept;
+
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
-  [[nodiscard]] bool is_read_live() const noexcept { return !renames_; }
+  [[nodiscard]] bool is_read_live() const noexcept { return !renames_ || names_; }
 
   /// Of a file that grows: its first line, or empty where nothing is in it.
   [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
@@ -95,6 +112,14 @@ public:
   /// How long a full disk was waited for.
   [[nodiscard]] std::uint64_t full_ns() const noexcept { return full_ns_; }
 
+  /// The file at work and how far it is written, to a line's end: with RotationState all that somebody needs who goes
+  /// on with it.
+  struct Position {
+    const std::string& path;
+    std::uint64_t octets;
+  };
+  [[nodiscard]] Position position() const noexcept { return {work_path_.empty() ? path_ : work_path_, size_}; }
+
   static const OutputPolicy default_policy;
 
 private:
@@ -104,7 +129,12 @@ private:
     Line line;
   };
   class Syncer;
+  struct Compressor;
 
+  void open_series(const std::string& path);
+  bool begin_next(std::uint64_t begin_s) noexcept;
+  void sync_apart(const std::string& path) noexcept;
+  [[nodiscard]] std::string_view compressed(std::string_view text) noexcept;
   void open_growing(const std::string& path, bool exists);
   void begin() noexcept;
   void write(std::string_view octets) noexcept;
@@ -132,6 +162,12 @@ private:
   bool is_named_ = false; ///< that the disk is full has been said
   int error_ = 0;         ///< errno of what failed first
   std::unique_ptr<Syncer> syncer_;
+  std::unique_ptr<Compressor> compressor_;      ///< where it is compressed
+  std::uint64_t passed_on_ns_ = 0;              ///< when what is compressed was passed on last
+  std::optional<NamePattern> names_;            ///< of one file after another
+  std::array<std::uint64_t, 3> lines_before_{}; ///< written to the files before this one
+  std::thread closing_;                         ///< brings the file before this one to the disk
+  std::atomic<int> closing_error_{0};           ///< errno of that
 };
 
 } // namespace orbweaver

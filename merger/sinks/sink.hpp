@@ -5,10 +5,13 @@
 
 #include "common/stream/description.hpp"
 #include "merger/row.hpp"
+#include "merger/sinks/file_series.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace orbweaver {
 
@@ -34,6 +37,14 @@ public:
 
   /// Hands on what waits in a buffer. False once writing has failed.
   virtual bool flush() noexcept = 0;
+
+  /// Where it is one file after another: the second in which the first begins.
+  virtual void begins_at(std::uint64_t second) = 0;
+
+  /// Where it is one file after another: completes those that are at work and began at that second, one for each table
+  /// of CSV, and begins the next ones where there are to be any. Appends them to `files`. False where that failed.
+  virtual bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s,
+                        std::vector<CompleteFile>& files) = 0;
 
   /// Writes the rest and ends. False where anything failed.
   virtual bool finish() noexcept = 0;

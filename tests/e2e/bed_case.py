@@ -76,12 +76,13 @@ class Measuring:
         Measuring._count += 1
         self.session = f"e2e-{os.getpid()}-m{Measuring._count}"
         self.output = test.path(f"results-{Measuring._count}")
+        where = () if "--output" in general else ("--output", self.output)
         self._errors = tempfile.TemporaryFile()
         with open(test.path(f"jobs-{Measuring._count}"), "w+") as file:
             file.write(ndjson(jobs))
             file.seek(0)
-            self.process = test.bed.start(ORBWEAVER, "measure", "-i", beds.INTERFACE, "--session", self.session, "--output",
-                                          self.output, *general, *arguments, stdin=file, stdout=subprocess.DEVNULL,
+            self.process = test.bed.start(ORBWEAVER, "measure", "-i", beds.INTERFACE, "--session", self.session, *where,
+                                          *general, *arguments, stdin=file, stdout=subprocess.DEVNULL,
                                           stderr=self._errors)
         test.addCleanup(self._end_by_force)
 

@@ -134,6 +134,7 @@ int measure(const MeasureOptions& given) {
   const bool watches = !plugin.chains.empty();
   if (watches || !options.interface.empty())
     check_interface(options.interface);
+  check_rotation(options, parse_results_output(options.output).path);
   for (const auto& output : {parse_results_output(options.output).path, options.summary})
     refuse_same_file(input_file(options.input), output);
   refuse_shared_output(options);

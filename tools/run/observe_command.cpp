@@ -22,6 +22,7 @@ void check(const ObserveOptions& options) {
     throw UsageError("name at least one chain, for example: basic tcp (orbweaver observe --list-chains tells all)");
   RunOptions files = options;
   files.output = parse_output(options.output, options.format).path;
+  check_rotation(options, files.output);
   for (const auto& output : {files.output, files.summary})
     refuse_same_file(input_file(options.source), output);
   refuse_shared_output(files);

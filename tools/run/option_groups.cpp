@@ -3,6 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/process/defaults.hpp"
+#include "common/process/rotation.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
 #include "tools/run/cpu_list.hpp"
@@ -72,7 +73,35 @@ void add_output_options(CommandLine& app, RunOptions& options, const std::string
       ->transform(whole_number(0, max_timeout_s));
   hand_on(app, arguments, "--on-full", "wait|stop", "On a full disk: wait until there is room, or stop (wait)")
       ->one_of({"wait", "stop"}, false);
+  const auto note = [&options](bool RunOptions::*is_given, const char* name) {
+    return [&options, is_given, name](const std::string& value) {
+      options.*is_given = true;
+      options.merger_arguments.push_back(std::string(name) + "=" + value);
+    };
+  };
+  app.add_option_function("--rotate", note(&RunOptions::rotates, "--rotate"),
+                          "A new file after so much of the packet clock, or so many octets, and on SIGHUP; --output "
+                          "has the time in its name: " +
+                              what + "-%Y%m%dT%H%M%SZ.ndjson")
+      ->type_name("5m|1GiB")
+      ->transform(file_bound());
+  app.add_option_function("--keep", note(&RunOptions::keeps, "--keep"),
+                          "With --rotate: remove the oldest files, so that none is older, or all have no more octets")
+      ->type_name("7d|100GiB")
+      ->transform(file_bound());
+  app.add_option("--rotate-command", options.rotate_command,
+                 "With --rotate: run this program for each complete file, with its name as the argument")
+      ->type_name("PROGRAM");
   app.add_option("--summary", options.summary, "Write counters and the ledger of the run as JSON")->type_name("FILE");
+}
+
+void check_rotation(const RunOptions& options, const std::string& path) {
+  if (options.rotates)
+    static_cast<void>(rotated_names(path));
+  else if (options.keeps)
+    throw UsageError("--keep removes files that --rotate made: give --rotate too");
+  else if (!options.rotate_command.empty())
+    throw UsageError("--rotate-command is run for files that --rotate made: give --rotate too");
 }
 
 void refuse_shared_output(const RunOptions& options) {

@@ -4,14 +4,17 @@
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/process/output_target.hpp"
+#include "common/process/rotation.hpp"
 #include "common/process/stage.hpp"
 #include "common/process/work_file.hpp"
 #include "tools/run/ledger.hpp"
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
+#include "tools/run/rotate_command.hpp"
 #include "tools/run/supervisor.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -22,6 +25,9 @@ namespace orbweaver {
 namespace {
 
 using File = std::unique_ptr<FILE, decltype(&std::fclose)>;
+
+/// For how long commands of --rotate-command may go on when the run has ended.
+constexpr std::chrono::seconds command_patience{10};
 
 /// Opened before the run, so that a place that cannot be written is told now and not at the end.
 File open_summary(const std::string& path) {
@@ -40,12 +46,18 @@ void write_summary(File& file, const std::string& path, const std::string& text)
 }
 
 /// What a merger that was killed has written stays, and is named; half a line at its end goes.
-void name_unfinished(const StageProcess& merger, const std::string& output, bool grows) {
+void name_unfinished(const StageProcess& merger, const RunOptions& options, bool grows) {
   namespace fs = std::filesystem;
+  const auto& output = options.output;
   if (merger.process.end_signal() == 0 || output.empty() || output == "-")
     return;
   std::error_code none;
   const auto given = parse_output(output, {}).path;
+  if (options.rotates) {
+    for (const auto& left : left_files(rotated_names(given)))
+      spdlog::warn("{}", to_string(left));
+    return;
+  }
   const auto path = fs::exists(given, none) ? fs::canonical(given, none).string() : given;
   for (const auto& left : left_files(path))
     spdlog::warn("{}", to_string(left));
@@ -118,11 +130,13 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
 
 int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description) {
   File summary = open_summary(options.summary);
-  SignalWatch signals;
+  RotateCommand rotate_command(options.rotate_command, parse_output(options.output, {}).path);
+  SignalWatch signals(plan.rotates);
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());
-  auto result = Supervisor(signals, pipeline, plan, progress).run();
-  name_unfinished(*pipeline.stage(StageKind::merger), options.output, plan.leader == StageKind::spider);
+  auto result = Supervisor(signals, pipeline, plan, progress, rotate_command).run();
+  name_unfinished(*pipeline.stage(StageKind::merger), options, plan.leader == StageKind::spider);
+  rotate_command.finish(result.end == RunEnd::stopped ? std::chrono::seconds(0) : command_patience);
 
   const auto snapshot = pipeline.snapshot();
   const auto ledger = draw_ledger(snapshot);
@@ -131,7 +145,9 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
     report_unwritten(snapshot);
     print_closing_lines(snapshot, description);
   }
-  write_summary(summary, options.summary, summary_json(description, result, snapshot, ledger));
+  write_summary(summary, options.summary,
+                summary_json(description, result, snapshot, ledger,
+                             options.rotate_command.empty() ? nullptr : &rotate_command.count()));
   return result.exit_status;
 }
 

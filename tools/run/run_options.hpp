@@ -13,9 +13,12 @@ namespace orbweaver {
 struct RunOptions {
   unsigned observers = 1;
   std::vector<int> cpus;
-  std::string output;  ///< empty: standard output
-  std::string summary; ///< empty: none
-  std::string session; ///< empty: one of the process id
+  std::string output;         ///< empty: standard output
+  std::string summary;        ///< empty: none
+  bool rotates = false;       ///< the output is one file after another
+  bool keeps = false;         ///< some of them only
+  std::string rotate_command; ///< empty: none
+  std::string session;        ///< empty: one of the process id
   unsigned packet_ring_mib = default_packet_ring_mib;
   unsigned flow_ring_mib = default_flow_ring_mib;
   bool huge_pages = false;

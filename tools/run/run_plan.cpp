@@ -23,6 +23,7 @@ RunPlan empty_plan(const RunOptions& options) {
   plan.cpus = options.cpus;
   plan.huge_pages = options.huge_pages;
   plan.busy_poll = options.busy_poll;
+  plan.rotates = options.rotates;
   return plan;
 }
 

@@ -53,6 +53,7 @@ struct RunPlan {
   std::vector<int> cpus;
   bool huge_pages = false;
   bool busy_poll = false;
+  bool rotates = false; ///< SIGHUP asks the merger for the next file, and not the run for its end
 };
 
 /// A plan without stages, with what the options say of the machine.

@@ -12,11 +12,11 @@ bool is_ignored(int signal) noexcept {
 
 } // namespace
 
-SignalWatch::SignalWatch() noexcept {
+SignalWatch::SignalWatch(bool hangup_rotates) noexcept {
   sigemptyset(&watched_);
   for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGCHLD})
     sigaddset(&watched_, signal);
-  if (!is_ignored(SIGHUP))
+  if (hangup_rotates || !is_ignored(SIGHUP)) // what is blocked is kept, ignored or not
     sigaddset(&watched_, SIGHUP);
   sigprocmask(SIG_BLOCK, &watched_, &before_);
 }

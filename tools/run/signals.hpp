@@ -8,10 +8,10 @@
 namespace orbweaver {
 
 /// Blocks the signals that end a run (SIGINT, SIGTERM, SIGQUIT; SIGHUP unless it was ignored, as nohup does) and
-/// SIGCHLD, until it is destroyed.
+/// SIGCHLD, until it is destroyed. `hangup_rotates`: SIGHUP does not end a run, and is taken even where it was ignored.
 class SignalWatch {
 public:
-  SignalWatch() noexcept;
+  explicit SignalWatch(bool hangup_rotates = false) noexcept;
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

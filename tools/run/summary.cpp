@@ -102,7 +102,7 @@ void write_stages(json::Array stages, const Snapshot& snapshot) {
 }
 
 std::string summary_json(const RunDescription& description, const RunResult& result, const Snapshot& snapshot,
-                         const Ledger& ledger) {
+                         const Ledger& ledger, const RotateCommand::Count* commands) {
   std::string text;
   {
     json::Object run(text, json::Layout::indented);
@@ -122,6 +122,11 @@ std::string summary_json(const RunDescription& description, const RunResult& res
     run.add("digest", text_or_null(description.digest ? digest_of(snapshot) : std::string()));
     write_packet_rings(run.array("packet_rings"), snapshot, description.observers);
     write_stages(run.array("stages"), snapshot);
+    if (commands)
+      run.object("rotate_commands")
+          .add("run", commands->run)
+          .add("failed", commands->failed)
+          .add("not_run", commands->not_run);
     write_ledger(run.object("ledger"), ledger);
   }
   return text += '\n';

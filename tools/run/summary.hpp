@@ -4,6 +4,7 @@
 
 #include "common/json/builder.hpp"
 #include "tools/run/ledger.hpp"
+#include "tools/run/rotate_command.hpp"
 #include "tools/run/supervisor.hpp"
 
 #include <string>
@@ -26,8 +27,9 @@ struct RunDescription {
 /// "by_observer", "messages"}; docs/formats.md tells more.
 void write_stages(json::Array stages, const Snapshot& snapshot);
 
-/// The summary: one object, indented. What its members mean is told in orbweaver(1).
+/// The summary: one object, indented. `commands`: of --rotate-command, where there was one. What its members mean is
+/// told in orbweaver(1).
 [[nodiscard]] std::string summary_json(const RunDescription& run, const RunResult& result, const Snapshot& snapshot,
-                                       const Ledger& ledger);
+                                       const Ledger& ledger, const RotateCommand::Count* commands = nullptr);
 
 } // namespace orbweaver

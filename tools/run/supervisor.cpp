@@ -45,6 +45,7 @@ RunResult Supervisor::run() {
     progress_.update(pipeline_);
     pipeline_.beat();
     service_.update(pipeline_, started_ == count);
+    rotate_command_.update();
   } while (started_ < count || anything_running());
   progress_.clear();
   return result_;
@@ -69,6 +70,11 @@ void Supervisor::start_next() {
 void Supervisor::on_signal(int signal) {
   if (signal == 0 || signal == SIGCHLD)
     return;
+  if (signal == SIGHUP && plan_.rotates) {
+    if (const auto* const merger = pipeline_.stage(StageKind::merger))
+      merger->process.kill(SIGHUP);
+    return;
+  }
   progress_.clear();
   if (interrupted_ || signal == SIGQUIT) {
     spdlog::warn("{}: ending at once; results that are not yet written are lost", signal_name(signal));

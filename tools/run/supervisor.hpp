@@ -7,6 +7,7 @@
 #include "common/system/memory_limit.hpp"
 #include "tools/run/pipeline.hpp"
 #include "tools/run/progress.hpp"
+#include "tools/run/rotate_command.hpp"
 #include "tools/run/run_plan.hpp"
 #include "tools/run/service_notice.hpp"
 #include "tools/run/signals.hpp"
@@ -39,9 +40,10 @@ class Supervisor {
 public:
   /// The pipeline was made from that plan; its stages are not started yet. `signals` outlive the pipeline, so that none
   /// ends the command while there is something to clear up.
-  Supervisor(SignalWatch& signals, Pipeline& pipeline, const RunPlan& plan, Progress& progress)
-      : signals_(signals), pipeline_(pipeline), plan_(plan), progress_(progress), leader_(pipeline.stage(plan.leader)) {
-  }
+  Supervisor(SignalWatch& signals, Pipeline& pipeline, const RunPlan& plan, Progress& progress,
+             RotateCommand& rotate_command)
+      : signals_(signals), pipeline_(pipeline), plan_(plan), progress_(progress), rotate_command_(rotate_command),
+        leader_(pipeline.stage(plan.leader)) {}
 
   /// Comes back when the last stage has ended.
   RunResult run();
@@ -71,6 +73,7 @@ private:
   Pipeline& pipeline_;
   const RunPlan& plan_;
   Progress& progress_;
+  RotateCommand& rotate_command_;
   StageProcess* leader_;
   ServiceNotice service_;
   RunResult result_;

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "merger/rotation.hpp"
+
+#include "common/json/builder.hpp"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <utility>
+
+namespace orbweaver {
+
+namespace {
+
+/// "2026-11-21T16:30:00Z"
+std::string time_of(std::uint64_t second) {
+  const auto time = static_cast<std::time_t>(std::min(second, std::uint64_t{1} << 36));
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+} // namespace
+
+Rotation::Rotation(FileBound every, std::size_t streams, FileSeries& series, std::atomic<bool>& asked,
+                   std::function<bool()> wait_on)
+    : every_(every), series_(series), asked_(asked), wait_on_(std::move(wait_on)), clocks_(streams), shares_(streams) {}
+
+/// The file at work ends where no stream has been yet.
+void Rotation::end_before(std::uint64_t second, std::string_view cause) noexcept {
+  if (second >= state_.boundary_s)
+    return;
+  state_.boundary_s = second;
+  state_.cause = cause;
+}
+
+bool Rotation::wants_next(std::uint64_t octets) noexcept {
+  const bool is_full = every_.octets != 0 && octets >= every_.octets;
+  if (!state_.has_begun || (!is_full && !asked_.load(std::memory_order_relaxed)))
+    return false;
+  const auto before = state_.boundary_s;
+  // The clock of the stream that is furthest reads S: its second S - 1 is under way, and ends at S.
+  end_before(*std::ranges::max_element(clocks_), is_full ? "size" : "signal");
+  asked_.store(false, std::memory_order_relaxed);
+  return state_.boundary_s < before;
+}
+
+void Rotation::begin(std::uint64_t second) noexcept {
+  state_.begin_s = second;
+  // A clock near the end of what 64 bits hold is no capture's: what follows stays in one file.
+  const bool has_end = every_.seconds != 0 && second < never - every_.seconds;
+  state_.boundary_s = has_end ? (second / every_.seconds + 1) * every_.seconds : never;
+  state_.cause = "time";
+}
+
+std::optional<FileSpan> Rotation::advance(std::uint64_t second) noexcept {
+  const auto under_way = second == 0 ? 0 : second - 1;
+  if (!std::exchange(state_.has_begun, true)) {
+    begin(under_way);
+    return std::nullopt;
+  }
+  // A clock that leaps over several boundaries leaves one file before the last of them.
+  auto end = state_.boundary_s;
+  if (every_.seconds != 0)
+    end = std::max(end, under_way / every_.seconds * every_.seconds);
+  const FileSpan span{state_.begin_s, end, state_.cause};
+  begin(end);
+  return span;
+}
+
+std::optional<FileSpan> Rotation::last(bool has_rows) const noexcept {
+  if (!state_.has_begun) {
+    // Flows without a clock, as no capture makes them: the host's has to do.
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    return has_rows ? std::optional(FileSpan{now, now, "end"}) : std::nullopt;
+  }
+  return FileSpan{state_.begin_s, std::max(state_.begin_s, *std::ranges::max_element(clocks_)), "end"};
+}
+
+bool Rotation::list(const FileSpan& span, std::span<const CompleteFile> files, const Sums& sums) {
+  std::string line;
+  std::uint64_t flows = 0, events = 0, octets = 0;
+  for (const auto& share : shares_) {
+    flows += share.flows;
+    events += share.events;
+  }
+  for (const auto& file : files)
+    octets += file.octets;
+  {
+    json::Object object(line);
+    {
+      json::Array list = object.array("files");
+      for (const auto& file : files)
+        list.object().add("file", file.name).add("rows", file.rows).add("octets", file.octets);
+    }
+    object.add("begin_s", span.begin_s).add("end_s", span.end_s);
+    object.add("begin", time_of(span.begin_s)).add("end", time_of(span.end_s)).add("cause", span.cause);
+    if (sums.jobs)
+      object.add("jobs", *sums.jobs - std::exchange(jobs_, *sums.jobs));
+    object.add("flows", flows).add("events", events);
+    object.add("packets", sums.has_packets ? std::optional(packets_) : std::nullopt).add("octets", octets);
+    std::optional<std::string> digest;
+    if (sums.digest) {
+      const Digest before = std::exchange(digest_, *sums.digest);
+      digest = Digest{sums.digest->low - before.low, sums.digest->high - before.high}.text();
+    }
+    object.add("digest", digest);
+    json::Array streams = object.array("observers");
+    for (const auto& share : shares_)
+      streams.object()
+          .add("flows", share.flows)
+          .add("events", share.events)
+          .add("losses", share.losses)
+          .add("lost_packets", share.lost_packets);
+  }
+  std::ranges::fill(shares_, StreamShare{});
+  packets_ = 0;
+  files_complete_ += files.size();
+  if (!series_.list(line + "\n", wait_on_))
+    return false;
+  files_removed_ += series_.remove_oldest(files);
+  return true;
+}
+
+} // namespace orbweaver
