@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <new>
@@ -74,6 +75,18 @@ constexpr const char* out_of_memory =
   std::abort();
 }
 
+/// That of a stage in its cage.
+StageBlock* caged_block = nullptr;
+
+/// Counts a refused call under its name, as the errors that a stage prints are.
+void count_refused_call(const char* call) noexcept {
+  std::array<char, 128> text{"refused call "};
+  const std::size_t used = std::strlen(text.data());
+  std::strncat(text.data(), call, text.size() - used - 1);
+  caged_block->messages.add(MessageLevel::error, text.data(), monotonic_ns());
+  caged_block->state.store(StageState::failed, std::memory_order_release);
+}
+
 /// Of the default logger; none where set_up_log() was not called, as in tests.
 std::shared_ptr<MessageSink> message_sink() {
   const auto& sinks = spdlog::default_logger()->sinks();
@@ -99,6 +112,11 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
       ->type_name("S")
       ->transform(whole_number(0, UINT32_MAX))
       ->capture_default_str();
+  app.add_option("--user", options.user, "Become this user once everything is open (root only)")->type_name("NAME");
+  app.add_flag("--no-sandbox", options.no_cage, "Keep all rights: to find out what a cage forbids");
+#ifdef ORBWEAVER_TRIES
+  app.add_option("--try-in-cage", options.try_call)->group("");
+#endif
   app.add_option("--session", options.session)->group("");
   app.add_option("--slot", options.slot)->transform(whole_number(0, max_stages))->group("");
 }
@@ -108,7 +126,7 @@ EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib)
           options.session.empty()};
 }
 
-Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.session.empty()) {
+Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), alone_(options.session.empty()) {
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
   if (alone_) {
@@ -153,6 +171,24 @@ Stage::~Stage() {
     if (stage.is_at_work())
       return;
   Session::remove(session_->name());
+}
+
+void Stage::enter_cage(CageRules rules) {
+  if (options_.no_cage) {
+    if (alone_)
+      spdlog::warn("{}", no_sandbox_warning);
+    return;
+  }
+  for (auto& path : shared_memory_paths())
+    rules.paths.push_back(std::move(path));
+  caged_block = block_;
+  on_refused_call(count_refused_call);
+  if (const auto missing = orbweaver::enter_cage(rules, options_.user); !missing.empty())
+    spdlog::warn("{}", missing);
+#ifdef ORBWEAVER_TRIES
+  if (!options_.try_call.empty() && !try_forbidden(options_.try_call))
+    throw UsageError("--try-in-cage " + options_.try_call);
+#endif
 }
 
 const std::atomic<bool>& Stage::stop() const noexcept {

@@ -6,6 +6,7 @@
 #include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
+#include "common/system/cage.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -30,9 +31,17 @@ struct StageOptions {
   std::string session; ///< of the front command; empty: a session of its own
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
+  bool no_cage = false; ///< --no-sandbox
+  std::string user;     ///< whose rights remain; empty: those of who started it
+  std::string try_call; ///< of a test build: what is tried from within the cage
 };
 
-/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
+/// What --no-sandbox says.
+inline constexpr std::string_view no_sandbox_warning =
+    "--no-sandbox: NO CAGES: every stage keeps all rights of who started it, also while it reads what others sent; for "
+    "debugging only";
+
+/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, --user, --no-sandbox, and (hidden) --session and --slot.
 void add_stage_options(CommandLine& app, StageOptions& options);
 
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
@@ -75,12 +84,17 @@ public:
   /// Whether the interface that the session's capture watches is away: nobody sees what is sent there.
   [[nodiscard]] bool link_away() const noexcept;
 
+  /// Gives up every right that is not in the stage's list, once all is open; a call that is not ends the stage as
+  /// failed, named. Throws Error.
+  void enter_cage(CageRules rules);
+
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 
 private:
   std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
+  StageOptions options_;
   bool alone_;
   StageState end_ = StageState::failed;
 };

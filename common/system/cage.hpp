@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The cage of a process: what it may still do once it has opened and attached everything. A stage has its list beside
+// it (capture/cage.cpp and its like); Stage::enter_cage goes in. There is no way out of a cage. See docs/cages.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace orbweaver {
+
+/// A system call that may be made; the rest end the process, named (on_refused_call).
+struct CageCall {
+  enum class When : std::uint8_t {
+    always,
+    masked,      ///< where argument number `argument`, and-ed with `mask`, is `value`
+    own_process, ///< where argument number `argument` is this process
+    not_there,   ///< fails with ENOSYS, so that the C library takes an older call, which can be looked into
+  };
+  const char* name; ///< of the kernel's; one that this architecture has not is passed over
+  When when = When::always;
+  unsigned argument = 0; ///< from 0
+  std::uint64_t mask = 0;
+  std::uint64_t value = 0;
+};
+
+/// What may be done below a path: a folder with all in it, or a file. One that is not there is passed over.
+struct CagePath {
+  enum class Rights : std::uint8_t {
+    read,   ///< open to read, and list
+    remove, ///< list, and remove files: shared memory that a session leaves
+    write,  ///< make, write, list, rename and remove files: a folder of output
+  };
+  std::string path;
+  Rights rights;
+};
+
+struct CageRules {
+  std::string program;                          ///< "orbweaver-observer": who a refused call is told of
+  std::vector<std::span<const CageCall>> calls; ///< empty: no filter of calls, as for who runs another program
+  std::vector<CagePath> paths;                  ///< the only files that can be opened from now on
+  bool tcp = false;                             ///< whether it may bind and connect TCP sockets (from Landlock ABI 4)
+  std::vector<unsigned> capabilities;           ///< those of linux/capability.h that stay
+  bool files = true;                            ///< whether Landlock restricts files at all
+};
+
+/// What every stage does: memory, clocks, waiting, descriptors that are open, removing shared memory, and ending.
+[[nodiscard]] std::span<const CageCall> base_calls() noexcept;
+
+/// The folders where shared memory lies: of them a stage that is the last one out removes what is left.
+[[nodiscard]] std::vector<CagePath> shared_memory_paths();
+
+/// Drops, in this order: the bounding and the ambient set, the user (where `user` is not empty: its groups too), all
+/// capabilities but those listed, files and TCP (Landlock), every system call but those listed. Returns what the kernel
+/// cannot do, in words, empty where it can do all. Throws Error where it can and refuses.
+[[nodiscard]] std::string enter_cage(const CageRules& rules, const std::string& user);
+
+/// Called, from a signal's handler, after a refused call was told of on stderr, before the process ends with status 1.
+/// May only do what a signal's handler may.
+using OnRefusedCall = void (*)(const char* call) noexcept;
+void on_refused_call(OnRefusedCall call) noexcept;
+
+/// In a build with tests only: makes a call that no cage allows (cage_try.cpp). Throws Error where that did not end the
+/// process, false for a word that it does not know.
+bool try_forbidden(const std::string& what);
+
+} // namespace orbweaver
