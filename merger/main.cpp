@@ -9,6 +9,7 @@
 #include "common/stream/endpoint.hpp"
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
+#include "merger/cage.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "merger/merger.hpp"
@@ -123,6 +124,7 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
       open_flows(), *sink, options.digest,
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); }, rotation ? &*rotation : nullptr);
   tell = [&merger] { merger.tell(monotonic_ns()); };
+  stage.enter_cage(merger_cage(target.path));
   const bool complete = merger.run(stage.stop_reading());
   return report(merger, complete, options, sink->failed(), stage);
 }
@@ -150,6 +152,7 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); },
       [](const std::string& warning) { spdlog::warn("{}", warning); }, rotation ? &*rotation : nullptr);
   tell = [&measurement] { measurement.tell(monotonic_ns()); };
+  stage.enter_cage(merger_cage(target.path));
   const bool complete = measurement.run(stage.stop_reading());
   return report(measurement, complete, options, output.failed(), stage);
 }
