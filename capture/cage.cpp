@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/cage.hpp"
 
-#include <linux/capability.h>
+#include <asm/sockios.h>
 
 namespace orbweaver {
 
@@ -10,8 +10,11 @@ namespace {
 constexpr CageCall calls[] = {
     // A live source: its packets, and how many the kernel lost (PACKET_STATISTICS). Its socket is open.
     {"getsockopt"},
+    {"ioctl", CageCall::When::masked, 1, ~0ULL, SIOCGSTAMP_OLD},
+    {"pselect6"},
     {"recvfrom"},
     {"recvmsg"},
+    {"select"},
     {"setsockopt"},
     // A file source, and a file output.
     {"ftruncate"},
