@@ -113,7 +113,7 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
       ->transform(whole_number(0, UINT32_MAX))
       ->capture_default_str();
   app.add_option("--user", options.user, "Become this user once everything is open (root only)")->type_name("NAME");
-  app.add_flag("--no-sandbox", options.no_cage, "Keep all rights: to find out what a cage forbids");
+  app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids");
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_call)->group("");
 #endif
@@ -174,7 +174,9 @@ Stage::~Stage() {
 }
 
 void Stage::enter_cage(CageRules rules) {
-  if (options_.no_cage) {
+  if (!options_.caged)
+    return;
+  if (options_.no_sandbox) {
     if (alone_)
       spdlog::warn("{}", no_sandbox_warning);
     return;

@@ -31,7 +31,8 @@ struct StageOptions {
   std::string session; ///< of the front command; empty: a session of its own
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
-  bool no_cage = false; ///< --no-sandbox
+  bool no_sandbox = false;
+  bool caged = true;    ///< false in a process that goes on after the stage: a test's
   std::string user;     ///< whose rights remain; empty: those of who started it
   std::string try_call; ///< of a test build: what is tried from within the cage
 };
