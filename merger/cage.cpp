@@ -8,18 +8,11 @@ namespace orbweaver {
 
 namespace {
 
-using enum CageCall::When;
-
-constexpr CageCall calls[] = {
-    // Files of output are made and get their names when they are complete; Landlock says in which folder. None is read.
-    {"fchmod"},
-    {"fdatasync"},
-    {"fsync"},
-    {"ftruncate"},
-    {"openat", masked, 2, O_ACCMODE | O_CREAT, O_WRONLY | O_CREAT},
-    {"rename"},
-    // Streams in files.
-    {"pread64"},
+constexpr CageCall files[] = {
+    // What is written is brought to the disk, and gets its name when it is complete. New files may be made, and are;
+    // Landlock says in which folder.
+    {"fchmod"}, {"fdatasync"}, {"flock"},     {"fsync"}, {"openat", {{2, O_CREAT, O_CREAT}}},
+    {"rename"}, {"renameat"},  {"renameat2"},
 };
 
 } // namespace
@@ -28,14 +21,17 @@ CageRules merger_cage(const std::string& output) {
   namespace fs = std::filesystem;
   CageRules rules;
   rules.program = "orbweaver-merger";
-  rules.calls = {base_calls(), calls};
+  rules.calls = {base_calls(), thread_calls()}; // a thread brings what is written to the disk
+  rules.paths = base_paths();
   if (output.empty() || output == "-")
     return rules;
-  // A link's target is replaced, in the target's folder (sinks/output.hpp). A device or a pipe is open, and no more.
+  // A link's target is written, in the target's folder (sinks/output.hpp). A device or a pipe is open, and no more.
   std::error_code error;
   const auto target = fs::weakly_canonical(output, error);
-  if (!error && (!fs::exists(target, error) || fs::is_regular_file(target, error)))
+  if (!error && (!fs::exists(target, error) || fs::is_regular_file(target, error))) {
+    rules.calls.emplace_back(files);
     rules.paths.push_back({target.parent_path().string(), CagePath::Rights::write});
+  }
   return rules;
 }
 

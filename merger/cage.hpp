@@ -2,7 +2,7 @@
 // What the merger may still do once its streams and its output are open.
 #pragma once
 
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 
 #include <string>
 

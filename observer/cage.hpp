@@ -2,7 +2,7 @@
 // What an observer may still do once both its streams are open.
 #pragma once
 
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 
 namespace orbweaver {
 

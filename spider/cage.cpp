@@ -2,17 +2,14 @@
 #include "spider/cage.hpp"
 
 #include <asm/ioctls.h>
-#include <fcntl.h>
-#include <sched.h>
+#include <cerrno>
 #include <sys/socket.h>
 
 namespace orbweaver {
 
 namespace {
 
-using enum CageCall::When;
-
-constexpr std::uint64_t socket_type = 0xF; // the rest are flags
+constexpr std::uint32_t socket_type = 0xF; // the rest are flags
 
 constexpr CageCall calls[] = {
     // Connections: TCP and UDP alone. A raw socket, where the plugin forges, is open already.
@@ -21,8 +18,8 @@ constexpr CageCall calls[] = {
     {"getpeername"},
     {"getsockname"},
     {"getsockopt"},
-    {"ioctl", masked, 1, ~0ULL, FIONBIO},
-    {"ioctl", masked, 1, ~0ULL, FIONREAD},
+    {"ioctl", {{1, FIONBIO}}},
+    {"ioctl", {{1, FIONREAD}}},
     {"recvfrom"},
     {"recvmmsg"},
     {"recvmsg"},
@@ -31,40 +28,31 @@ constexpr CageCall calls[] = {
     {"sendto"},
     {"setsockopt"},
     {"shutdown"},
-    {"socket", masked, 1, socket_type, SOCK_DGRAM},
-    {"socket", masked, 1, socket_type, SOCK_STREAM},
-    {"socketpair"}, // by which libcurl wakes itself
+    {"socket", {{0, AF_INET}, {1, SOCK_DGRAM, socket_type}}},
+    {"socket", {{0, AF_INET}, {1, SOCK_STREAM, socket_type}}},
+    {"socket", {{0, AF_INET6}, {1, SOCK_DGRAM, socket_type}}},
+    {"socket", {{0, AF_INET6}, {1, SOCK_STREAM, socket_type}}},
+    // The libraries ask which addresses there are (rtnetlink), and wake themselves. Of a daemon that looks names up for
+    // the C library nothing is asked: it does so itself.
+    {"socket", {{0, AF_NETLINK}, {2, 0}}},
+    {"socket", {{0, AF_UNIX}}, EACCES},
+    {"socketpair"},
     // The event loop.
     {"epoll_create1"},
     {"epoll_ctl"},
     {"epoll_pwait"},
     {"epoll_wait"},
     {"eventfd2"},
-    {"fcntl"},
     {"pipe2"},
-    {"select"},
     {"pselect6"},
-    // The libraries read how names are resolved and whom TLS trusts; Landlock says which files. None is written.
+    {"select"},
+    // The libraries read how names are resolved and whom TLS trusts; Landlock says which files.
     {"access"},
     {"faccessat"},
     {"faccessat2"},
-    {"getegid"},
-    {"getgid"},
-    {"openat", masked, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY},
-    {"pread64"},
     {"readlink"},
     {"uname"},
-    // A thread of theirs, and no process: the flags tell.
-    {"clone", masked, 0, CLONE_THREAD, CLONE_THREAD},
-    {"clone3", not_there},
-    {"prlimit64", masked, 2, ~0ULL, 0},
-    {"rseq"},
-    {"sched_getaffinity"},
-    {"set_robust_list"},
-    {"sigaltstack"},
-    // A stream in a file; the helper's end.
-    {"ftruncate"},
-    {"pwrite64"},
+    // The helper's end.
     {"wait4"},
 };
 
@@ -82,7 +70,6 @@ constexpr const char* readable[] = {
     "/dev/urandom",
     "/dev/null",
     "/etc/localtime",
-    "/proc/sys/net/ipv4/ip_local_port_range",
 };
 
 } // namespace
@@ -90,7 +77,8 @@ constexpr const char* readable[] = {
 CageRules spider_cage() {
   CageRules rules;
   rules.program = "orbweaver-spider";
-  rules.calls = {base_calls(), calls};
+  rules.calls = {base_calls(), thread_calls(), calls};
+  rules.paths = base_paths();
   for (const char* path : readable)
     rules.paths.push_back({path, CagePath::Rights::read});
   rules.tcp = true;

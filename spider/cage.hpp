@@ -3,7 +3,7 @@
 // the system is a process of its own (system_helper.hpp).
 #pragma once
 
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 
 namespace orbweaver {
 

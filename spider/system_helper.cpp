@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/system_helper.hpp"
 
+#include "common/cage/cage.hpp"
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
-#include "common/system/cage.hpp"
+#include "common/system/state_folder.hpp"
 #include "common/system/system_state.hpp"
 
 #include <algorithm>
@@ -79,13 +80,29 @@ std::string problem_of(const auto& act) {
   }
 }
 
+/// It runs nft, whose calls are nft's own business: what it has no list of, Landlock and its one capability keep out.
+CageRules helper_cage() {
+  using enum CagePath::Rights;
+  CageRules rules;
+  rules.program = "orbweaver-system";
+  for (const char* const path : {"/bin", "/lib", "/lib64", "/sbin", "/usr"})
+    rules.paths.push_back({path, run});
+  for (const char* const path : {"/etc", "/proc"})
+    rules.paths.push_back({path, read});
+  for (const char* const path : {"/dev/null", "/proc/sys/net"})
+    rules.paths.push_back({path, change});
+  rules.paths.push_back({make_state_folder().path, remove}); // its journal, which is open
+  rules.capabilities = {CAP_NET_ADMIN};
+  rules.runs_programs = true;
+  return rules;
+}
+
 void serve(int socket, const std::string& session, const std::vector<SystemConfiguration>& configurations, bool caged) {
   std::optional<SystemState> state;
   const auto start = [&] {
-    CageRules rules{"orbweaver-system", {}, {}, true, {CAP_NET_ADMIN}, false}; // it runs nft
-    if (caged)
-      static_cast<void>(enter_cage(rules, {}));
     state.emplace(session);
+    if (caged)
+      static_cast<void>(enter_cage(helper_cage(), {}));
   };
   const auto problem = problem_of(start);
   if (!answer(socket, problem) || !problem.empty())

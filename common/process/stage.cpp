@@ -14,8 +14,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <filesystem>
 #include <new>
@@ -112,8 +112,9 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
       ->type_name("S")
       ->transform(whole_number(0, UINT32_MAX))
       ->capture_default_str();
-  app.add_option("--user", options.user, "Become this user once everything is open (root only)")->type_name("NAME");
-  app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids");
+  auto* const user = app.add_option("--user", options.user, "Become this user once the input is open (root only)");
+  user->type_name("NAME");
+  app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids")->excludes(user);
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_call)->group("");
 #endif
@@ -130,6 +131,8 @@ Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), a
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
   if (alone_) {
+    if (!options.user.empty())
+      become_user(options.user); // whose the stage's shared memory is then
     session_ = std::make_shared<Session>(Session::create({}, std::string(to_string(kind))));
     block_ = &session_->add_stage(kind, 0);
   } else {
@@ -173,7 +176,7 @@ Stage::~Stage() {
   Session::remove(session_->name());
 }
 
-void Stage::enter_cage(CageRules rules) {
+void Stage::enter_cage(const CageRules& rules) {
   if (!options_.caged)
     return;
   if (options_.no_sandbox) {
@@ -181,11 +184,9 @@ void Stage::enter_cage(CageRules rules) {
       spdlog::warn("{}", no_sandbox_warning);
     return;
   }
-  for (auto& path : shared_memory_paths())
-    rules.paths.push_back(std::move(path));
   caged_block = block_;
   on_refused_call(count_refused_call);
-  if (const auto missing = orbweaver::enter_cage(rules, options_.user); !missing.empty())
+  if (const auto missing = orbweaver::enter_cage(rules, alone_ ? std::string() : options_.user); !missing.empty())
     spdlog::warn("{}", missing);
 #ifdef ORBWEAVER_TRIES
   if (!options_.try_call.empty() && !try_forbidden(options_.try_call))

@@ -6,7 +6,7 @@
 #include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -87,7 +87,7 @@ public:
 
   /// Gives up every right that is not in the stage's list, once all is open; a call that is not ends the stage as
   /// failed, named. Throws Error.
-  void enter_cage(CageRules rules);
+  void enter_cage(const CageRules& rules);
 
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }

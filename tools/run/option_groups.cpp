@@ -130,9 +130,11 @@ void add_machine_options(CommandLine& app, RunOptions& options, const std::strin
       ->capture_default_str();
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings on huge pages");
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for stages with a core each");
-  app.add_option("--user", options.user, "The user that the stages become once everything is open (root only)")
-      ->type_name("NAME");
-  app.add_flag("--no-sandbox", options.no_sandbox, "The stages keep all rights: to find out what a cage forbids");
+  auto* const user =
+      app.add_option("--user", options.user, "The user that the stages become once everything is open (root only)");
+  user->type_name("NAME");
+  app.add_flag("--no-sandbox", options.no_sandbox, "The stages keep all rights: to find out what a cage forbids")
+      ->excludes(user);
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_in_cage)->group("");
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // In builds with tests only: what no cage allows, tried from within.
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 #include "config.hpp"
 
 #ifdef ORBWEAVER_TRIES

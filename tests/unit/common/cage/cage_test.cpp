@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "common/system/cage.hpp"
+#include "common/cage/cage.hpp"
 
 #include "config.hpp"
 

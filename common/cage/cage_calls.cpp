@@ -1,31 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The system calls that every stage makes; those of its own are beside each stage.
+#include "common/cage/cage.hpp"
 #include "common/stream/shared_memory.hpp"
-#include "common/system/cage.hpp"
 
 #include <asm/ioctls.h>
+#include <cerrno>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
 
 namespace orbweaver {
 
 namespace {
 
-using enum CageCall::When;
+constexpr std::uint64_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
 
 constexpr CageCall calls[] = {
-    // Memory.
+    // Memory, and none of it to be run.
     {"brk"},
     {"madvise"},
-    {"mmap"},
-    {"mprotect"},
+    {"mmap", {{2, 0, PROT_EXEC}}},
+    {"mprotect", {{2, 0, PROT_EXEC}}},
     {"mremap"},
     {"munmap"},
-    // Waiting, and telling whether the other end of a ring lives.
+    // Waiting.
     {"clock_nanosleep"},
     {"futex"},
-    {"kill", masked, 1, ~0ULL, 0},
     {"nanosleep"},
-    {"pidfd_open"},
     {"poll"},
     {"ppoll"},
     {"restart_syscall"},
@@ -33,9 +34,12 @@ constexpr CageCall calls[] = {
     // Clocks, where the kernel has them not in the process's own memory.
     {"clock_gettime"},
     {"gettimeofday"},
+    {"time"},
     // Who we are.
     {"getcpu"},
+    {"getegid"},
     {"geteuid"},
+    {"getgid"},
     {"getpid"},
     {"getppid"},
     {"gettid"},
@@ -43,21 +47,29 @@ constexpr CageCall calls[] = {
     {"sysinfo"},
     // What is open.
     {"close"},
-    {"fcntl"}, // the C library looks at a folder that it lists
+    {"fcntl"},
     {"fstat"},
-    {"ioctl", masked, 1, ~0ULL, TCGETS}, // whether it is a terminal
+    {"ioctl", {{1, TCGETS}}}, // whether it is a terminal
     {"lseek"},
-    {"newfstatat"},
+    {"pread64"},
+    {"pwrite64"},
     {"read"},
     {"readv"},
     {"write"},
     {"writev"},
+    // Whether the other end of a ring lives: a pidfd, and /proc. Landlock says that nothing else can be read.
+    {"openat", {{2, O_RDONLY, writes}}},
+    {"pidfd_open"},
     // The last one out removes the session's shared memory: Landlock says where.
     {"getdents64"},
     {"lstat"},
-    {"openat", masked, 2, O_DIRECTORY | O_ACCMODE | O_CREAT, O_DIRECTORY},
+    {"newfstatat"},
     {"stat"},
+    {"statx"},
     {"unlink"},
+    {"unlinkat"},
+    // A stream in a file that ends at its limit.
+    {"ftruncate"},
     // Signals, and ending by one.
     {"exit"},
     {"exit_group"},
@@ -65,7 +77,17 @@ constexpr CageCall calls[] = {
     {"rt_sigaction"},
     {"rt_sigprocmask"},
     {"rt_sigreturn"},
-    {"tgkill", own_process, 0},
+    {"sigaltstack"},
+    {"tgkill", {{0, CageCall::this_process}}},
+};
+
+constexpr CageCall thread[] = {
+    {"clone", {{0, CLONE_THREAD, CLONE_THREAD}}},
+    {"clone3", {}, ENOSYS}, // its flags cannot be looked at: the C library then takes the older call
+    {"prlimit64", {{2, 0, CageCall::whole}}},
+    {"rseq"},
+    {"sched_getaffinity"},
+    {"set_robust_list"},
 };
 
 } // namespace
@@ -74,8 +96,12 @@ std::span<const CageCall> base_calls() noexcept {
   return calls;
 }
 
-std::vector<CagePath> shared_memory_paths() {
-  std::vector<CagePath> paths;
+std::span<const CageCall> thread_calls() noexcept {
+  return thread;
+}
+
+std::vector<CagePath> base_paths() {
+  std::vector<CagePath> paths{{"/proc", CagePath::Rights::read}};
   for (const auto& folder : Segment::folders())
     paths.push_back({folder, CagePath::Rights::remove});
   return paths;
