@@ -44,8 +44,6 @@ constexpr CageCall calls[] = {
     {"epoll_wait"},
     {"eventfd2"},
     {"pipe2"},
-    {"pselect6"},
-    {"select"},
     // The libraries read how names are resolved and whom TLS trusts; Landlock says which files.
     {"access"},
     {"faccessat"},

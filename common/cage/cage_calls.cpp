@@ -29,8 +29,10 @@ constexpr CageCall calls[] = {
     {"nanosleep"},
     {"poll"},
     {"ppoll"},
+    {"pselect6"},
     {"restart_syscall"},
     {"sched_yield"},
+    {"select"},
     // Clocks, where the kernel has them not in the process's own memory.
     {"clock_gettime"},
     {"gettimeofday"},
