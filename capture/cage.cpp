@@ -2,6 +2,7 @@
 #include "capture/cage.hpp"
 
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 #include <linux/wireless.h>
 #include <sys/socket.h>
@@ -22,16 +23,18 @@ constexpr CageCall live[] = {
     {"recvmsg"},
     {"sendto"},
     {"setsockopt"},
-    {"socket", {{0, AF_NETLINK}, {2, 0}}}, // NETLINK_ROUTE
+    {"socket", {{0, AF_NETLINK}, {2, NETLINK_ROUTE}}},
     {"socket", {{0, AF_PACKET}}},
     // libpcap and libtrace ask what kind of interface it is, and wake themselves. What changes one takes a right.
     {"eventfd2"},
     {"ioctl", {{1, SIOCGIFNAME& request_kind, request_kind}}},
     {"ioctl", {{1, SIOCGIWNAME& request_kind, request_kind}}},
-    {"readlink"},
     {"access"},
+    {"readlink"},
+    {"uname"},
     {"socket", {{0, AF_INET}, {1, SOCK_DGRAM, 0xF}}},
     {"socket", {{0, AF_INET6}, {1, SOCK_DGRAM, 0xF}}},
+    {"socket", {{0, AF_NETLINK}, {2, NETLINK_GENERIC}}}, // of wireless ones
     {"socket", {{0, AF_UNIX}, {1, SOCK_DGRAM, 0xF}}},
     {"socket", {{0, AF_UNIX}, {1, SOCK_RAW, 0xF}}}, // the kernel makes a datagram socket of it
 };

@@ -3,6 +3,7 @@
 
 #include <asm/ioctls.h>
 #include <cerrno>
+#include <linux/netlink.h>
 #include <sys/socket.h>
 
 namespace orbweaver {
@@ -34,7 +35,7 @@ constexpr CageCall calls[] = {
     {"socket", {{0, AF_INET6}, {1, SOCK_STREAM, socket_type}}},
     // The libraries ask which addresses there are (rtnetlink), and wake themselves. Of a daemon that looks names up for
     // the C library nothing is asked: it does so itself.
-    {"socket", {{0, AF_NETLINK}, {2, 0}}},
+    {"socket", {{0, AF_NETLINK}, {2, NETLINK_ROUTE}}},
     {"socket", {{0, AF_UNIX}}, EACCES},
     {"socketpair"},
     // The event loop.
