@@ -27,7 +27,7 @@ CageRules merger_cage(const std::string& output) {
     return rules;
   // A link's target is written, in the target's folder (sinks/output.hpp). A device or a pipe is open, and no more.
   std::error_code error;
-  const auto target = fs::weakly_canonical(output, error);
+  const auto target = fs::weakly_canonical(fs::absolute(output), error);
   if (!error && (!fs::exists(target, error) || fs::is_regular_file(target, error))) {
     rules.calls.emplace_back(files);
     rules.paths.push_back({target.parent_path().string(), CagePath::Rights::write});

@@ -3,6 +3,7 @@
 
 #include <asm/ioctls.h>
 #include <cerrno>
+#include <cstdlib>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
@@ -80,6 +81,9 @@ CageRules spider_cage() {
   rules.paths = base_paths();
   for (const char* path : readable)
     rules.paths.push_back({path, CagePath::Rights::read});
+  for (const char* const name : {"SSL_CERT_DIR", "SSL_CERT_FILE"}) // where OpenSSL looks first
+    if (const char* const path = secure_getenv(name))
+      rules.paths.push_back({path, CagePath::Rights::read});
   rules.tcp = true;
   return rules;
 }

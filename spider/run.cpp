@@ -169,7 +169,8 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
                                            endpoint_options(arguments.stage, arguments.ring_mib));
   std::optional<SystemHelper> system;
   if (description.model == Model::synchronized) {
-    system.emplace(stage.session_name(), configurations, arguments.stage.caged && !arguments.stage.no_sandbox);
+    system.emplace(stage.session_name(), configurations, arguments.stage.caged && !arguments.stage.no_sandbox,
+                   arguments.stage.try_in_helper);
     options.configure_system = [&](unsigned config) { system->configure(config); };
   }
   stage.enter_cage(spider_cage());

@@ -6,6 +6,7 @@
 #include "common/process/stage.hpp"
 #include "common/system/state_folder.hpp"
 #include "common/system/system_state.hpp"
+#include "config.hpp"
 
 #include <algorithm>
 #include <array>
@@ -97,21 +98,33 @@ CageRules helper_cage() {
   return rules;
 }
 
-void serve(int socket, const std::string& session, const std::vector<SystemConfiguration>& configurations, bool caged) {
+/// What it is started with.
+struct Start {
+  const std::string& session;
+  const std::vector<SystemConfiguration>& configurations;
+  bool caged;
+  const std::string& tried;
+};
+
+void serve(int socket, const Start& how) {
   std::optional<SystemState> state;
   const auto start = [&] {
-    state.emplace(session);
-    if (caged)
+    state.emplace(how.session);
+    if (how.caged)
       static_cast<void>(enter_cage(helper_cage(), {}));
+#ifdef ORBWEAVER_TRIES
+    if (!how.tried.empty())
+      try_forbidden(how.tried);
+#endif
   };
   const auto problem = problem_of(start);
   if (!answer(socket, problem) || !problem.empty())
     return;
   for (Request request{}; receive(socket, request);) {
     const auto set = [&] {
-      if (request.config >= configurations.size())
+      if (request.config >= how.configurations.size())
         throw Error("there is no configuration " + std::to_string(request.config));
-      apply(*state, configurations[request.config]);
+      apply(*state, how.configurations[request.config]);
     };
     if (!answer(socket, problem_of(set)))
       break;
@@ -124,15 +137,14 @@ void serve(int socket, const std::string& session, const std::vector<SystemConfi
 }
 
 /// The helper's process: out of the spider's group, whose signals end the spider in order, and not before it.
-[[noreturn]] void run_helper(int socket, const std::string& session,
-                             const std::vector<SystemConfiguration>& configurations, bool caged) noexcept {
+[[noreturn]] void run_helper(int socket, const Start& how) noexcept {
   setpgid(0, 0);
   prctl(PR_SET_NAME, "orbweaver-sys");
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE})
     std::signal(signal, SIG_IGN);
   try {
     set_up_log("orbweaver-system"); // the spider's log counts in the spider's block
-    serve(socket, session, configurations, caged);
+    serve(socket, how);
   } catch (...) {
     _exit(exit_failed); // the journal stays, and the next start puts back
   }
@@ -142,7 +154,7 @@ void serve(int socket, const std::string& session, const std::vector<SystemConfi
 } // namespace
 
 SystemHelper::SystemHelper(const std::string& session, const std::vector<SystemConfiguration>& configurations,
-                           bool caged) {
+                           bool caged, const std::string& tried) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw Error("cannot start what changes the system: " + errno_text());
@@ -153,7 +165,7 @@ SystemHelper::SystemHelper(const std::string& session, const std::vector<SystemC
     throw Error("cannot start what changes the system: " + errno_text());
   if (process_ == 0) {
     socket_.reset(); // or the spider's end would never be seen
-    run_helper(theirs.get(), session, configurations, caged);
+    run_helper(theirs.get(), {session, configurations, caged, tried});
   }
   theirs.reset();
   Answer started{};

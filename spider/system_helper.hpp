@@ -17,8 +17,10 @@ namespace orbweaver {
 
 class SystemHelper {
 public:
-  /// Starts it and waits until it has its journal; before the spider's cage. Throws Error as SystemState does.
-  SystemHelper(const std::string& session, const std::vector<SystemConfiguration>& configurations, bool caged);
+  /// Starts it and waits until it has its journal and is in its own cage; before the spider's cage. Throws Error as
+  /// SystemState does. `tried` is for tests: what it tries from within.
+  SystemHelper(const std::string& session, const std::vector<SystemConfiguration>& configurations, bool caged,
+               const std::string& tried = {});
   SystemHelper(const SystemHelper&) = delete;
   SystemHelper& operator=(const SystemHelper&) = delete;
   ~SystemHelper();

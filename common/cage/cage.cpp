@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <grp.h>
 #include <linux/capability.h>
@@ -108,6 +109,17 @@ void hand_down(const CageRules& rules) {
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
 }
 
+const passwd& find_user(const std::string& user) {
+  const passwd* const entry = getpwnam(user.c_str());
+  if (!entry)
+    throw UsageError("--user: there is no user '" + user + "'");
+  return *entry;
+}
+
+[[noreturn]] void refuse_user(const std::string& user) {
+  throw Error("cannot become the user " + user + ": " + errno_text() + "; --user takes root to start from");
+}
+
 // ---- System calls ----
 
 /// Names of calls by number, found before the cage is shut: a signal's handler cannot ask for them.
@@ -183,25 +195,40 @@ void on_refused_call(OnRefusedCall call) noexcept {
 }
 
 void become_user(const std::string& user) {
-  errno = 0;
-  const passwd* const entry = getpwnam(user.c_str());
-  if (!entry)
-    throw UsageError("--user: there is no user '" + user + "'");
-  if (geteuid() == entry->pw_uid && getuid() == entry->pw_uid)
+  const passwd& entry = find_user(user);
+  if (geteuid() == entry.pw_uid && getuid() == entry.pw_uid)
     return;
   int death_signal = 0;
   prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
   prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   auto sets = capabilities();
-  if (initgroups(user.c_str(), entry->pw_gid) != 0 || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) != 0 ||
-      setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid) != 0)
-    refuse("--user " + user + " (only root may become another user)");
+  if (initgroups(user.c_str(), entry.pw_gid) != 0 || setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid) != 0 ||
+      setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid) != 0)
+    refuse_user(user);
   for (auto& set : sets)
     set.effective = set.permitted; // which the change of users cleared
   if (const int error = set_capabilities(sets); error != 0)
     refuse("capabilities", error);
+  // What the kernel forgot, or undid.
   if (death_signal != 0)
-    prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0); // the kernel forgot it
+    prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0);
+  if (ORBWEAVER_SANITIZED)
+    prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); // the search for leaks traces the process
+}
+
+AsUser::AsUser(const std::string& user) : before_user_(geteuid()), before_group_(getegid()) {
+  if (user.empty())
+    return;
+  const passwd& entry = find_user(user);
+  if (entry.pw_uid != before_user_ &&
+      (initgroups(user.c_str(), entry.pw_gid) != 0 || setegid(entry.pw_gid) != 0 || seteuid(entry.pw_uid) != 0))
+    refuse_user(user);
+}
+
+AsUser::~AsUser() {
+  // What was given up for a while can be had again: the saved ids are still there. The groups stay those of the user.
+  if (geteuid() != before_user_ && (seteuid(before_user_) != 0 || setegid(before_group_) != 0))
+    std::abort();
 }
 
 std::string enter_cage(const CageRules& rules, const std::string& user) {

@@ -69,6 +69,19 @@ struct CageRules {
 /// UsageError for one that there is not, Error without the right to.
 void become_user(const std::string& user);
 
+/// While there is one, files are opened, made and owned as that user would: for what a stage opens that becomes the
+/// user once all is open. Where `user` is empty nothing is done. Throws as become_user.
+class AsUser {
+public:
+  explicit AsUser(const std::string& user);
+  AsUser(const AsUser&) = delete;
+  AsUser& operator=(const AsUser&) = delete;
+  ~AsUser();
+
+private:
+  unsigned before_user_, before_group_;
+};
+
 /// Called, from a signal's handler, after a refused call was told of on stderr, before the process ends with status 1.
 /// May only do what a signal's handler may.
 using OnRefusedCall = void (*)(const char* call) noexcept;

@@ -8,6 +8,7 @@
 #include "common/error.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <spdlog/spdlog.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -30,7 +31,7 @@ bool try_forbidden(const std::string& what) {
   else if (what == "ptrace")
     done = ptrace(PTRACE_ATTACH, getppid(), nullptr, nullptr);
   else if (what == "socket")
-    done = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+    done = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
   else
     return false;
   throw Error("tried " + what + ": " + (done < 0 ? "refused with an error: " + errno_text() : "it was allowed"));

@@ -117,6 +117,7 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
   app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids")->excludes(user);
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_call)->group("");
+  app.add_option("--try-in-helper", options.try_in_helper)->group("");
 #endif
   app.add_option("--session", options.session)->group("");
   app.add_option("--slot", options.slot)->transform(whole_number(0, max_stages))->group("");
@@ -132,10 +133,11 @@ Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), a
     pin_to_cpu(options.cpu);
   if (alone_) {
     if (!options.user.empty())
-      become_user(options.user); // whose the stage's shared memory is then
+      become_user(options.user); // whose the stage's shared memory and files are then
     session_ = std::make_shared<Session>(Session::create({}, std::string(to_string(kind))));
     block_ = &session_->add_stage(kind, 0);
   } else {
+    user_ = options.user; // the session's shared memory is ours
     session_ = std::make_shared<Session>(Session::attach(options.session));
     if (options.slot >= session_->stages().size())
       throw Error("session '" + options.session + "' has no stage " + std::to_string(options.slot));
@@ -186,7 +188,7 @@ void Stage::enter_cage(const CageRules& rules) {
   }
   caged_block = block_;
   on_refused_call(count_refused_call);
-  if (const auto missing = orbweaver::enter_cage(rules, alone_ ? std::string() : options_.user); !missing.empty())
+  if (const auto missing = orbweaver::enter_cage(rules, user_); !missing.empty())
     spdlog::warn("{}", missing);
 #ifdef ORBWEAVER_TRIES
   if (!options_.try_call.empty() && !try_forbidden(options_.try_call))

@@ -3,10 +3,10 @@
 // and how errors become an exit status.
 #pragma once
 
+#include "common/cage/cage.hpp"
 #include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
-#include "common/cage/cage.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -32,9 +32,10 @@ struct StageOptions {
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
   bool no_sandbox = false;
-  bool caged = true;    ///< false in a process that goes on after the stage: a test's
-  std::string user;     ///< whose rights remain; empty: those of who started it
-  std::string try_call; ///< of a test build: what is tried from within the cage
+  bool caged = true;         ///< false in a process that goes on after the stage: a test's
+  std::string user;          ///< whose rights remain; empty: those of who started it
+  std::string try_call;      ///< of a test build: what is tried from within the cage
+  std::string try_in_helper; ///< the same, from within that of the spider's helper
 };
 
 /// What --no-sandbox says.
@@ -85,6 +86,9 @@ public:
   /// Whether the interface that the session's capture watches is away: nobody sees what is sent there.
   [[nodiscard]] bool link_away() const noexcept;
 
+  /// Whom the stage becomes when it enters its cage; empty: nobody else.
+  [[nodiscard]] const std::string& user_to_become() const noexcept { return user_; }
+
   /// Gives up every right that is not in the stage's list, once all is open; a call that is not ends the stage as
   /// failed, named. Throws Error.
   void enter_cage(const CageRules& rules);
@@ -96,6 +100,7 @@ private:
   std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
   StageOptions options_;
+  std::string user_;
   bool alone_;
   StageState end_ = StageState::failed;
 };

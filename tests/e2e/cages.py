@@ -3,6 +3,7 @@
 stage, named, and the rest of the session in order.
 """
 
+import json
 import os
 import pwd
 import unittest
@@ -75,14 +76,48 @@ class Observing(Caged):
                      "basic", check=1).stderr
         self.assertIn("tried create: refused with an error", errors)
 
-    def test_a_folder_elsewhere_is_not_listed(self):
+    def test_nothing_elsewhere_is_listed_or_read(self):
         for stage in ("capture", "observer", "merger"):
-            errors = run(ORBWEAVER, "observe", "-i", TROUBLES, "--try-in-cage", f"{stage}:list", "basic", check=1).stderr
-            self.assertIn("tried list: refused with an error", errors)
+            for tried in ("list", "read"):
+                errors = run(ORBWEAVER, "observe", "-i", TROUBLES, "--try-in-cage", f"{stage}:{tried}", "basic", check=1).stderr
+                self.assertIn(f"tried {tried}: refused with an error: Permission denied", errors)
+
+    def test_a_forbidden_call_is_counted_by_name(self):
+        summary = self.path("summary")
+        run(ORBWEAVER, "observe", "-i", TROUBLES, "--summary", summary, "--try-in-cage", "observer:exec", "basic", check=1)
+        with open(summary) as file:
+            stages = {stage["stage"]: stage for stage in json.load(file)["stages"]}
+        self.assertEqual(stages["observer"]["state"], "failed")
+        self.assertEqual([(said["level"], said["text"], said["count"]) for said in stages["observer"]["messages"]],
+                         [("error", "refused call execve", 1)])
 
     def test_no_sandbox_says_so(self):
-        errors = run(ORBWEAVER, "observe", "-i", TROUBLES, "--no-sandbox", "basic", check=0).stderr
-        self.assertIn("--no-sandbox: NO CAGES", errors)
+        for tried in ("capture:open", "observer:socket", "merger:exec"):
+            errors = run(ORBWEAVER, "observe", "-i", TROUBLES, "--no-sandbox", "--try-in-cage", tried, "basic", check=0).stderr
+            self.assertIn("--no-sandbox: NO CAGES", errors)
+        self.assertIn("--no-sandbox", run(ORBWEAVER, "observe", "-i", TROUBLES, "--no-sandbox", "--user", "nobody", "basic",
+                                          check=2).stderr)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
+    def test_what_the_user_may_not_write_is_told_at_the_start(self):
+        os.chmod(self.folder, 0o755)
+        errors = run(ORBWEAVER, "observe", "-i", TROUBLES, "--user", "nobody", "-o", self.path("flows"), "basic", check=1).stderr
+        self.assertIn(f"cannot write {self.path('flows')}: Permission denied", errors)
+        self.assertEqual(os.listdir(self.folder), [])
+        os.chmod(self.folder, 0o777)
+        run(ORBWEAVER, "observe", "-i", TROUBLES, "--user", "nobody", "-o", self.path("flows"), "basic", check=0)
+        self.assertEqual(os.stat(self.path("flows")).st_uid, NOBODY)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
+    def test_stages_of_their_own_become_the_user_and_leave_nothing(self):
+        os.chmod(self.folder, 0o777)
+        for name, arguments in (("capture", ("-i", TROUBLES, "--out", "file:packets")),
+                                ("observer", ("--in", "file:packets", "--out", "file:flows", "basic")),
+                                ("merger", ("--flows", "file:flows", "-o", "flows.ndjson"))):
+            before = set(os.listdir("/dev/shm"))
+            run(support.program(f"orbweaver-{name}"), *arguments, "--user", "nobody", check=0, cwd=self.folder)
+            self.assertEqual({file for file in set(os.listdir("/dev/shm")) - before if file.startswith(f"orbweaver.{name}")}, set())
+        self.assertEqual({os.stat(self.path(name)).st_uid for name in ("packets", "flows", "flows.ndjson")}, {NOBODY})
 
 
 @unittest.skipIf(support.is_instrumented(), "a sanitizer makes calls of its own: such builds have no list of calls")
@@ -125,6 +160,38 @@ class Measuring(bed_case.BedCase, Caged):
                 self.assertEqual(status, 1, errors)
                 self.assertIn(f"orbweaver-spider: error: the call {call} is not allowed in this stage's cage", errors)
                 self.assertEqual(segments(measuring.session), [])
+                self.assertEqual(self.system_state(), before)
+
+    def test_the_helper_changes_no_other_file_and_connects_to_nobody(self):
+        before = self.system_state()
+        for tried in ("open", "create"):
+            with self.subTest(tried=tried):
+                measuring = self.start("--try-in-cage", f"helper:{tried}")
+                status, errors, _ = measuring.end()
+                self.assertEqual(status, 1, errors)
+                self.assertIn(f"tried {tried}: refused with an error: Permission denied", errors)
+                self.assertEqual(self.system_state(), before)
+
+    def test_a_user_with_ambient_rights_measures_as_the_service_of_the_package_does(self):
+        runtime = self.path("runtime")
+        os.mkdir(runtime, 0o700)
+        os.chown(runtime, NOBODY, -1)
+        os.chmod(self.folder, 0o755)
+        rights = "-all,+net_raw,+net_admin,+sys_nice"
+        before = self.system_state()
+        jobs = list(beds.crowd(20))
+        for plugin, arguments in (("ecn", ("--connect", "tcp")), ("dscp", ("--connect", "tcp")), ("evilbit", ())):
+            with self.subTest(plugin=plugin):
+                done = self.bed.run("setpriv", f"--reuid={NOBODY}", "--regid=65534", "--clear-groups", f"--inh-caps={rights}",
+                                    f"--ambient-caps={rights}", f"--bounding-set={rights}", "--no-new-privs", "env",
+                                    f"XDG_RUNTIME_DIR={runtime}", ORBWEAVER, "measure", "-i", beds.INTERFACE,
+                                    "--complete-timeout", "0", plugin, *arguments, input=bed_case.ndjson(jobs),
+                                    capture_output=True, text=True, timeout=support.PATIENCE_S)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                results = [json.loads(line) for line in done.stdout.splitlines()]
+                self.assertEqual(len(results), len(jobs), done.stderr)
+                self.assertTrue(all(result["conditions"] for result in results))
+                self.assertEqual(os.listdir(os.path.join(runtime, "orbweaver")) if plugin != "evilbit" else [], [])
                 self.assertEqual(self.system_state(), before)
 
 
