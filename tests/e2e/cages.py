@@ -6,6 +6,7 @@ stage, named, and the rest of the session in order.
 import json
 import os
 import pwd
+import signal
 import unittest
 
 import bed as beds
@@ -126,6 +127,9 @@ class Measuring(bed_case.BedCase, Caged):
         return bed_case.Measuring(self, plugin, "--connect", "tcp", jobs=beds.crowd(20_000),
                                   general=("--rate", "1000", "-w", "50", "--complete-timeout", "0", *general))
 
+    def helper_of(self, measuring):
+        return int(run("ps", "-o", "pid=", "--ppid", str(measuring.stages()["spider"])).stdout)
+
     def assert_stages_caged(self, user=None, *options):
         measuring = self.start(*options)
         measuring.wait_for_results(50)
@@ -133,8 +137,7 @@ class Measuring(bed_case.BedCase, Caged):
         for stage in ("capture", "observer", "merger", "spider"):
             # A link that comes back has a new socket.
             self.assert_caged(stage, stages[stage], user, CAP_NET_RAW if stage == "capture" else 0)
-        helper = int(run("ps", "-o", "pid=", "--ppid", str(stages["spider"])).stdout)
-        cage = cage_of(helper)
+        cage = cage_of(self.helper_of(measuring))
         print(f"helper: {cage}", flush=True)
         self.assertEqual((cage["NoNewPrivs"], int(cage["CapEff"], 16), int(cage["CapBnd"], 16)), ("1", CAP_NET_ADMIN, CAP_NET_ADMIN))
         measuring.process.terminate()
@@ -151,18 +154,47 @@ class Measuring(bed_case.BedCase, Caged):
         os.chmod(self.folder, 0o777)
         self.assert_stages_caged(NOBODY, "--user", "nobody")
 
-    def test_a_forbidden_call_ends_the_spider_by_name(self):
+    def test_a_forbidden_call_ends_the_stage_by_name(self):
         before = self.system_state()
-        for tried, call in CALLS.items():
-            with self.subTest(tried=tried):
-                measuring = self.start("--try-in-cage", f"spider:{tried}")
-                status, errors, _ = measuring.end()
-                self.assertEqual(status, 1, errors)
-                self.assertIn(f"orbweaver-spider: error: the call {call} is not allowed in this stage's cage", errors)
-                self.assertEqual(segments(measuring.session), [])
-                self.assertEqual(self.system_state(), before)
+        for stage in ("capture", "spider"):
+            for tried, call in CALLS.items():
+                with self.subTest(stage=stage, tried=tried):
+                    measuring = self.start("--try-in-cage", f"{stage}:{tried}")
+                    status, errors, _ = measuring.end()
+                    self.assertEqual(status, 1, errors)
+                    self.assertIn(f"orbweaver-{stage}: error: the call {call} is not allowed in this stage's cage", errors)
+                    self.assertEqual(segments(measuring.session), [])
+                    self.assertEqual(self.system_state(), before)
 
-    def test_the_helper_changes_no_other_file_and_connects_to_nobody(self):
+    def test_nothing_elsewhere_is_listed_or_read(self):
+        for stage in ("capture", "spider"):
+            for tried in ("list", "read"):
+                with self.subTest(stage=stage, tried=tried):
+                    status, errors, _ = self.start("--try-in-cage", f"{stage}:{tried}").end()
+                    self.assertEqual(status, 1, errors)
+                    self.assertIn(f"tried {tried}: refused with an error: Permission denied", errors)
+
+    def test_a_helper_that_is_killed_ends_the_measurement_and_the_system_is_as_before(self):
+        before = self.system_state()
+        measuring = self.start()
+        measuring.wait_for_results(50)
+        helper = self.helper_of(measuring)
+        os.kill(helper, signal.SIGKILL)
+        status, errors, _ = measuring.end()
+        self.assertEqual(status, 1, errors)
+        self.assertIn(f"what changes the system (process {helper}) has ended", errors)
+        self.assertEqual(self.system_state(), before)
+
+    def test_a_spider_that_is_killed_leaves_the_system_as_it_was(self):
+        before = self.system_state()
+        measuring = self.start()
+        measuring.wait_for_results(50)
+        os.kill(measuring.stages()["spider"], signal.SIGKILL)
+        status, errors, _ = measuring.end()
+        self.assertEqual(status, 1, errors)
+        self.assertEqual(self.system_state(), before)
+
+    def test_the_helper_changes_no_other_file(self):
         before = self.system_state()
         for tried in ("open", "create"):
             with self.subTest(tried=tried):
