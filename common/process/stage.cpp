@@ -265,11 +265,19 @@ std::string find_program(const std::string& name) {
   std::error_code ignored;
   const auto here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   const auto stage = name.substr(name.find('-') + 1);
+  std::string refused;
   // In a build tree each program lies in its stage's folder; installed ones lie side by side.
   for (const auto& path : {here / name, here.parent_path() / stage / name, here.parent_path() / "tools" / name,
-                           fs::path(ORBWEAVER_BINDIR) / name})
-    if (access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, ignored))
+                           fs::path(ORBWEAVER_BINDIR) / name}) {
+    if (!fs::is_regular_file(path, ignored))
+      continue;
+    if (access(path.c_str(), X_OK) == 0)
       return path.string();
+    if (refused.empty())
+      refused = path.string() + " cannot be run: " + errno_text();
+  }
+  if (!refused.empty())
+    throw Error(refused + "; where it has rights, its group may run it (docs/operating-a-probe.md, Rights)");
   throw Error("cannot find the program " + name + " beside " + here.string() + " or in " ORBWEAVER_BINDIR);
 }
 

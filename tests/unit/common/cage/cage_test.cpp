@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <doctest/doctest.h>
@@ -137,7 +138,7 @@ TEST_CASE("a thread that was there before gives up its rights too") {
   const auto start = [] {
     std::thread([] {
       while (!caged)
-        std::this_thread::yield();
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       const bool reads = !ORBWEAVER_SANITIZED && open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0;
       seen = effective_capabilities() == 0 && !reads ? came_back : as_it_should_not;
     }).detach();
@@ -145,7 +146,7 @@ TEST_CASE("a thread that was there before gives up its rights too") {
   const auto wait = [] {
     caged = true;
     while (seen < 0)
-      std::this_thread::yield();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     check(seen == came_back && effective_capabilities() == 0);
   };
   CHECK(end_of(rules_of({base_calls(), thread_calls(), capget}), wait, start) == came_back);
