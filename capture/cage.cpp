@@ -31,6 +31,7 @@ constexpr CageCall live[] = {
     {"ioctl", {{1, SIOCGIWNAME& request_kind, request_kind}}},
     {"access"},
     {"readlink"},
+    {"readlinkat"},
     {"uname"},
     {"socket", {{0, AF_INET}, {1, SOCK_DGRAM, 0xF}}},
     {"socket", {{0, AF_INET6}, {1, SOCK_DGRAM, 0xF}}},

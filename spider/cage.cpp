@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <linux/netlink.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 namespace orbweaver {
@@ -51,7 +52,10 @@ constexpr CageCall calls[] = {
     {"faccessat"},
     {"faccessat2"},
     {"readlink"},
+    {"readlinkat"},
     {"uname"},
+    // A library of theirs that is to be loaded now, as /etc/nsswitch.conf may name one, is done without.
+    {"mmap", {{2, PROT_EXEC, PROT_EXEC}}, EACCES},
     // The helper's end.
     {"wait4"},
 };

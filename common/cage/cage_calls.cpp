@@ -4,6 +4,7 @@
 #include "common/stream/shared_memory.hpp"
 
 #include <asm/ioctls.h>
+#include <asm/termbits.h>
 #include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
@@ -52,6 +53,7 @@ constexpr CageCall calls[] = {
     {"fcntl"},
     {"fstat"},
     {"ioctl", {{1, TCGETS}}}, // whether it is a terminal
+    {"ioctl", {{1, TCGETS2}}},
     {"lseek"},
     {"pread64"},
     {"pwrite64"},
