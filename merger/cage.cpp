@@ -9,10 +9,18 @@ namespace orbweaver {
 namespace {
 
 constexpr CageCall files[] = {
-    // What is written is brought to the disk, and gets its name when it is complete. New files may be made, and are;
-    // Landlock says in which folder.
-    {"fchmod"}, {"fdatasync"}, {"flock"},     {"fsync"}, {"openat", {{2, O_CREAT, O_CREAT}}},
-    {"rename"}, {"renameat"},  {"renameat2"},
+    // What is written is brought to the disk. New files may be made, and are; Landlock says in which folder.
+    {"fchmod"},
+    {"fdatasync"},
+    {"flock"},
+    {"fsync"},
+    {"openat", {{2, O_CREAT, O_CREAT}}},
+    // A file gets its name when it is complete.
+    {"link"},
+    {"linkat"},
+    {"rename"},
+    {"renameat"},
+    {"renameat2"},
 };
 
 } // namespace
