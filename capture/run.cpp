@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/run.hpp"
 
+#include "capture/cage.hpp"
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
 #include "common/stream/record_writer.hpp"
@@ -67,6 +68,7 @@ int run_capture(const CaptureArguments& arguments) {
 
   Stage stage(StageKind::capture, arguments.stage);
   Capture capture(*source, open_outputs(arguments, outputs, options.needs), options, stage.stop());
+  stage.enter_cage(capture_cage(from, source->live()));
   const CaptureResult result =
       capture.run([&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
 

@@ -9,6 +9,7 @@
 #include "common/stream/endpoint.hpp"
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
+#include "merger/cage.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "merger/merger.hpp"
@@ -114,15 +115,18 @@ OutputPolicy policy_of(const Options& options, Appears appears, const Stage& sta
 
 int merge(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows) {
   std::function<void()> tell;
+  std::optional<AsUser> user(stage.user_to_become());
   const auto series = series_of(options, target.path);
   const auto policy =
       policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), options.flows.size(), policy);
   const auto sink = make_sink(target, policy);
+  user.reset();
   Merger merger(
       open_flows(), *sink, options.digest,
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); }, rotation ? &*rotation : nullptr);
   tell = [&merger] { merger.tell(monotonic_ns()); };
+  stage.enter_cage(merger_cage(target.path));
   const bool complete = merger.run(stage.stop_reading());
   return report(merger, complete, options, sink->failed(), stage);
 }
@@ -130,10 +134,12 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
 int measure(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows,
             const auto& open_jobs) {
   std::function<void()> tell;
+  std::optional<AsUser> user(stage.user_to_become());
   const auto series = series_of(options, target.path);
   const auto policy = policy_of(options, Appears::growing, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), std::max<std::size_t>(options.flows.size(), 1), policy);
   Output output(target.path, "jobs", policy);
+  user.reset();
   auto flows = open_flows();
   // Where the plugin is known beforehand: the spider makes no connection yet.
   if (!options.plugin.empty())
@@ -150,6 +156,7 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
       [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); },
       [](const std::string& warning) { spdlog::warn("{}", warning); }, rotation ? &*rotation : nullptr);
   tell = [&measurement] { measurement.tell(monotonic_ns()); };
+  stage.enter_cage(merger_cage(target.path));
   const bool complete = measurement.run(stage.stop_reading());
   return report(measurement, complete, options, output.failed(), stage);
 }

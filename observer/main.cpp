@@ -6,6 +6,7 @@
 #include "common/process/whole_number.hpp"
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
+#include "observer/cage.hpp"
 #include "observer/find_chains.hpp"
 #include "observer/observer.hpp"
 
@@ -69,6 +70,7 @@ int run(Options& options) {
   if (const std::string missing = needs_in_words(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
+  stage.enter_cage(observer_cage());
   const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
   if (!result.warning.empty())
     spdlog::warn("{}", result.warning);

@@ -7,10 +7,12 @@
 #include "common/system/memory_limit.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
+#include "spider/cage.hpp"
 #include "spider/connect/forge_sender.hpp"
 #include "spider/jobs/job_filter.hpp"
 #include "spider/plugin_set.hpp"
 #include "spider/public_address.hpp"
+#include "spider/system_helper.hpp"
 
 #include <cstdio>
 #include <optional>
@@ -126,15 +128,6 @@ SpiderOptions engine_options(const SpiderArguments& arguments, const PluginComma
   return options;
 }
 
-/// The plugin's own configurations, set one after another.
-auto configurator(SystemState& state, const std::vector<SystemConfiguration>& configurations) {
-  return [&](unsigned config) {
-    for (const auto& setting : configurations.at(config).sysctls)
-      state.set_sysctl(setting.name, setting.value);
-    state.set_nftables(configurations.at(config).nftables);
-  };
-}
-
 /// Where packets can be forged.
 void send_by(ForgeSender& sender, SpiderOptions& options) {
   options.port_for_forged = [&](const auto& request) { return sender.port_for(request); };
@@ -174,16 +167,20 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   Stage stage(StageKind::spider, arguments.stage);
   RecordWriter writer = RecordWriter::open(out, job_stream_of(description, chosen.arguments, *plugin),
                                            endpoint_options(arguments.stage, arguments.ring_mib));
+  std::optional<SystemHelper> system;
+  if (description.model == Model::synchronized) {
+    system.emplace(stage.session_name(), configurations, arguments.stage.caged && !arguments.stage.no_sandbox,
+                   arguments.stage.try_in_helper);
+    options.configure_system = [&](unsigned config) { system->configure(config); };
+  }
+  stage.enter_cage(spider_cage());
   if (!arguments.look_up_url.empty())
     look_up_public(arguments.look_up_url, options.local, stage.stop());
-  std::optional<SystemState> state;
-  if (description.model == Model::synchronized)
-    options.configure_system = configurator(state.emplace(stage.session_name()), configurations);
   options.no_result = name_job_without_result;
   options.link_changed = name_link_change;
   SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
-  if (state)
-    for (const std::string& left : state->restore())
+  if (system)
+    if (const std::string left = system->restore(); !left.empty())
       result = {false, left};
   if (!result.complete) {
     spdlog::error("{}", result.problem);

@@ -4,7 +4,7 @@
 # libwandio1-dev: libtrace.h includes its header.
 build_packages=(
   g++ libboost-dev libbz2-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libldns-dev liblzma-dev libpcap-dev
-  libsimdjson-dev libspdlog-dev libsystemd-dev libtins-dev libtrace3-dev libwandio1-dev libxxhash-dev libzstd-dev meson ninja-build pkgconf
+  libseccomp-dev libsimdjson-dev libspdlog-dev libsystemd-dev libtins-dev libtrace3-dev libwandio1-dev libxxhash-dev libzstd-dev meson ninja-build pkgconf
   python3 zlib1g-dev
 )
 bed_packages=(ethtool iproute2 nftables nginx-light openssl procps unbound)

@@ -48,8 +48,8 @@ std::string LibtraceHandle::error_text() const {
 void LibtraceHandle::throw_open_error() {
   std::string text = error_text();
   if (text.find("not permitted") != std::string::npos || text.find("ermission") != std::string::npos)
-    text += ". Live capture needs the capability CAP_NET_RAW: run as root, or once "
-            "setcap cap_net_raw,cap_net_admin,cap_sys_nice=eip $(command -v orbweaver-capture)";
+    text += ". Live capture needs the capability CAP_NET_RAW: run as root with --user, as a service, or with the right "
+            "given to a group (docs/operating-a-probe.md, Rights)";
   trace_destroy(trace_);
   throw Error(text);
 }

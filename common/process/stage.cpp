@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
@@ -74,6 +75,18 @@ constexpr const char* out_of_memory =
   std::abort();
 }
 
+/// That of a stage in its cage.
+StageBlock* caged_block = nullptr;
+
+/// Counts a refused call under its name, as the errors that a stage prints are.
+void count_refused_call(const char* call) noexcept {
+  std::array<char, 128> text{"refused call "};
+  const std::size_t used = std::strlen(text.data());
+  std::strncat(text.data(), call, text.size() - used - 1);
+  caged_block->messages.add(MessageLevel::error, text.data(), monotonic_ns());
+  caged_block->state.store(StageState::failed, std::memory_order_release);
+}
+
 /// Of the default logger; none where set_up_log() was not called, as in tests.
 std::shared_ptr<MessageSink> message_sink() {
   const auto& sinks = spdlog::default_logger()->sinks();
@@ -99,6 +112,13 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
       ->type_name("S")
       ->transform(whole_number(0, UINT32_MAX))
       ->capture_default_str();
+  auto* const user = app.add_option("--user", options.user, "Become this user once the input is open (root only)");
+  user->type_name("NAME");
+  app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids")->excludes(user);
+#ifdef ORBWEAVER_TRIES
+  app.add_option("--try-in-cage", options.try_call)->group("");
+  app.add_option("--try-in-helper", options.try_in_helper)->group("");
+#endif
   app.add_option("--session", options.session)->group("");
   app.add_option("--slot", options.slot)->transform(whole_number(0, max_stages))->group("");
 }
@@ -108,13 +128,16 @@ EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib)
           options.session.empty()};
 }
 
-Stage::Stage(StageKind kind, const StageOptions& options) : alone_(options.session.empty()) {
+Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), alone_(options.session.empty()) {
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
   if (alone_) {
+    if (!options.user.empty())
+      become_user(options.user); // whose the stage's shared memory and files are then
     session_ = std::make_shared<Session>(Session::create({}, std::string(to_string(kind))));
     block_ = &session_->add_stage(kind, 0);
   } else {
+    user_ = options.user; // the session's shared memory is ours
     session_ = std::make_shared<Session>(Session::attach(options.session));
     if (options.slot >= session_->stages().size())
       throw Error("session '" + options.session + "' has no stage " + std::to_string(options.slot));
@@ -153,6 +176,24 @@ Stage::~Stage() {
     if (stage.is_at_work())
       return;
   Session::remove(session_->name());
+}
+
+void Stage::enter_cage(const CageRules& rules) {
+  if (!options_.caged)
+    return;
+  if (options_.no_sandbox) {
+    if (alone_)
+      spdlog::warn("{}", no_sandbox_warning);
+    return;
+  }
+  caged_block = block_;
+  on_refused_call(count_refused_call);
+  if (const auto missing = orbweaver::enter_cage(rules, user_); !missing.empty())
+    spdlog::warn("{}", missing);
+#ifdef ORBWEAVER_TRIES
+  if (!options_.try_call.empty() && !try_forbidden(options_.try_call))
+    throw UsageError("--try-in-cage " + options_.try_call);
+#endif
 }
 
 const std::atomic<bool>& Stage::stop() const noexcept {
@@ -224,11 +265,19 @@ std::string find_program(const std::string& name) {
   std::error_code ignored;
   const auto here = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   const auto stage = name.substr(name.find('-') + 1);
+  std::string refused;
   // In a build tree each program lies in its stage's folder; installed ones lie side by side.
   for (const auto& path : {here / name, here.parent_path() / stage / name, here.parent_path() / "tools" / name,
-                           fs::path(ORBWEAVER_BINDIR) / name})
-    if (access(path.c_str(), X_OK) == 0 && fs::is_regular_file(path, ignored))
+                           fs::path(ORBWEAVER_BINDIR) / name}) {
+    if (!fs::is_regular_file(path, ignored))
+      continue;
+    if (access(path.c_str(), X_OK) == 0)
       return path.string();
+    if (refused.empty())
+      refused = path.string() + " cannot be run: " + errno_text();
+  }
+  if (!refused.empty())
+    throw Error(refused + "; where it has rights, its group may run it (docs/operating-a-probe.md, Rights)");
   throw Error("cannot find the program " + name + " beside " + here.string() + " or in " ORBWEAVER_BINDIR);
 }
 

@@ -3,6 +3,7 @@
 // and how errors become an exit status.
 #pragma once
 
+#include "common/cage/cage.hpp"
 #include "common/process/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
@@ -30,9 +31,19 @@ struct StageOptions {
   std::string session; ///< of the front command; empty: a session of its own
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
+  bool no_sandbox = false;
+  bool caged = true;         ///< false in a process that goes on after the stage: a test's
+  std::string user;          ///< whose rights remain; empty: those of who started it
+  std::string try_call;      ///< of a test build: what is tried from within the cage
+  std::string try_in_helper; ///< the same, from within that of the spider's helper
 };
 
-/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
+/// What --no-sandbox says.
+inline constexpr std::string_view no_sandbox_warning =
+    "--no-sandbox: NO CAGES: every stage keeps all rights of who started it, also while it reads what others sent; for "
+    "debugging only";
+
+/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, --user, --no-sandbox, and (hidden) --session and --slot.
 void add_stage_options(CommandLine& app, StageOptions& options);
 
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.
@@ -75,12 +86,21 @@ public:
   /// Whether the interface that the session's capture watches is away: nobody sees what is sent there.
   [[nodiscard]] bool link_away() const noexcept;
 
+  /// Whom the stage becomes when it enters its cage; empty: nobody else.
+  [[nodiscard]] const std::string& user_to_become() const noexcept { return user_; }
+
+  /// Gives up every right that is not in the stage's list, once all is open; a call that is not ends the stage as
+  /// failed, named. Throws Error.
+  void enter_cage(const CageRules& rules);
+
   /// How the stage ends; StageState::failed if nobody says.
   void finish(StageState state) noexcept { end_ = state; }
 
 private:
   std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
+  StageOptions options_;
+  std::string user_;
   bool alone_;
   StageState end_ = StageState::failed;
 };

@@ -28,7 +28,7 @@ struct HugePages {
 };
 
 /// The first hugetlbfs mount and its page size.
-std::optional<HugePages> huge_pages_mount() {
+std::optional<HugePages> find_huge_pages_mount() {
   std::ifstream mounts("/proc/self/mounts");
   std::string line;
   while (std::getline(mounts, line)) {
@@ -42,6 +42,12 @@ std::optional<HugePages> huge_pages_mount() {
       return HugePages{directory, static_cast<std::size_t>(status.st_blksize)};
   }
   return std::nullopt;
+}
+
+/// The same, looked for once: a stage in its cage opens no file.
+const std::optional<HugePages>& huge_pages_mount() {
+  static const std::optional<HugePages> mount = find_huge_pages_mount();
+  return mount;
 }
 
 /// An open file, as Boost maps one.
@@ -82,7 +88,7 @@ bool find(const std::string& folder, const std::string& name, std::string& path,
 bool find(const std::string& name, std::string& path, struct stat& status) {
   if (find(shm_directory, name, path, status))
     return true;
-  const auto huge = huge_pages_mount();
+  const auto& huge = huge_pages_mount();
   return huge && find(huge->mount, name, path, status);
 }
 
@@ -184,10 +190,17 @@ std::string Segment::why_not_ours(const std::string& name) {
   return why.empty() ? why : path + " " + why;
 }
 
+std::vector<std::string> Segment::folders() {
+  std::vector<std::string> folders{shm_directory};
+  if (const auto& huge = huge_pages_mount())
+    folders.push_back(huge->mount);
+  return folders;
+}
+
 std::vector<std::string> Segment::list(std::string_view prefix) {
   std::vector<std::string> names;
   list_directory(shm_directory, prefix, names);
-  if (const auto huge = huge_pages_mount())
+  if (const auto& huge = huge_pages_mount())
     list_directory(huge->mount, prefix, names);
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());

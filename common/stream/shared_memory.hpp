@@ -43,6 +43,9 @@ public:
   /// nothing of that name, or where it is one.
   [[nodiscard]] static std::string why_not_ours(const std::string& name);
 
+  /// The folders where segments lie.
+  [[nodiscard]] static std::vector<std::string> folders();
+
   /// The names of all segments that begin with `prefix`, sorted.
   [[nodiscard]] static std::vector<std::string> list(std::string_view prefix);
 

@@ -47,14 +47,14 @@ _orbweaver() {
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --config --count --cpus --digest --filter
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
-        --list-chains --max-flows --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --rotate --rotate-command --keep --session --snaplen --summary --sync' -- "$cur"))
+        --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
-        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --rotate --rotate-command --keep
-        --session --settle --summary --sync --timeout --workers' -- "$cur"))
+        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --rotate --rotate-command --keep
+        --session --settle --summary --sync --timeout --user --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))

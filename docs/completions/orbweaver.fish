@@ -37,10 +37,10 @@ complete -c orbweaver -n $observe -l summary -rF -d 'Counters and ledger as JSON
 complete -c orbweaver -n $observe -l config -rF -d 'Options from a file'
 complete -c orbweaver -n $observe -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $observe -l complete -xa 'any all never' -d 'Whose complete ends a flow'
-for option in filter snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib session
+for option in filter snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib session user
     complete -c orbweaver -n $observe -l $option -x
 end
-for flag in promiscuous digest huge-pages busy-poll list-chains json
+for flag in promiscuous digest huge-pages busy-poll no-sandbox list-chains json
     complete -c orbweaver -n $observe -l $flag
 end
 complete -c orbweaver -n $measure -a '(__orbweaver_plugins)'
@@ -56,10 +56,10 @@ complete -c orbweaver -n $measure -s w -l workers -x -d 'Connections at once'
 complete -c orbweaver -n $measure -l config -rF -d 'Options from a file'
 complete -c orbweaver -n $measure -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $measure -l complete -xa 'any all never' -d 'Whose complete ends a flow'
-for option in rate timeout public-address asn look-up-public filter idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib job-ring-mib session
+for option in rate timeout public-address asn look-up-public filter idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout packet-ring-mib flow-ring-mib job-ring-mib session user
     complete -c orbweaver -n $measure -l $option -x
 end
-for flag in csv-input output-flows huge-pages busy-poll
+for flag in csv-input output-flows huge-pages busy-poll no-sandbox
     complete -c orbweaver -n $measure -l $flag
 end
 complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l input -rF -d 'Jobs'

@@ -172,8 +172,6 @@ Output::Output(const std::string& path, std::string what, const OutputPolicy& po
     if (is_own) // who may read it does not change
       static_cast<void>(fchmod(file_.get(), before.st_mode & 0777));
   }
-  if (policy.sync_s != 0)
-    syncer_ = std::make_unique<Syncer>(file_.get(), policy.sync_s);
 }
 
 void Output::open_series(const std::string& path) {
@@ -186,8 +184,6 @@ void Output::open_series(const std::string& path) {
     refuse(path, errno_text());
   file_ = std::move(work.file);
   work_path_ = std::move(work.path);
-  if (policy_.sync_s != 0)
-    syncer_ = std::make_unique<Syncer>(file_.get(), policy_.sync_s);
 }
 
 void Output::begins_at(std::uint64_t second) noexcept {
@@ -257,8 +253,6 @@ bool Output::begin_next(std::uint64_t begin_s) noexcept {
       return false;
     }
   }
-  if (policy_.sync_s != 0)
-    syncer_ = std::make_unique<Syncer>(file_.get(), policy_.sync_s);
   return true;
 }
 
@@ -295,6 +289,17 @@ Output::~Output() {
       unlink(work_path_.c_str());
     else if (is_ours_)
       unlink(path_.c_str());
+  }
+}
+
+/// With the first line, and not before: a thread has the rights that were there when it started.
+void Output::start_syncer() noexcept {
+  if (syncer_ || !file_ || !is_regular_ || policy_.sync_s == 0)
+    return;
+  try {
+    syncer_ = std::make_unique<Syncer>(file_.get(), policy_.sync_s);
+  } catch (const std::exception&) {
+    fail(EAGAIN);
   }
 }
 
@@ -379,8 +384,10 @@ void Output::write(std::string_view text) noexcept {
     fail(syncer_->error());
   if (const int error = closing_error_.load(std::memory_order_relaxed); error != 0)
     fail(error);
-  if (!text.empty())
+  if (!text.empty()) {
     begin();
+    start_syncer();
+  }
   const auto octets = compressor_ ? compressed(text) : text;
   std::size_t done = 0;
   while (done < octets.size() && !failed()) {

@@ -137,6 +137,7 @@ private:
   [[nodiscard]] std::string_view compressed(std::string_view text) noexcept;
   void open_growing(const std::string& path, bool exists);
   void begin() noexcept;
+  void start_syncer() noexcept;
   void write(std::string_view octets) noexcept;
   [[nodiscard]] std::size_t whole_lines(std::size_t octets) const noexcept;
   bool wait_for_room(int error) noexcept;

@@ -21,8 +21,9 @@ void bind_to(int fd, const std::string& interface) noexcept {
 FileDescriptor open_raw(int family, const std::string& interface) {
   FileDescriptor fd(socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW));
   if (!fd && (errno == EPERM || errno == EACCES))
-    throw Error("forged packets need raw sockets, and the right to open them (CAP_NET_RAW) is missing: run as root, or "
-                "give it to the program with `setcap cap_net_raw+ep`");
+    throw Error(
+        "forged packets need raw sockets, and the right to open them (CAP_NET_RAW) is missing: run as root with "
+        "--user, or as a service (docs/operating-a-probe.md, Rights)");
   if (!fd && errno != EAFNOSUPPORT)
     throw Error("cannot open a raw socket: " + errno_text());
   if (fd)

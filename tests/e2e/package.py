@@ -36,6 +36,10 @@ in_root "$1/root" '
   orbweaver --version
   orbweaver observe -i /packages/troubles.pcap --output /packages/flows.ndjson basic tcp
   wc -l </packages/flows.ndjson
+  install -d -o orbweaver /var/lib/orbweaver
+  orbweaver observe -i /packages/troubles.pcap --user orbweaver --output /var/lib/orbweaver/flows.ndjson basic tcp
+  cmp /packages/flows.ndjson /var/lib/orbweaver/flows.ndjson
+  stat --format "written by %U" /var/lib/orbweaver/flows.ndjson
   for stage in capture observer spider merger; do orbweaver-$stage --version; done
   id -u orbweaver >/dev/null
   ls /lib/systemd/system/orbweaver-observe@.service /lib/systemd/system/orbweaver-measure@.service
@@ -66,6 +70,7 @@ class Package(support.TestCase):
             self.skipTest(f"no right to make a root of its own: {result.stderr}")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         self.assertIn("orbweaver 0.2", result.stdout)
+        self.assertIn("written by orbweaver", result.stdout)
         left = [line.removeprefix("left: ") for line in result.stdout.splitlines() if line.startswith("left: ")]
         left = [path for path in left if not path.startswith(BOOKKEEPING)]
         self.assertEqual(left, [], result.stdout)

@@ -6,6 +6,7 @@
 #include "common/process/rotation.hpp"
 #include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
+#include "config.hpp"
 #include "tools/run/cpu_list.hpp"
 
 #include <spdlog/fmt/fmt.h>
@@ -129,6 +130,14 @@ void add_machine_options(CommandLine& app, RunOptions& options, const std::strin
       ->capture_default_str();
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings on huge pages");
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for stages with a core each");
+  auto* const user =
+      app.add_option("--user", options.user, "The user that the stages become once everything is open (root only)");
+  user->type_name("NAME");
+  app.add_flag("--no-sandbox", options.no_sandbox, "The stages keep all rights: to find out what a cage forbids")
+      ->excludes(user);
+#ifdef ORBWEAVER_TRIES
+  app.add_option("--try-in-cage", options.try_in_cage)->group("");
+#endif
   app.add_option("--session", options.session, "Name of the session, for 'orbweaver stats' (session-PID)")
       ->type_name("NAME");
 }

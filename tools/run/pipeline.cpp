@@ -86,6 +86,15 @@ void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
     arguments.push_back("--cpu=" + std::to_string(cpu));
   if (run.busy_poll)
     arguments.emplace_back("--busy-poll");
+  if (!run.user.empty())
+    arguments.push_back("--user=" + run.user);
+  if (run.no_sandbox)
+    arguments.emplace_back("--no-sandbox");
+  if (const auto tried = std::string(to_string(plan.kind)) + ":"; run.try_in_cage.starts_with(tried))
+    arguments.push_back("--try-in-cage=" + run.try_in_cage.substr(tried.size()));
+  if (constexpr std::string_view helper = "helper:";
+      plan.kind == StageKind::spider && run.try_in_cage.starts_with(helper))
+    arguments.push_back("--try-in-helper=" + run.try_in_cage.substr(helper.size()));
   const auto attach = [&](const std::vector<RingUse>& uses, std::vector<RingHeader*>& rings) {
     for (const auto& use : uses) {
       rings.push_back(&ring(use));

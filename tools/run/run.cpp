@@ -129,6 +129,8 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
 } // namespace
 
 int run(const RunPlan& plan, const RunOptions& options, const RunDescription& description) {
+  if (options.no_sandbox)
+    spdlog::warn("{}", no_sandbox_warning);
   File summary = open_summary(options.summary);
   RotateCommand rotate_command(options.rotate_command, parse_output(options.output, {}).path);
   SignalWatch signals(plan.rotates);

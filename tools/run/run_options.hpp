@@ -23,6 +23,9 @@ struct RunOptions {
   unsigned flow_ring_mib = default_flow_ring_mib;
   bool huge_pages = false;
   bool busy_poll = false;
+  std::string user;        ///< whose rights the stages keep; empty: ours
+  bool no_sandbox = false; ///< no cages
+  std::string try_in_cage; ///< of a test build: STAGE:CALL
   /// Options that a stage understands better than we do, as they go on its command line.
   std::vector<std::string> capture_arguments;
   std::vector<std::string> merger_arguments;

@@ -24,6 +24,9 @@ RunPlan empty_plan(const RunOptions& options) {
   plan.huge_pages = options.huge_pages;
   plan.busy_poll = options.busy_poll;
   plan.rotates = options.rotates;
+  plan.user = options.user;
+  plan.no_sandbox = options.no_sandbox;
+  plan.try_in_cage = options.try_in_cage;
   return plan;
 }
 

@@ -54,6 +54,9 @@ struct RunPlan {
   bool huge_pages = false;
   bool busy_poll = false;
   bool rotates = false; ///< SIGHUP asks the merger for the next file, and not the run for its end
+  std::string user;
+  bool no_sandbox = false;
+  std::string try_in_cage;
 };
 
 /// A plan without stages, with what the options say of the machine.

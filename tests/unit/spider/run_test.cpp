@@ -66,6 +66,7 @@ struct Program {
     add_arguments(app, arguments, {careless(), plugins::mss()});
     words.insert(words.begin(), {"--input", scratch.path("jobs")});
     app.parse(std::move(words));
+    arguments.stage.caged = false; // there would be no way out for the tests behind it
     return run_spider(arguments);
   }
 
