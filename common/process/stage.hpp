@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace orbweaver {
 
@@ -30,6 +31,10 @@ struct StageOptions {
   std::string session; ///< of the front command; empty: a session of its own
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
+  // Of a stage that may be followed by another one:
+  int kept_fd = -1;    ///< memory that outlives it (kept_memory.hpp); -1: none
+  int takes_over = -1; ///< it follows one that ended by this signal; 0: without a word; -1: it follows none
+  int poison_fd = -1;  ///< for recordings of what it dies of (common/stream/poison.hpp); -1: none
 };
 
 /// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, and (hidden) --session and --slot.
@@ -69,6 +74,16 @@ public:
     block_->publish(counters, now_ns);
   }
 
+  /// Of a stage that follows another one: its counters as it stored them last; else all 0.
+  [[nodiscard]] std::span<const std::uint64_t> counters_before() const noexcept { return counters_before_; }
+  /// A word for a follower, and that of a predecessor.
+  void keep(std::size_t place, std::uint64_t word) noexcept {
+    block_->kept[place].store(word, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t kept(std::size_t place) const noexcept {
+    return block_->kept[place].load(std::memory_order_relaxed);
+  }
+
   /// The session's name; one of the process id where the stage runs alone.
   [[nodiscard]] const std::string& session_name() const noexcept { return session_->name(); }
 
@@ -82,6 +97,7 @@ private:
   std::shared_ptr<Session> session_; ///< mapped until the process ends: the error that ends it comes after the stage
   StageBlock* block_ = nullptr;
   bool alone_;
+  std::vector<std::uint64_t> counters_before_;
   StageState end_ = StageState::failed;
 };
 
