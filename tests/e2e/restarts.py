@@ -209,6 +209,16 @@ class Restarts(support.TestCase):
         self.assertEqual(status, 1, errors)
         self.assertRegex(errors, r"orbweaver-merger \(process \d+\) was killed by SIGKILL\n")
 
+    def test_a_merger_that_rotates_ends_the_session(self):
+        path = self.path
+        self.path = lambda name: path(name.replace(".ndjson", "-%s.ndjson"))
+        session, traffic = self.start("--rotate", "1h")
+        os.kill(self.pid_of(session, "merger"), signal.SIGKILL)
+        status, errors, _ = session.end(None)
+        self.assertEqual(status, 1, errors)
+        self.assertRegex(errors, r"orbweaver-merger \(process \d+\) was killed by SIGKILL\n")
+        traffic.end()
+
     def test_too_many_deaths_end_the_session(self):
         session, traffic = self.start("--restart", "3")
         self.wait_for_flows(session)
@@ -242,8 +252,8 @@ class Restarts(support.TestCase):
         source = self.path("fragile.cpp")
         with open(source, "w") as file:
             file.write(FRAGILE)
-        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-I", support.SOURCE, "-o", self.path("fragile.so"), source,
-                    check=0)
+        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE, "-o",
+                    self.path("fragile.so"), source, check=0)
         os.chmod(self.folder, 0o700)
         with unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder):
             namespace = links.Namespace(self)
