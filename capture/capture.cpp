@@ -28,6 +28,36 @@ Capture::Capture(Source& source, std::vector<RecordWriter> writers, const Captur
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
+  if (!options.counters_before.empty())
+    take_over();
+}
+
+/// Goes on with what a predecessor counted. It may have died before it said so of its last packets: those that the
+/// observers got are counted, others were not seen, as those that came until now.
+void Capture::take_over() noexcept {
+  namespace C = CaptureCounter;
+  const auto before = [&](std::size_t place) { return options_.counters_before[place]; };
+  for (const auto place :
+       {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments, C::icmp_errors})
+    counters_[place] = before(place);
+  skipped_before_ = before(C::unknown_link);
+  lost_before_ = before(C::dropped_source);
+  for (const auto& [outcome, place] :
+       {std::pair{Outcome::non_ip, C::non_ip}, std::pair{Outcome::short_link, C::short_link_header},
+        std::pair{Outcome::short_ip, C::short_ip_header},
+        std::pair{Outcome::short_transport, C::short_transport_header},
+        std::pair{Outcome::bad_ip_header, C::bad_ip_header}}) {
+    outcomes_[static_cast<std::size_t>(outcome)] = before(place);
+    passed_before_ += before(place);
+  }
+  passed_before_ += counters_[C::filtered];
+  for (const auto& output : outputs_)
+    passed_before_ += output.delivered() + output.dropped();
+  watched_to_ns_ = options_.watched_before_ns;
+  const std::uint64_t now_ns = std::max(wall_clock_ns(), watched_to_ns_);
+  counters_[C::unwatched_ns] += now_ns - watched_to_ns_;
+  for (auto& output : outputs_)
+    output.note_lost(0, watched_to_ns_, now_ns);
 }
 
 CaptureResult Capture::run(const Publish& publish) {
@@ -49,7 +79,7 @@ CaptureResult Capture::read_all(const Publish& publish) {
       const std::string removed = source_.removed();
       return {removed.empty() ? EndCause::interrupted : EndCause::failed, removed};
     }
-    const std::uint64_t passed = given_ - counters_[CaptureCounter::filtered];
+    const std::uint64_t passed = passed_before_ + given_ - counters_[CaptureCounter::filtered];
     if (passed >= options_.count)
       return {EndCause::complete, {}};
     const std::size_t wanted = std::min<std::uint64_t>(frames_.size(), options_.count - passed);
@@ -254,9 +284,9 @@ void Capture::gather_counters() noexcept {
   namespace C = CaptureCounter;
   const auto outcomes = [&](Outcome outcome) { return outcomes_[static_cast<std::size_t>(outcome)]; };
   const std::uint64_t skipped = source_.skipped();
-  counters_[C::packets_read] = given_ + skipped;
+  counters_[C::packets_read] = passed_before_ + given_ + skipped;
   counters_[C::non_ip] = outcomes(Outcome::non_ip) + skipped;
-  counters_[C::unknown_link] = skipped;
+  counters_[C::unknown_link] = skipped_before_ + skipped;
   counters_[C::short_link_header] = outcomes(Outcome::short_link);
   counters_[C::short_ip_header] = outcomes(Outcome::short_ip);
   counters_[C::short_transport_header] = outcomes(Outcome::short_transport);
@@ -270,7 +300,7 @@ void Capture::gather_counters() noexcept {
     counters_[C::delivered] += outputs_[i].delivered();
     counters_[C::dropped_ring] += outputs_[i].dropped();
   }
-  counters_[C::dropped_source] = source_dropped_;
+  counters_[C::dropped_source] = lost_before_ + source_dropped_;
   counters_[C::link_away] = away_;
   if (away_) {
     const std::uint64_t now_ns = monotonic_ns();
@@ -279,6 +309,9 @@ void Capture::gather_counters() noexcept {
   counters_[C::fragments_held] = fragments_.waiting();
   counters_[C::fragments_unmatched] = fragments_.unmatched();
   counters_[C::fragments_displaced] = fragments_.displaced();
+  if (!options_.counters_before.empty())
+    for (const auto place : {C::fragments_unmatched, C::fragments_displaced})
+      counters_[place] += options_.counters_before[place];
   counters_[C::clock_second] = clock_.second();
   counters_[C::position_octets] = source_.position_octets();
   counters_[C::size_octets] = source_.size_octets();

@@ -34,6 +34,9 @@ struct CaptureOptions {
   std::uint64_t seed = 0; ///< of the flow hash: random for each session
   const BpfFilter* filter = nullptr;
   FragmentCache::Limits fragments{};
+  /// Of a capture that died and that this one follows: what it had counted, and up to when it had read what came.
+  std::span<const std::uint64_t> counters_before{};
+  std::uint64_t watched_before_ns = 0;
 };
 
 /// How a run ended.
@@ -56,6 +59,8 @@ public:
   CaptureResult run(const Publish& publish);
 
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept { return counters_[place]; }
+  /// What came up to then has been read; since the epoch.
+  [[nodiscard]] std::uint64_t watched_to_ns() const noexcept { return watched_to_ns_; }
 
 private:
   static constexpr std::uint64_t housekeeping_ns = 100'000'000;
@@ -89,6 +94,7 @@ private:
   void look_for_source_drops() noexcept;
   void stay_away() noexcept;
   void come_back() noexcept;
+  void take_over() noexcept;
   void gather_counters() noexcept;
   [[nodiscard]] bool all_closed() const noexcept;
 
@@ -104,7 +110,10 @@ private:
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::count> counters_{};
   DutyCycle duty_;
-  std::uint64_t given_ = 0; ///< frames that the source gave; those that it skipped are its own to count
+  std::uint64_t passed_before_ = 0;  ///< packets of a predecessor that are accounted for
+  std::uint64_t skipped_before_ = 0; ///< of them those of a link type that is not known
+  std::uint64_t lost_before_ = 0;    ///< packets that the kernel lost for it
+  std::uint64_t given_ = 0;          ///< frames that the source gave; those that it skipped are its own to count
   std::uint64_t next_housekeeping_ns_ = 0;
   std::uint64_t source_dropped_ = 0; ///< that the observers have been told of
   std::uint64_t watched_to_ns_ = 0;  ///< what came up to then has been read

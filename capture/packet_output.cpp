@@ -13,6 +13,8 @@ PacketOutput::PacketOutput(RecordWriter writer, bool lossless, const std::atomic
   if (writer_.max_record_bytes() < max_packet_record_bytes)
     throw Error(writer_.name() + " is too small for packet records: the largest takes " +
                 std::to_string(max_packet_record_bytes) + " octets, and a ring must hold four; make it larger");
+  dropped_ = writer_.dropped_before();
+  closed_ = writer_.is_finished();
 }
 
 void PacketOutput::tick(std::uint64_t second) noexcept {
@@ -55,7 +57,7 @@ bool PacketOutput::settle() noexcept {
   if (loss_due_) {
     if (!make_room(sizeof loss_))
       return false;
-    notices_ += writer_.write(&loss_, sizeof loss_, RecordKind::loss);
+    writer_.write(&loss_, sizeof loss_, RecordKind::loss);
     loss_.packets = 0;
     loss_due_ = false;
   }
@@ -63,7 +65,7 @@ bool PacketOutput::settle() noexcept {
     const TickRecord tick{{}, second_};
     if (!make_room(sizeof tick))
       return false;
-    notices_ += writer_.write(&tick, sizeof tick, RecordKind::tick);
+    writer_.write(&tick, sizeof tick, RecordKind::tick);
     // Whoever reads several streams may wait for this one's clock, while we wait for room in another ring.
     writer_.publish(Wake::when_much);
     tick_due_ = false;
@@ -93,10 +95,7 @@ bool PacketOutput::finish(EndCause cause) noexcept {
   // A loss that nobody is told of would make what was lost look like what was never there.
   while (owes_ && !closed_ && !settle())
     closed_ = writer_.wait_for_last_room(sizeof loss_ + sizeof(TickRecord), stop_) != Room::available;
-  const std::uint64_t records = writer_.records();
-  const bool finished = writer_.finish(cause, stop_);
-  notices_ += writer_.records() - records;
-  return finished && !closed_;
+  return writer_.finish(cause, stop_) && !closed_;
 }
 
 std::string PacketOutput::failure() const {

@@ -58,7 +58,7 @@ public:
   /// Ends the stream. False where it could not be completed; failure() may say why.
   bool finish(EndCause cause) noexcept;
 
-  [[nodiscard]] std::uint64_t delivered() const noexcept { return writer_.records() - notices_; }
+  [[nodiscard]] std::uint64_t delivered() const noexcept { return writer_.records() - writer_.notices(); }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
   /// Nothing more can be written: the reader is gone, or the file is full.
   [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -81,8 +81,7 @@ private:
   bool tick_due_ = false;
   bool loss_due_ = false;
   std::uint64_t second_ = 0;
-  LossRecord loss_{};         ///< what the observer has not been told of yet, where it is due
-  std::uint64_t notices_ = 0; ///< records that are no packets
+  LossRecord loss_{}; ///< what the observer has not been told of yet, where it is due
   std::uint64_t dropped_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "capture/filter.hpp"
 #include "common/stream/record_writer.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -67,10 +68,23 @@ int run_capture(const CaptureArguments& arguments) {
     go_first();
 
   Stage stage(StageKind::capture, arguments.stage);
+  constexpr std::size_t seed_word = 0, watched_word = 1; // what a follower has to know
+  if (arguments.stage.takes_over >= 0 && stage.kept(seed_word) != 0) {
+    options.seed = stage.kept(seed_word); // one flow, one observer
+    options.counters_before = stage.counters_before();
+    options.watched_before_ns = stage.kept(watched_word);
+  }
+  stage.keep(seed_word, options.seed);
+  if (arguments.stage.takes_over < 0)
+    stage.keep(watched_word, static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                                        std::chrono::nanoseconds(1)));
   Capture capture(*source, open_outputs(arguments, outputs, options.needs), options, stage.stop());
   stage.enter_cage(capture_cage(from, source->live()));
-  const CaptureResult result =
-      capture.run([&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); });
+  const CaptureResult result = capture.run([&](auto counters, std::uint64_t now_ns) {
+    if (capture.watched_to_ns() != 0)
+      stage.keep(watched_word, capture.watched_to_ns());
+    stage.publish(counters, now_ns);
+  });
 
   if (const std::string warning = source->warning(); !warning.empty())
     spdlog::warn("{}", warning);

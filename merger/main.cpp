@@ -10,6 +10,7 @@
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
 #include "merger/cage.hpp"
+#include "merger/checkpoint.hpp"
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "merger/merger.hpp"
@@ -19,12 +20,14 @@
 #include "merger/sinks/output.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <spdlog/spdlog.h>
 #include <string>
 #include <utility>
@@ -117,14 +120,29 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   std::function<void()> tell;
   std::optional<AsUser> user(stage.user_to_become());
   const auto series = series_of(options, target.path);
-  const auto policy =
-      policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
+  auto policy = policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), options.flows.size(), policy);
+  std::optional<Checkpoints> checkpoints;
+  if (options.stage.kept_fd >= 0 && !series)
+    checkpoints.emplace(options.stage.kept_fd, options.stage.takes_over);
+  std::size_t file = 0;
+  if (checkpoints && checkpoints->left())
+    policy.resume = [&] {
+      const auto& left = *checkpoints->left();
+      return file < std::min<std::uint64_t>(left.file_count, left.files.size()) ? &left.files[file++] : nullptr;
+    };
   const auto sink = make_sink(target, policy);
   user.reset();
-  Merger merger(
-      open_flows(), *sink, options.digest,
-      [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); }, rotation ? &*rotation : nullptr);
+  auto flows = open_flows();
+  const auto publish = [&stage](std::span<const std::uint64_t> counters, std::uint64_t now_ns) {
+    std::array<std::uint64_t, MergerCounter::count> all{};
+    std::copy_n(counters.begin(), std::min(counters.size(), all.size()), all.begin());
+    all[MergerCounter::disk_full_ns] += stage.counters_before()[MergerCounter::disk_full_ns];
+    stage.publish(all, now_ns);
+  };
+  Merger merger(std::move(flows), *sink, options.digest, publish, rotation ? &*rotation : nullptr,
+                checkpoints ? &*checkpoints : nullptr, options.stage.poison_fd);
+  stage.keep(0, checkpoints && sink->can_resume());
   tell = [&merger] { merger.tell(monotonic_ns()); };
   stage.enter_cage(merger_cage(target.path));
   const bool complete = merger.run(stage.stop_reading());

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/merger.hpp"
 
+#include "common/error.hpp"
+#include "common/stream/poison.hpp"
 #include "merger/flow_stream.hpp"
 
+#include <algorithm>
+#include <spdlog/spdlog.h>
 #include <utility>
 
 namespace orbweaver {
 
-Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish, Rotation* rotation)
-    : loop_(std::move(streams)), sink_(sink), rotation_(rotation), wants_digest_(digest), publish_(std::move(publish)) {
+Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish, Rotation* rotation,
+               Checkpoints* checkpoints, int poison_fd)
+    : loop_(std::move(streams)), sink_(sink), rotation_(rotation), wants_digest_(digest), checkpoints_(checkpoints),
+      poison_fd_(poison_fd), publish_(std::move(publish)) {
   for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
     const auto& reader = loop_.reader(stream);
     auto& input = inputs_.emplace_back(Input{StreamRows(reader.stream()), {}});
@@ -20,6 +26,37 @@ Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, Publi
     for (std::size_t place = 0; const auto& table : reader.stream().tables)
       input.tables.push_back({sink.add_table(table, place++, reader.name()), RowDigest(table)});
   }
+  checkpoints_ = sink_.can_resume() ? checkpoints_ : nullptr;
+  if (!checkpoints_)
+    return;
+  if (const auto* const left = checkpoints_->left()) {
+    for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
+      loop_.resume(stream, left->streams[stream]);
+      inputs_[stream].taken = left->taken[stream];
+    }
+    counters_[MergerCounter::flows_received] = left->rows[0];
+    counters_[MergerCounter::events_received] = left->rows[1];
+    digest_ = {.low = left->digest[0], .high = left->digest[1]};
+  } else {
+    secure(); // what is written from now on is more than this
+  }
+}
+
+/// What was read so far is written, and bound to what was read.
+void Merger::secure() {
+  if (!checkpoints_ || !sink_.flush())
+    return;
+  sink_.marks(marks_);
+  auto& next = checkpoints_->next();
+  for (std::size_t stream = 0; stream < loop_.size(); ++stream) {
+    next.streams[stream] = loop_.place(stream);
+    next.taken[stream] = inputs_[stream].taken;
+  }
+  next.file_count = std::min(marks_.size(), next.files.size());
+  std::copy_n(marks_.begin(), next.file_count, next.files.begin());
+  next.rows = {counters_[MergerCounter::flows_received], counters_[MergerCounter::events_received]};
+  next.digest = {digest_.low, digest_.high};
+  checkpoints_->store();
 }
 
 bool Merger::run(const std::atomic<bool>& stop) {
@@ -49,6 +86,10 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
   std::size_t count = 0;
   for (; count < records.size(); ++count) {
     const RecordHeader& header = *records[count];
+    if (checkpoints_ && steps_over(stream, header, input.taken + count)) [[unlikely]] {
+      ++rows[header.table != 0];
+      continue;
+    }
     if (header.kind == RecordKind::row) [[likely]] {
       RowView row;
       if (!input.rows.take(header, row)) {
@@ -70,6 +111,10 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
     } else if (rotation_) {
       take_for_ledger(stream, header);
     }
+  }
+  if (checkpoints_) {
+    checkpoints_->at_rest();
+    input.taken += count;
   }
   counters_[MergerCounter::flows_received] += rows[0];
   counters_[MergerCounter::events_received] += rows[1];
@@ -115,6 +160,19 @@ bool Merger::complete(const FileSpan& span, std::optional<std::uint64_t> next_s)
     has_packets = has_packets && input.packets.back() != 0;
   return rotation_->list(span, files,
                          {std::nullopt, wants_digest_ ? std::optional(digest_) : std::nullopt, has_packets});
+}
+
+bool Merger::steps_over(std::size_t stream, const RecordHeader& header, std::uint64_t number) {
+  if (!checkpoints_->is_poison(stream, number)) [[likely]] {
+    checkpoints_->at_work(stream, number);
+    return false;
+  }
+  if (checkpoints_->is_new_poison()) {
+    spdlog::error("a row that a merger died of twice is stepped over");
+    if (poison_fd_ >= 0 && !write_poison(poison_fd_, loop_.reader(stream).stream(), header))
+      spdlog::warn("it cannot be given out: {}", errno_text());
+  }
+  return true;
 }
 
 std::string Merger::taken(std::size_t stream) const {

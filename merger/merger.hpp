@@ -5,6 +5,7 @@
 
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
+#include "merger/checkpoint.hpp"
 #include "merger/digest.hpp"
 #include "merger/rotation.hpp"
 #include "merger/row.hpp"
@@ -18,6 +19,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace orbweaver {
@@ -30,8 +32,10 @@ public:
   /// `sink` must outlive the merger, and `rotation`, which is there where the sink writes one file after another and
   /// knows so many streams. `publish` is called about every 100 ms, also while no flow comes. Throws what
   /// Sink::add_table() throws.
+  /// With checkpoints it may be followed by another one: it goes on where a predecessor stopped, whose marks `sink` was
+  /// opened with, if the sink can. What it died of goes to `poison_fd` (-1: nowhere).
   Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, PublishCounters publish,
-         Rotation* rotation = nullptr);
+         Rotation* rotation = nullptr, Checkpoints* checkpoints = nullptr, int poison_fd = -1);
 
   /// Reads all streams to their end and finishes the sink. Once `stop` is set it waits for nothing more, but still
   /// writes what is there. Ends early where the sink fails. True when every stream came to its end in order and every
@@ -62,12 +66,16 @@ private:
     StreamRows rows;
     std::vector<Table> tables;
     std::array<std::uint32_t, 2> packets{}; ///< where a flow's packets stand in its row; 0: nowhere
+    std::uint64_t taken = 0;                ///< records, of any kind
   };
+  /// Whether mergers died of that record twice; then it is given out.
+  bool steps_over(std::size_t stream, const RecordHeader& header, std::uint64_t number);
 
   std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) override;
   [[nodiscard]] std::string taken(std::size_t stream) const override;
   [[nodiscard]] bool failed() const override { return sink_.failed() || (rotation_ && !rotation_->failure().empty()); }
   std::uint64_t all_held(std::uint64_t second) override;
+  void secure() override;
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
 
@@ -81,6 +89,9 @@ private:
   Rotation* rotation_;
   std::uint64_t octets_before_ = 0; ///< written before the file at work
   bool wants_digest_;
+  Checkpoints* checkpoints_; ///< nullptr: there are none
+  int poison_fd_;
+  std::vector<OutputMark> marks_;
   PublishCounters publish_;
   Digest digest_;
   std::array<std::uint64_t, MergerCounter::count> counters_{};

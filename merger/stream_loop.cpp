@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/stream_loop.hpp"
 
+#include "common/error.hpp"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -79,7 +81,10 @@ std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
       warnings_.push_back(std::move(warning));
     leave(stream, Wait::ended, sink);
   }
-  reader.release();
+  if (reader.is_release_due()) {
+    sink.secure();
+    reader.release();
+  }
   return count;
 }
 
@@ -103,6 +108,14 @@ bool StreamLoop::let_go(StreamSink& sink) {
   return true;
 }
 
+void StreamLoop::resume(std::size_t stream, Place place) {
+  auto& input = inputs_[stream];
+  if (!input.reader.resume_at(place.position))
+    throw Error(input.reader.name() + ": what a merger left of it does not fit: it was at " +
+                std::to_string(place.position));
+  input.done = place.done;
+}
+
 /// Waits on one stream, each time another one: what comes in the others meanwhile is late by a short sleep at most.
 void StreamLoop::wait_for_one(StreamSink& sink) {
   const auto waits = [](const Input& input) { return !input.done && !input.held; };
@@ -113,6 +126,8 @@ void StreamLoop::wait_for_one(StreamSink& sink) {
     next_to_wait_on_ = (next_to_wait_on_ + 1) % inputs_.size();
   while (!waits(inputs_[next_to_wait_on_]));
   const std::atomic<bool> never{false}; // run() itself sees to stopping
+  if (inputs_[next_to_wait_on_].reader.has_unreleased())
+    sink.secure(); // waiting gives it back
   const auto sleep = open == 1 ? longest_sleep : sleep_among_several;
   switch (const auto how = inputs_[next_to_wait_on_].reader.wait(never, sleep)) {
   case Wait::readable:
@@ -139,6 +154,7 @@ void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
   if (how == Wait::cut_off)
     problems_.push_back(input.reader.name() + ": cut off, it has no end record; " + sink.taken(stream) +
                         " until there");
+  sink.secure();
   input.reader.close();
   sink.ended(stream, how != Wait::damaged && how != Wait::cut_off);
 }

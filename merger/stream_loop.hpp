@@ -31,6 +31,10 @@ public:
   /// it took: where that is fewer, the next one is damaged, and `why` says what it is.
   virtual std::size_t take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) = 0;
 
+  /// What was taken of all streams is about to be given up in the rings: where a follower goes on is noted here, since
+  /// it cannot go further back. Between batches.
+  virtual void secure() {}
+
   /// Nothing more comes from that stream. `whole`: not because it was damaged or cut off.
   virtual void ended(std::size_t stream, bool whole) {
     static_cast<void>(stream);
@@ -74,6 +78,17 @@ public:
   [[nodiscard]] std::size_t size() const noexcept { return inputs_.size(); }
   [[nodiscard]] const DutyCycle& duty() const noexcept { return duty_; }
   [[nodiscard]] const RecordReader& reader(std::size_t stream) const { return inputs_[stream].reader; }
+
+  /// Where a stream is, and whether it has ended.
+  struct Place {
+    std::uint64_t position;
+    bool done;
+  };
+  [[nodiscard]] Place place(std::size_t stream) const noexcept {
+    return {inputs_[stream].reader.position(), inputs_[stream].done};
+  }
+  /// Begins a stream there; before run(). Throws Error where the stream has no such place any more.
+  void resume(std::size_t stream, Place place);
 
   /// A sign of life to those who write the streams.
   void beat(std::uint64_t now_ns) noexcept;

@@ -28,7 +28,10 @@ struct Flow {
   std::uint32_t idle_entry_s; ///< the second, modulo 2^32, of the slot's entry in the idle wheel (FlowBits::in_idle)
   FlowState state;
   std::uint8_t bits;       ///< FlowBits
-  std::uint16_t completed; ///< chains that said complete, where all of them have to
+  union {
+    std::uint16_t completed;   ///< chains that said complete, where all of them have to
+    std::uint16_t packets_low; ///< of a flow that is kept: its packets, the low half (BesideFlow)
+  };
 
   std::uint64_t first_ns;
   std::uint32_t hash;

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace orbweaver {
 
@@ -18,12 +19,12 @@ unsigned order_for(std::uint64_t octets) noexcept {
 
 } // namespace
 
-FlowMemory::FlowMemory(std::uint64_t octets)
+FlowMemory::FlowMemory(std::uint64_t octets, MemoryArea area)
     : units_(static_cast<Place>(
           std::min<std::uint64_t>((octets + largest_block - 1) / largest_block * largest_units,
                                   std::numeric_limits<Place>::max() / largest_units * largest_units))) {
   if (units_ > 0)
-    area_ = MemoryArea(units_ * unit_octets);
+    area_ = area.data() ? std::move(area) : MemoryArea(units_ * unit_octets);
 }
 
 /// A block of that order, out of a larger one where need be; 0: there is none. The very first unit is never given out,
@@ -114,6 +115,11 @@ FlowMemory::Place FlowMemory::chained(Place& first, std::uint64_t octets) noexce
 }
 
 bool FlowMemory::store(Place& first, TailRef& ref, std::span<const std::byte> octets) noexcept {
+  if (frozen_) {
+    ref = {};
+    ++counters_.full;
+    return false;
+  }
   if (ref.is_null() || capacity(block(ref.at)) < octets.size()) {
     const Place place = chained(first, octets.size());
     release(first, ref);
@@ -130,6 +136,10 @@ bool FlowMemory::store(Place& first, TailRef& ref, std::span<const std::byte> oc
 bool FlowMemory::append(Place& first, TailRef& ref, std::span<const std::byte> octets) noexcept {
   if (ref.is_null())
     return store(first, ref, octets);
+  if (frozen_) {
+    ++counters_.full;
+    return false;
+  }
   const std::uint64_t size = ref.octets + octets.size();
   if (capacity(block(ref.at)) < size) {
     const Place place = chained(first, size);
@@ -152,15 +162,17 @@ bool FlowMemory::append(Place& first, TailRef& ref, std::span<const std::byte> o
 void FlowMemory::release(Place& first, TailRef& ref) noexcept {
   if (ref.is_null())
     return;
-  counters_.octets -= unit_octets << block(ref.at).order;
-  unchain(first, ref.at);
-  give_back(ref.at);
+  if (!frozen_) {
+    counters_.octets -= unit_octets << block(ref.at).order;
+    unchain(first, ref.at);
+    give_back(ref.at);
+  }
   ref.at = 0;
   ref.octets = 0;
 }
 
 void FlowMemory::release_all(Place& first) noexcept {
-  while (first != 0) {
+  while (first != 0 && !frozen_) {
     const Place place = first;
     first = block(place).next;
     counters_.octets -= unit_octets << block(place).order;

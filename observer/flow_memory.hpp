@@ -31,7 +31,13 @@ public:
   static constexpr std::uint64_t max_value_octets = largest_block - 8;
 
   /// Of at most so many octets, rounded to the largest block; taken from the system as it fills. 0: none at all.
-  explicit FlowMemory(std::uint64_t octets);
+  explicit FlowMemory(std::uint64_t octets) : FlowMemory(octets, {}) {}
+  /// The same on that area, of so many octets rounded up.
+  FlowMemory(std::uint64_t octets, MemoryArea area);
+
+  /// While the area is what a predecessor left, of which nobody knows what is free: values are only read; what is to be
+  /// set becomes null.
+  void freeze(bool frozen) noexcept { frozen_ = frozen; }
 
   /// Puts octets in place of what `ref` holds, in a block of the chain `first`. Where there is no room `ref` becomes
   /// null.
@@ -43,7 +49,8 @@ public:
   void release_all(Place& first) noexcept;
 
   [[nodiscard]] std::span<const std::byte> octets(const TailRef& ref) const noexcept {
-    return ref.is_null() ? std::span<const std::byte>() : std::span(data(ref.at), ref.octets);
+    return ref.is_null() || (frozen_ && !fits(ref)) ? std::span<const std::byte>()
+                                                    : std::span(data(ref.at), ref.octets);
   }
 
   [[nodiscard]] const Counters& counters() const noexcept { return counters_; }
@@ -67,6 +74,10 @@ private:
   }
   [[nodiscard]] std::byte* data(Place place) const noexcept { return area_.data() + place * unit_octets + 8; }
   [[nodiscard]] static std::uint64_t capacity(const Block& block) noexcept { return (unit_octets << block.order) - 8; }
+  /// Whether what a predecessor left can be a value.
+  [[nodiscard]] bool fits(const TailRef& ref) const noexcept {
+    return ref.at < units_ && ref.octets + std::uint64_t{8} <= (std::uint64_t{units_} - ref.at) * unit_octets;
+  }
   Place take(unsigned order) noexcept;
   void give_back(Place place) noexcept;
   void link_free(Place place, unsigned order) noexcept;
@@ -79,6 +90,7 @@ private:
   Place units_;     ///< of the area
   Place fresh_ = 0; ///< from here on nothing was ever used; a multiple of the largest block's
   std::array<Place, orders> free_{};
+  bool frozen_ = false;
   Counters counters_;
 };
 

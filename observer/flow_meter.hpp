@@ -14,8 +14,10 @@
 #include "common/stream/packet_record.hpp"
 #include "observer/chain_set.hpp"
 #include "observer/flow_memory.hpp"
+#include "observer/flow_meter_counters.hpp"
 #include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
+#include "observer/kept_flows.hpp"
 #include "observer/memory_area.hpp"
 #include "observer/row.hpp"
 #include "observer/timer_wheel.hpp"
@@ -41,23 +43,17 @@ struct FlowMeterOptions {
 /// The longest timeout that can be asked for: a day.
 inline constexpr std::uint64_t max_timeout_s = 86'400;
 
-struct FlowMeterCounters {
-  std::uint64_t packets_counted = 0;
-  std::uint64_t packets_ignored = 0;
-  std::uint64_t packets_lost = 0;
-  std::uint64_t icmp_errors = 0;
-  std::uint64_t flows_opened = 0;
-  std::uint64_t flows_vetoed = 0;
-  std::array<std::uint64_t, 6> ended{}; ///< by EndReason
-};
-
 /// `List` is a ChainList, which `chains` are chosen from. The members are in flow_meter_impl.hpp, instantiated for the
 /// library's chains alone.
 template <typename List>
 class BasicFlowMeter {
 public:
   /// `chains` and `sink` outlive the meter. Throws Error where there is not the memory for `max_flows`.
-  BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink);
+  BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink)
+      : BasicFlowMeter(chains, options, sink, nullptr) {}
+
+  /// The same with flows that outlive the process, in a table for the same chains; `options` have its sizes.
+  BasicFlowMeter(const ChainSet& chains, const FlowMeterOptions& options, RowSink& sink, const KeptTable* kept);
 
   /// Handles packets in order. The more at once, the better they wait together for memory: about max_batch.
   void packets(std::span<const PacketRecord* const> batch) noexcept;
@@ -80,6 +76,16 @@ public:
     counters_.packets_lost += packets;
   }
 
+  // What a predecessor left, in this order; it may be begun again any number of times.
+
+  /// Ends what the predecessor was at when it died, whose flow stream is whole up to `committed`. Returns how many
+  /// packets it has handled in its life, modulo 2^16.
+  std::uint16_t settle(std::uint64_t committed) noexcept;
+  /// A packet was at work: its flow may be half changed, and is not given out.
+  void break_off(PacketView packet) noexcept;
+  /// Gives out all flows that are left, and begins with an empty table. `discard`: gives out none of them.
+  void give_out_left(bool discard) noexcept;
+
   /// The input has ended: all flows leave.
   void flush() noexcept;
 
@@ -93,14 +99,28 @@ public:
   [[nodiscard]] std::uint64_t events() const noexcept { return scope_.events(); }
 
 private:
+  template <bool is_kept>
   [[gnu::always_inline]] inline void packet(PacketView packet, std::uint32_t likely_slot) noexcept;
+  template <bool is_kept>
+  void all_packets(std::span<const PacketRecord* const> batch) noexcept;
   std::uint32_t find_or_open(PacketView packet) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
   void note_marked(Flow& flow, PacketView packet) noexcept;
-  [[nodiscard]] bool is_complete(Flow& flow, std::uint64_t done) const noexcept;
+  [[nodiscard]] bool is_complete(Flow& flow, std::uint32_t slot, std::uint64_t done) const noexcept;
   void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
   void emit(Flow& flow, EndReason reason) noexcept;
+  void begin_leaving(Flow& flow, std::uint32_t slot) noexcept;
+  void end_leaving() noexcept;
+  void lose(Flow& flow, std::uint32_t slot) noexcept;
+  /// Of a flow that is kept: its packets.
+  [[nodiscard]] std::uint64_t packets_of(const Flow& flow, std::uint32_t slot) const noexcept {
+    return std::uint64_t{beside_[slot].packets_high} << 16 | flow.packets_low;
+  }
+  void count(Flow& flow, std::uint32_t slot) noexcept {
+    if (++flow.packets_low == 0) [[unlikely]]
+      ++beside_[slot].packets_high;
+  }
   void active_entries(std::uint64_t second) noexcept;
   void idle_entries(std::uint64_t second) noexcept;
   void leaving_entries(std::uint64_t second) noexcept;
@@ -133,6 +153,9 @@ private:
   };
 
   const ChainSet& chains_;
+  KeptFlows* const kept_; ///< nullptr: the flows go with the process
+  MemoryArea beside_area_;
+  BesideFlow* const beside_; ///< of each slot that is kept
   FlowMemory memory_;
   FlowScope scope_;
   FlowTable table_;
@@ -150,9 +173,11 @@ private:
   std::uint64_t clock_ = 0;
   std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
   std::uint64_t vetoed_ = 0;
-  std::uint64_t lost_before_ = 0; ///< packets that were lost before the last loss
-  std::uint64_t lost_to_ns_ = 0;  ///< when the latest of them were captured
-  FlowMeterCounters counters_;
+  std::uint32_t ended_slot_ = KeptFlows::no_slot; ///< of a predecessor's flow whose chains were told that it ends
+  std::uint64_t lost_before_ = 0;                 ///< packets that were lost before the last loss
+  std::uint64_t lost_to_ns_ = 0;                  ///< when the latest of them were captured
+  FlowMeterCounters own_counters_;
+  FlowMeterCounters& counters_; ///< these, or those that are kept
 };
 
 using FlowMeter = BasicFlowMeter<LibraryChains>;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/flow_table.hpp"
 
+#include "common/process/kept_memory.hpp"
+
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace orbweaver {
 
@@ -10,7 +13,6 @@ namespace {
 
 constexpr std::uint32_t first_index_bits = 9;
 constexpr std::uint64_t most_flows = 0xFFFFFFF0; // a slot is 32 bits; at that many flows 2 bits of hash pick no bucket
-constexpr std::uint32_t line_bytes = 64;
 
 /// Flows at which the index doubles: with five to a bucket, one bucket in eight is full.
 constexpr std::uint64_t grow_limit(std::uint64_t buckets) {
@@ -19,12 +21,12 @@ constexpr std::uint64_t grow_limit(std::uint64_t buckets) {
 
 } // namespace
 
-FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows)
+FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used)
     : index_area_((std::size_t{1} << first_index_bits) * sizeof(Bucket)),
       index_mask_((std::uint64_t{1} << first_index_bits) - 1), index_shift_(32 - first_index_bits),
-      stride_((Flow::states_offset + state_bytes + line_bytes - 1) / line_bytes * line_bytes),
-      max_flows_(std::clamp(max_flows, std::uint64_t{1}, most_flows)), grow_at_(grow_limit(index_mask_ + 1)) {
-  slab_ = MemoryArea(max_flows_ * stride_);
+      stride_(flow_bytes(state_bytes)), max_flows_(std::clamp(max_flows, std::uint64_t{1}, most_flows)),
+      grow_at_(grow_limit(index_mask_ + 1)), kept_slots_(slots_used) {
+  slab_ = slab.data() ? std::move(slab) : MemoryArea(max_flows_ * stride_);
 }
 
 std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept {
@@ -34,7 +36,7 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   if (slot != none)
     first_free_ = flow(slot).next_free;
   else
-    slot = next_slot_++;
+    slot = take_fresh();
   Flow& made = flow(slot);
   made.key = packet->key;
   std::memset(made.addresses, 0, sizeof made.addresses);
@@ -43,6 +45,16 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   add_to_index(Bucket::tag_of(hash), slot);
   ++size_;
   prefetch_slot(first_free_ != none ? first_free_ : next_slot_); // of the next new flow
+  return slot;
+}
+
+std::uint32_t FlowTable::take_fresh() noexcept {
+  const std::uint32_t slot = next_slot_++;
+  if (kept_slots_) {
+    slab_.will_touch(std::size_t{next_slot_} * stride_);
+    *kept_slots_ = next_slot_;
+    in_order();
+  }
   return slot;
 }
 

@@ -27,7 +27,19 @@ public:
 
   /// A table of at most `max_flows` flows with `state_bytes` octets of chain state each. Memory is taken as it fills.
   /// Throws Error where even the addresses for it are not to be had.
-  FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows);
+  FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows) : FlowTable(state_bytes, max_flows, {}, nullptr) {}
+
+  /// The same on that slab, of max_flows * flow_bytes(state_bytes) octets, which may outlive the table; then
+  /// slots_used() is always stored there too, before a slot is used.
+  FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used);
+
+  /// What a flow takes of the slab.
+  [[nodiscard]] static constexpr std::uint32_t flow_bytes(std::uint32_t state_bytes) noexcept {
+    return (Flow::states_offset + state_bytes + 63) / 64 * 64;
+  }
+
+  /// Makes the slab of an empty table as new, of which so many slots may have been in use.
+  void renew(std::uint32_t slots) noexcept { slab_.clear(std::size_t{slots} * stride_); }
 
   [[nodiscard]] Flow& flow(std::uint32_t slot) const noexcept {
     return *reinterpret_cast<Flow*>(slab_.data() + std::size_t{slot} * stride_);
@@ -94,15 +106,17 @@ public:
   /// Frees a slot, which no timer may name any more.
   void erase(std::uint32_t slot) noexcept;
 
-  /// Empties the table; calls visit(Flow&) for each flow first, in the order in which they lie in memory.
-  template <typename Visit>
-  void drain(Visit&& visit) noexcept {
+  /// Empties the table; calls visit(Flow&, slot) for each flow first, in the order in which they lie in memory, and
+  /// freed() when its slot is free.
+  template <typename Visit, typename Freed>
+  void drain(Visit&& visit, Freed&& freed) noexcept {
     for (std::uint32_t slot = 0; slot < next_slot_; ++slot) {
       Flow& gone = flow(slot);
       if (gone.state == FlowState::free)
         continue;
-      visit(gone);
+      visit(gone, slot);
       free_slot(slot);
+      freed();
     }
     std::memset(index_area_.data(), 0, index_area_.size());
   }
@@ -166,6 +180,7 @@ private:
   /// The first place in a bucket whose flow is at least so many buckets from its home; Bucket::places: there is none.
   [[nodiscard]] unsigned place_at_home_before(std::uint64_t at, std::uint64_t buckets) const noexcept;
   void grow() noexcept;
+  std::uint32_t take_fresh() noexcept;
 
   MemoryArea slab_;
   MemoryArea index_area_;
@@ -176,6 +191,7 @@ private:
   std::uint64_t size_ = 0;
   std::uint64_t grow_at_;
   std::uint32_t next_slot_ = 0;
+  std::uint32_t* kept_slots_;       ///< where else next_slot_ is told
   std::uint32_t first_free_ = none; ///< of the freed slots, chained through Flow::next_free
 };
 

@@ -33,6 +33,16 @@ CompleteRule complete_rule(const std::string& name) {
   return name == "all" ? CompleteRule::all : name == "never" ? CompleteRule::never : CompleteRule::any;
 }
 
+/// The table that outlives this observer; where a predecessor left one, it is as large as that.
+KeptTable keep(const ChainSet& chains, Options& options) {
+  auto& meter = options.meter;
+  const KeptTable kept(options.stage.kept_fd, chains.state_bytes(), meter.max_flows,
+                       chains.wants_memory() ? meter.flow_memory_octets : 0);
+  meter.max_flows = kept.flows().max_flows;
+  meter.flow_memory_octets = kept.flows().flow_memory_octets;
+  return kept;
+}
+
 int run(Options& options) {
   const std::vector<const SharedChain*> shared = find_shared_chains();
   if (options.describe) {
@@ -70,8 +80,12 @@ int run(Options& options) {
   if (const std::string missing = needs_in_words(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);
+  std::optional<KeptTable> kept;
+  if (options.stage.kept_fd >= 0)
+    kept = keep(chains, options);
   stage.enter_cage(observer_cage());
-  const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage);
+  const ObserverResult result = observe(reader, writer, chains, options.meter, stage.stop_reading(), stage,
+                                        kept ? &*kept : nullptr, options.stage);
   if (!result.warning.empty())
     spdlog::warn("{}", result.warning);
   if (!result.complete) {

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "observer/observer.hpp"
 
+#include "common/error.hpp"
 #include "common/process/duty_cycle.hpp"
+#include "common/stream/poison.hpp"
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstring>
 #include <limits>
+#include <spdlog/spdlog.h>
 
 namespace orbweaver {
 
@@ -21,7 +25,19 @@ const Record& as(const RecordHeader& record) noexcept {
 /// for who reads, but for nobody who has not come yet.
 class RecordSink final : public RowSink {
 public:
-  RecordSink(RecordWriter& writer, const std::atomic<bool>& stop) noexcept : writer_(writer), stop_(stop) {}
+  RecordSink(RecordWriter& writer, const std::atomic<bool>& stop, KeptFlows* kept) noexcept
+      : writer_(writer), stop_(stop), kept_(kept) {
+    if (kept_) {
+      emitted_ = kept_->rows[0];
+      events_emitted_ = kept_->rows[1];
+      dropped_ = kept_->left.dropped_flows;
+    }
+  }
+  /// The same once more, when what a predecessor left is settled.
+  void begin_again() noexcept {
+    emitted_ = kept_->rows[0];
+    events_emitted_ = kept_->rows[1];
+  }
 
   void row(const Row& row) noexcept override {
     const bool with_tails = row.octets() <= writer_.max_record_bytes();
@@ -29,12 +45,22 @@ public:
     std::byte* const place = claim(length);
     if (!place) {
       ++(row.table == 0 ? dropped_ : events_dropped_);
+      if (kept_ && row.table == 0) {
+        ++kept_->leaving.after.dropped_flows;
+        in_order();
+        kept_->leaving.is_gone = true;
+        in_order();
+      }
       return;
     }
     prefetch_for_write(place + 16 * std::size_t{length}); // the merger has it: 35 ns a flow, waited for at each store
     row.copy_to(place, with_tails);
-    writer_.commit(place, length, RecordKind::row, row.table);
-    ++(row.table == 0 ? emitted_ : events_emitted_);
+    auto& count = row.table == 0 ? emitted_ : events_emitted_;
+    ++count;
+    if (kept_)
+      commit_kept(place, length, row.table, count);
+    else
+      writer_.commit(place, length, RecordKind::row, row.table);
     tails_dropped_ += !with_tails;
   }
 
@@ -55,6 +81,22 @@ public:
   [[nodiscard]] std::uint64_t tails_dropped() const noexcept { return tails_dropped_; }
 
 private:
+  /// Once the row is kept it has been given out, whatever happens; before that it has not.
+  void commit_kept(std::byte* place, std::uint32_t length, std::uint16_t table, std::uint64_t count) noexcept {
+    auto& pending = kept_->pending;
+    pending.position = KeptFlows::nowhere;
+    in_order();
+    pending.place = table != 0;
+    pending.count = count;
+    in_order();
+    pending.position = writer_.position() + record_stride(length);
+    in_order();
+    writer_.commit(place, length, RecordKind::row, table);
+    writer_.keep();
+    in_order();
+    kept_->rows[table != 0] = count;
+  }
+
   /// Place for a record; waits while the ring is full. nullptr where nobody reads it.
   std::byte* claim(std::uint32_t length) noexcept {
     std::byte* place = writer_.claim(length);
@@ -67,6 +109,7 @@ private:
 
   RecordWriter& writer_;
   const std::atomic<bool>& stop_;
+  KeptFlows* const kept_;
   bool gone_ = false; ///< the reader left, or never came: not waited for again
   std::uint64_t emitted_ = 0;
   std::uint64_t dropped_ = 0;
@@ -78,9 +121,14 @@ private:
 class Observer {
 public:
   Observer(RecordReader& reader, RecordWriter& writer, const ChainSet& chains, const FlowMeterOptions& options,
-           const std::atomic<bool>& stop, Stage& stage)
-      : reader_(reader), writer_(writer), stop_(stop), stage_(stage), sink_(writer, stop),
-        meter_(chains, options, sink_) {}
+           const std::atomic<bool>& stop, Stage& stage, const KeptTable* kept, const StageOptions& stage_options)
+      : reader_(reader), writer_(writer), stop_(stop), stage_(stage), stage_options_(stage_options),
+        kept_(kept ? &kept->flows() : nullptr), sink_(writer, stop, kept_), meter_(chains, options, sink_, kept) {
+    if (kept && kept->is_left())
+      take_over();
+    else if (kept_)
+      note_place();
+  }
 
   ObserverResult run() {
     ObserverResult result;
@@ -101,6 +149,8 @@ public:
         going = wait(result);
         continue;
       }
+      if (kept_)
+        note_place();
       reader_.release();
       if (++batches_ % 256 == 0)
         housekeep();
@@ -108,6 +158,8 @@ public:
     }
     meter_.flush();
     housekeep();
+    if (writer_.is_finished()) // a predecessor came as far as that
+      return result;
     const EndCause cause = !result.complete ? EndCause::failed : ended_ ? cause_ : EndCause::interrupted;
     if (!writer_.finish(cause, stop_) && result.complete) {
       result = {false, writer_.failure()};
@@ -127,8 +179,85 @@ private:
 
   void handle(std::span<const PacketRecord* const> packets) noexcept {
     last_ns_ = std::max(last_ns_, packets.back()->time_ns);
+    if (kept_) {
+      kept_->batches[kept_->current].packets = packets.size();
+      in_order();
+    }
     meter_.packets(packets);
     received_ += packets.size();
+  }
+
+  /// All before this place has been handled: a follower begins here.
+  void note_place() noexcept {
+    auto& next = kept_->batches[1 - kept_->current % 2];
+    next = {.position = reader_.position(), .received = received_, .lost = lost_, .packets = 0};
+    in_order();
+    kept_->current = 1 - kept_->current % 2;
+    in_order();
+  }
+
+  /// A predecessor died. What it was at is settled, all of its flows that are whole are given out, and this observer
+  /// goes on at the packet that was at work, or behind it where it kills.
+  void take_over() {
+    constexpr std::uint32_t most_recoveries = 3;
+    kept_->is_ticking = kept_->is_ticking && kept_->batches[kept_->current % 2].packets > 0;
+    // What it left kills too, where nobody else does.
+    kept_->recoveries = stage_options_.takes_over == SIGKILL ? 0 : kept_->recoveries + 1;
+    const bool discard = kept_->recoveries > most_recoveries;
+    const KeptFlows::Batch batch = kept_->batches[kept_->current % 2];
+    const KeptFlows::Left before = kept_->left;
+    if (!reader_.resume_at(batch.position))
+      throw Error(reader_.name() + ": what an observer left of it does not fit: it was at " +
+                  std::to_string(batch.position));
+    received_ = batch.received;
+    lost_ = batch.lost;
+    const auto handled =
+        static_cast<std::uint16_t>(meter_.settle(writer_.taken_over_at()) + batch.lost - batch.received);
+    sink_.begin_again();
+    if (handled > batch.packets)
+      throw Error(reader_.name() + ": what an observer left of it does not fit: it had handled " +
+                  std::to_string(handled) + " of " + std::to_string(batch.packets) + " packets");
+    std::array<const PacketRecord*, FlowMeter::max_batch> packets{};
+    for (std::uint64_t rest = handled; rest > 0;) {
+      const auto count =
+          reader_.peek_while<const PacketRecord>(std::span(packets).first(std::min(rest, packets.size())), is_packet);
+      if (count == 0)
+        throw Error(reader_.name() + ": packets that an observer had handled are not there any more");
+      rest -= count;
+    }
+    received_ += handled;
+    if (handled < batch.packets)
+      look_at_packet();
+    note_place();
+    meter_.give_out_left(discard);
+    kept_->recoveries = 0;
+    spdlog::info("goes on where the last one stopped: {} flows given out as they were, {} broken off",
+                 kept_->left.interrupted_flows - before.interrupted_flows,
+                 kept_->left.broken_flows - before.broken_flows);
+    housekeep();
+  }
+
+  /// The packet that was at work when a predecessor died. The second time that it kills it is stepped over.
+  void look_at_packet() {
+    const auto place = reader_.position();
+    const PacketRecord* packet = nullptr;
+    if (reader_.peek_while<const PacketRecord>(std::span(&packet, 1), is_packet) == 0)
+      return;
+    if (!kept_->is_ticking)
+      meter_.break_off(PacketView(packet));
+    const bool by_itself = stage_options_.takes_over != SIGKILL;
+    if (by_itself && kept_->died_at == place) {
+      ++lost_;
+      ++received_;
+      ++kept_->poison;
+      spdlog::error("a packet that an observer died of twice is stepped over");
+      if (stage_options_.poison_fd >= 0 && !write_poison(stage_options_.poison_fd, reader_.stream(), packet->header))
+        spdlog::warn("it cannot be given out: {}", errno_text());
+      return;
+    }
+    kept_->died_at = by_itself ? place : KeptFlows::nowhere;
+    if (!reader_.resume_at(place))
+      throw Error(reader_.name() + ": the place of the packet at work is not there any more");
   }
 
   /// The next record, which is no packet; false where there is none now.
@@ -202,6 +331,11 @@ private:
     counters[C::packets_counted] = meter.packets_counted;
     counters[C::packets_ignored] = meter.packets_ignored;
     counters[C::packets_lost] = meter.packets_lost;
+    if (kept_) {
+      counters[C::packets_broken] = kept_->left.broken + lost_;
+      counters[C::flows_broken] = kept_->left.broken_flows;
+      counters[C::flows_interrupted] = kept_->left.interrupted_flows;
+    }
     counters[C::icmp_errors] = meter.icmp_errors;
     counters[C::flows_opened] = meter.flows_opened;
     counters[C::flows_emitted] = sink_.emitted();
@@ -223,6 +357,9 @@ private:
     counters[C::clock_second] = meter_.clock();
     counters[C::stall_max_ns] = duty_.stall_max_ns();
     counters[C::stall_max_second] = duty_.stall_max_second();
+    for (const auto place :
+         {C::events_dropped, C::values_without_memory, C::values_too_long}) // not kept with the flows
+      counters[place] += stage_.counters_before()[place];
     stage_.publish(counters, now);
   }
 
@@ -230,10 +367,13 @@ private:
   RecordWriter& writer_;
   const std::atomic<bool>& stop_;
   Stage& stage_;
+  const StageOptions& stage_options_;
+  KeptFlows* const kept_;
   RecordSink sink_;
   FlowMeter meter_;
   DutyCycle duty_;
   std::uint64_t received_ = 0;
+  std::uint64_t lost_ = 0;    ///< packets stepped over
   std::uint64_t last_ns_ = 0; ///< time of the latest packet
   std::uint64_t batches_ = 0;
   EndCause cause_ = EndCause::complete;
@@ -244,8 +384,9 @@ private:
 } // namespace
 
 ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
-                       const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage) {
-  return Observer(reader, writer, chains, options, stop, stage).run();
+                       const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage,
+                       const KeptTable* kept, const StageOptions& stage_options) {
+  return Observer(reader, writer, chains, options, stop, stage, kept, stage_options).run();
 }
 
 std::uint64_t flows_that_fit(std::uint64_t memory_octets, std::uint32_t state_bytes) {

@@ -22,8 +22,11 @@ struct ObserverResult {
 
 /// Runs an observer until its input ends, or `stop` is set; then all flows are flushed and the output is finished.
 /// `stage` is given the counters (ObserverCounter) now and then.
+/// With a kept table the flows outlive the process; what a predecessor left in it is given
+/// out first, and what killed it twice (`takes_over`) goes to a file.
 ObserverResult observe(RecordReader& reader, RecordWriter& writer, const ChainSet& chains,
-                       const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage);
+                       const FlowMeterOptions& options, const std::atomic<bool>& stop, Stage& stage,
+                       const KeptTable* kept = nullptr, const StageOptions& stage_options = {});
 
 /// What an observer takes of memory where nobody says.
 struct MemoryPlan {

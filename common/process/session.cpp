@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::uint64_t control_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'C', 'T', 'R', 'L', '\n'});
-constexpr std::uint32_t control_version = 3;
+constexpr std::uint32_t control_version = 4;
 constexpr std::string_view control_suffix = ".control";
 
 std::string control_name(const std::string& session) {

@@ -29,13 +29,16 @@ enum class StageState : std::uint32_t {
 
 [[nodiscard]] std::string_view to_string(StageState state) noexcept;
 
-/// One stage of a session, in the control segment. Written by the stage alone, but for `state` = dead.
+/// One stage of a session, in the control segment. Written by the stage alone, but for `state` = dead
+/// and `restarts`.
 struct alignas(64) StageBlock {
   StageKind kind;
   std::uint32_t index; ///< among stages of its kind
   std::atomic<StageState> state;
   ProcessMark process;
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC of its last housekeeping
+  std::atomic<std::uint64_t> restarts;     ///< how often another one was started in its place; by the front command
+  std::array<std::atomic<std::uint64_t>, 4> kept; ///< what a follower has to know, as the stage likes
   std::array<std::atomic<std::uint64_t>, max_counters> counters;
   MessageLog messages; ///< the stage's warnings and errors
 

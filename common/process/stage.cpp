@@ -120,15 +120,19 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
   app.add_option("--try-in-helper", options.try_in_helper)->group("");
 #endif
   app.add_option("--session", options.session)->group("");
+  app.add_option("--kept", options.kept_fd)->group("");
+  app.add_option("--takes-over", options.takes_over)->group("");
+  app.add_option("--poison", options.poison_fd)->group("");
   app.add_option("--slot", options.slot)->transform(whole_number(0, max_stages))->group("");
 }
 
 EndpointOptions endpoint_options(const StageOptions& options, unsigned ring_mib) {
-  return {std::uint64_t{ring_mib} << 20, options.huge_pages, options.busy_poll, options.attach_timeout_s,
-          options.session.empty()};
+  return {std::uint64_t{ring_mib} << 20, options.huge_pages,      options.busy_poll,
+          options.attach_timeout_s,      options.takes_over >= 0, options.session.empty()};
 }
 
-Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), alone_(options.session.empty()) {
+Stage::Stage(StageKind kind, const StageOptions& options)
+    : options_(options), alone_(options.session.empty()), counters_before_(max_counters) {
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
   if (alone_) {
@@ -145,6 +149,9 @@ Stage::Stage(StageKind kind, const StageOptions& options) : options_(options), a
     // The front command decides about Ctrl-C; when it dies, the stage comes to its end.
     prctl(PR_SET_PDEATHSIG, SIGTERM);
   }
+  if (options.takes_over >= 0)
+    for (std::size_t i = 0; i < max_counters; ++i)
+      counters_before_[i] = block_->counter(i);
   if (const auto sink = message_sink())
     sink->keep_in({session_, &block_->messages});
   handle(SIGTERM, alone_ ? on_stop_signal : on_session_signal);

@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace orbweaver {
 
@@ -36,6 +37,10 @@ struct StageOptions {
   std::string user;          ///< whose rights remain; empty: those of who started it
   std::string try_call;      ///< of a test build: what is tried from within the cage
   std::string try_in_helper; ///< the same, from within that of the spider's helper
+  // Of a stage that may be followed by another one:
+  int kept_fd = -1;    ///< memory that outlives it (kept_memory.hpp); -1: none
+  int takes_over = -1; ///< it follows one that ended by this signal; 0: without a word; -1: it follows none
+  int poison_fd = -1;  ///< for recordings of what it dies of (common/stream/poison.hpp); -1: none
 };
 
 /// What --no-sandbox says.
@@ -80,6 +85,16 @@ public:
     block_->publish(counters, now_ns);
   }
 
+  /// Of a stage that follows another one: its counters as it stored them last; else all 0.
+  [[nodiscard]] std::span<const std::uint64_t> counters_before() const noexcept { return counters_before_; }
+  /// A word for a follower, and that of a predecessor.
+  void keep(std::size_t place, std::uint64_t word) noexcept {
+    block_->kept[place].store(word, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t kept(std::size_t place) const noexcept {
+    return block_->kept[place].load(std::memory_order_relaxed);
+  }
+
   /// The session's name; one of the process id where the stage runs alone.
   [[nodiscard]] const std::string& session_name() const noexcept { return session_->name(); }
 
@@ -102,6 +117,7 @@ private:
   StageOptions options_;
   std::string user_;
   bool alone_;
+  std::vector<std::uint64_t> counters_before_;
   StageState end_ = StageState::failed;
 };
 

@@ -36,6 +36,7 @@ struct EndpointOptions {
   bool huge_pages = false;
   bool busy_poll = false;
   unsigned attach_timeout_s = 10; ///< how long a consumer waits for its ring to appear, and for its producer
+  bool takes_over = false;        ///< a ring's end from a process of the same session that died there
   bool make_ring = true;          ///< whether a producer makes one; a session's rings are made by the front command
 };
 

@@ -152,7 +152,7 @@ RecordReader RecordReader::open(const Endpoint& endpoint, StreamKind kind, const
 RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const EndpointOptions& options) {
   auto& header = ring.header();
   const auto name = ring.name().substr(segment_prefix.size());
-  if (header.consumer.state.load(std::memory_order_acquire) == EndState::attached && !end_is_dead(header.consumer))
+  if (is_taken(header.consumer))
     throw UsageError("ring:" + name + " already has a consumer, process " +
                      std::to_string(header.consumer.process.pid.load()));
   // Where it is to the producer's is looked at when records are.
@@ -178,6 +178,16 @@ RecordReader RecordReader::take(const Ring& ring, StreamKind kind, const Endpoin
   header.consumer.heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
   header.consumer.state.store(EndState::attached, std::memory_order_release);
   return reader;
+}
+
+bool RecordReader::resume_at(std::uint64_t position) noexcept {
+  if (!ring_)
+    return false;
+  const auto published = ring_.header().producer.index.load(std::memory_order_acquire);
+  if (position < released_ || position > published || !ring_.indices_fit(published, position))
+    return false;
+  cursor_ = batch_ = seen_ = position;
+  return true;
 }
 
 RecordReader::RecordReader(RecordReader&& other) noexcept
@@ -277,7 +287,7 @@ Wait RecordReader::wait(const std::atomic<bool>& stop, std::chrono::nanoseconds 
     return damage_.empty() ? Wait::readable : Wait::damaged;
   housekeep(monotonic_ns());
   const auto state = header.producer.state.load(std::memory_order_acquire);
-  if (state == EndState::finished || end_is_dead(header.producer))
+  if (state == EndState::finished || ring_.is_lost(header.producer))
     return look() ? Wait::readable : Wait::cut_off; // what it published before it went may have come since
   return stop.load(std::memory_order_relaxed) ? Wait::stopped : Wait::quiet;
 }

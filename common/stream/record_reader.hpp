@@ -133,6 +133,17 @@ public:
       release_now();
   }
 
+  /// Whether release() would give room back now.
+  [[nodiscard]] bool is_release_due() const noexcept { return cursor_ - released_ >= release_batch_; }
+  /// Whether there is room to give back.
+  [[nodiscard]] bool has_unreleased() const noexcept { return cursor_ != released_; }
+
+  /// Where the next record is: octets since the start of the ring's life, or of the file.
+  [[nodiscard]] std::uint64_t position() const noexcept { return cursor_; }
+
+  /// Begins at a place where a predecessor was. False where the ring has no such place any more.
+  bool resume_at(std::uint64_t position) noexcept;
+
   /// Waits for records, one round: call it when peek() gave none. Gives back everything first. Who reads several
   /// streams gives a short `sleep`, so that one that is quiet does not hold up the others.
   Wait wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep = longest_sleep) noexcept;

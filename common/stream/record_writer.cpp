@@ -7,6 +7,7 @@
 #include "common/trusted_file.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <fcntl.h>
 #include <span>
 #include <unistd.h>
@@ -44,10 +45,10 @@ Ring attach_or_create(const Endpoint& endpoint, const EndpointOptions& options, 
       Ring ring = Ring::attach(segment);
       auto& header = ring.header();
       const auto state = header.producer.state.load(std::memory_order_acquire);
-      if (state == EndState::attached && !end_is_dead(header.producer))
+      if (is_taken(header.producer))
         throw UsageError("ring:" + endpoint.name + " already has a producer, process " +
                          std::to_string(header.producer.process.pid.load()) + "; give this one another name");
-      if (state == EndState::absent && creator_lives(header))
+      if ((state == EndState::absent || options.takes_over) && creator_lives(header))
         return ring;
     } catch (const UsageError&) {
       throw;
@@ -108,8 +109,16 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
   }
   writer.ring_ = attach_or_create(endpoint, options, writer.owns_ring_);
   auto& header = writer.ring_.header();
-  header.stream = stream_header;
-  description.copy(header.description.data(), header.description.size());
+  const auto state = header.producer.state.load(std::memory_order_acquire);
+  const bool takes_over = options.takes_over && state != EndState::absent;
+  if (!takes_over) {
+    header.stream = stream_header;
+    description.copy(header.description.data(), header.description.size());
+  } else if (std::memcmp(&header.stream, &stream_header, sizeof stream_header) != 0 ||
+             std::memcmp(header.description.data(), description.data(), description.size()) != 0) {
+    writer.finished_ = true; // its destructor touches nothing
+    throw Error(writer.name_ + " has another description than what would be written to it: it cannot be taken over");
+  }
   writer.area_ = writer.ring_.area();
   writer.mask_ = writer.ring_.capacity_bytes() - 1;
   writer.position_ = writer.published_ = header.producer.index.load(std::memory_order_relaxed);
@@ -119,6 +128,15 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
     throw Error(writer.name_ + " is damaged: " + damaged_indices(writer.position_, given_back));
   }
   writer.limit_ = given_back + writer.ring_.capacity_bytes();
+  if (takes_over && !writer.take_over()) {
+    writer.finished_ = true;
+    throw Error(writer.failure());
+  }
+  if (takes_over && state == EndState::finished) {
+    writer.finished_ = writer.was_finished_ = true;
+    writer.limit_ = 0;
+    return writer;
+  }
   writer.max_record_bytes_ = writer.ring_.max_record_bytes();
   header.producer.process.set_self();
   header.producer.heartbeat_ns.store(monotonic_ns(), std::memory_order_relaxed);
@@ -130,7 +148,8 @@ RecordWriter RecordWriter::open(const Endpoint& endpoint, const StreamDescriptio
 
 RecordWriter::RecordWriter(RecordWriter&& other) noexcept
     : area_(other.area_), mask_(other.mask_), position_(other.position_), limit_(other.limit_),
-      run_end_(other.run_end_), published_(other.published_), records_(other.records_),
+      run_end_(other.run_end_), published_(other.published_), records_(other.records_), notices_(other.notices_),
+      taken_over_(other.taken_over_), was_finished_(other.was_finished_), taken_over_at_(other.taken_over_at_),
       max_record_bytes_(other.max_record_bytes_), ring_(std::move(other.ring_)), buffer_(std::move(other.buffer_)),
       fd_(std::exchange(other.fd_, -1)), error_(other.error_), owns_ring_(std::exchange(other.owns_ring_, false)),
       busy_poll_(other.busy_poll_), finished_(std::exchange(other.finished_, true)), name_(std::move(other.name_)),
@@ -146,7 +165,7 @@ RecordWriter::~RecordWriter() {
 }
 
 bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
-  if (!damage_.empty())
+  if (!damage_.empty() || was_finished_)
     return false;
   // Pairs with the release store in RecordReader::release_now: the consumer has done with what it gave back.
   const auto given_back = ring_.header().consumer.index.load(std::memory_order_acquire);
@@ -157,6 +176,24 @@ bool RecordWriter::has_room(std::uint64_t wanted) noexcept {
   }
   limit_ = given_back + mask_ + 1;
   return position_ + wanted <= limit_;
+}
+
+bool RecordWriter::take_over() noexcept {
+  auto& end = ring_.header().producer;
+  const auto* const found = std::ranges::find_if(end.counts, [&](const RingEnd::Count& count) {
+    return count.index.load(std::memory_order_relaxed) == published_;
+  });
+  const auto kept = end.kept.load(std::memory_order_relaxed);
+  position_ = taken_over_at_ = std::max(published_, kept);
+  taken_over_ = true;
+  if (found == end.counts.end() || position_ % record_alignment != 0 || position_ > limit_) {
+    damage_ = "what its last producer has left (published " + std::to_string(published_) + ", kept " +
+              std::to_string(kept) + ") does not fit";
+    return false;
+  }
+  records_ = found->records.load(std::memory_order_relaxed);
+  notices_ = found->notices.load(std::memory_order_relaxed);
+  return true;
 }
 
 std::byte* RecordWriter::claim_slowly(std::uint64_t stride) noexcept {
@@ -200,8 +237,15 @@ void RecordWriter::publish(Wake wake) noexcept {
   }
   if (published_ == position_ && wake == Wake::when_much)
     return;
-  published_ = position_;
   auto& header = ring_.header();
+  if (published_ != position_) {
+    auto& counts = header.producer.counts;
+    auto& count = counts[counts[0].index.load(std::memory_order_relaxed) == published_];
+    count.index.store(position_, std::memory_order_relaxed);
+    count.records.store(records_, std::memory_order_relaxed);
+    count.notices.store(notices_, std::memory_order_relaxed);
+  }
+  published_ = position_;
   // Pairs with the acquire load in RecordReader::look: who sees the index sees the records before it.
   header.producer.index.store(position_, std::memory_order_release);
   wake_peer(header.consumer.waiting, [&] {
@@ -244,7 +288,7 @@ bool RecordWriter::reader_gone() const noexcept {
   if (!ring_)
     return false;
   const auto& consumer = ring_.header().consumer;
-  return consumer.state.load(std::memory_order_acquire) == EndState::finished || end_is_dead(consumer);
+  return consumer.state.load(std::memory_order_acquire) == EndState::finished || ring_.is_lost(consumer);
 }
 
 void RecordWriter::count_dropped(std::uint64_t packets) noexcept {
@@ -281,7 +325,8 @@ bool RecordWriter::finish(EndCause cause, const std::atomic<bool>& stop) noexcep
   if (!owns_ring_)
     return complete && damage_.empty();
   const auto drained = [&] {
-    return header.consumer.state.load(std::memory_order_acquire) == EndState::finished || end_is_dead(header.consumer);
+    return header.consumer.state.load(std::memory_order_acquire) == EndState::finished ||
+           ring_.is_lost(header.consumer);
   };
   while (damage_.empty() && !drained() && !stop.load(std::memory_order_relaxed))
     wait_round(header.producer.waiting, false, drained);

@@ -68,6 +68,7 @@ public:
     __builtin_memcpy(place, &header, sizeof header);
     position_ += record_stride(length);
     ++records_;
+    notices_ += kind != RecordKind::packet;
     if (position_ - published_ >= publish_batch_bytes)
       publish(Wake::when_much);
   }
@@ -107,6 +108,26 @@ public:
 
   [[nodiscard]] std::uint64_t max_record_bytes() const noexcept { return max_record_bytes_; }
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+  /// Of them those that are no packets.
+  [[nodiscard]] std::uint64_t notices() const noexcept { return notices_; }
+  /// Octets written to the stream since ever: where the record claimed last begins, or else the next one.
+  [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
+
+  /// What is committed stays, should this process die before it is published: who takes over a ring's end begins behind
+  /// it.
+  void keep() noexcept {
+    if (ring_)
+      ring_.header().producer.kept.store(position_, std::memory_order_release);
+  }
+
+  /// Up to where a predecessor's records are whole: all that it published or kept. 0 where there was none.
+  [[nodiscard]] std::uint64_t taken_over_at() const noexcept { return taken_over_at_; }
+  /// Packets that a predecessor counted as dropped.
+  [[nodiscard]] std::uint64_t dropped_before() const noexcept {
+    return taken_over_ ? ring_.header().producer.dropped.load(std::memory_order_relaxed) : 0;
+  }
+  /// Whether a predecessor had come to the stream's end: nothing is to be written any more.
+  [[nodiscard]] bool is_finished() const noexcept { return was_finished_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// The ring that it writes, none for a file.
   [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
@@ -120,6 +141,8 @@ private:
   std::byte* claim_slowly(std::uint64_t stride) noexcept;
   /// Looks where the consumer is. False also where it cannot be there: then the stream has failed.
   bool has_room(std::uint64_t wanted) noexcept;
+  /// Goes on where a predecessor stopped. False where its end of the ring is damaged: damage_ says how.
+  bool take_over() noexcept;
   /// Writes what the buffer holds as one block.
   bool flush_file() noexcept;
 
@@ -130,6 +153,10 @@ private:
   std::uint64_t run_end_ = 0;   ///< the same, or the end of the area where that comes first
   std::uint64_t published_ = 0; ///< what the reader was told
   std::uint64_t records_ = 0;
+  std::uint64_t notices_ = 0;
+  bool taken_over_ = false;
+  bool was_finished_ = false; ///< by a predecessor: there is no room any more
+  std::uint64_t taken_over_at_ = 0;
   std::uint64_t max_record_bytes_ = 0;
   Ring ring_;
   std::unique_ptr<std::byte[]> buffer_; ///< of a file: room for a BlockRecord, then the records of that block

@@ -9,17 +9,19 @@
 
 namespace orbweaver {
 
-Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages) {
+Ring Ring::create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages, bool supervised) {
   const auto capacity = std::bit_ceil(std::clamp(capacity_bytes, min_ring_bytes, max_ring_bytes));
   Ring ring;
   ring.segment_ =
       Segment::create(segment_name, ring_area_offset + capacity, huge_pages, huge_pages ? 0 : ring_slack_bytes);
   ring.capacity_bytes_ = capacity;
+  ring.supervised_ = supervised;
   ring.name_ = segment_name;
   auto* header = new (ring.segment_.data()) RingHeader{};
   header->version.store(ring_version, std::memory_order_relaxed);
   header->capacity_bytes.store(capacity, std::memory_order_relaxed);
   header->area_offset.store(ring_area_offset, std::memory_order_relaxed);
+  header->supervised.store(supervised, std::memory_order_relaxed);
   header->creator.set_self();
   header->created_ns.store(monotonic_ns(), std::memory_order_relaxed);
   // Pairs with the acquire load in attach: who sees the magic sees all of the header.
@@ -48,6 +50,7 @@ Ring Ring::attach(const std::string& segment_name, bool writable) {
       capacity > max_ring_bytes || capacity > ring.segment_.size() - ring_area_offset)
     refuse("damaged: its header does not fit its size");
   ring.capacity_bytes_ = capacity;
+  ring.supervised_ = header.supervised.load(std::memory_order_relaxed) != 0;
   return ring;
 }
 
@@ -63,12 +66,18 @@ bool creator_lives(const RingHeader& header) noexcept {
       std::max({sign(header.created_ns), sign(header.producer.heartbeat_ns), sign(header.consumer.heartbeat_ns)}));
 }
 
-bool end_is_dead(const RingEnd& end) noexcept {
+bool is_taken(const RingEnd& end) noexcept {
+  return end.state.load(std::memory_order_acquire) == EndState::attached &&
+         end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed));
+}
+
+bool Ring::is_lost(const RingEnd& end) const noexcept {
   switch (end.state.load(std::memory_order_acquire)) {
   case EndState::dead:
     return true;
   case EndState::attached:
-    return !end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed));
+    return !end.process.lives(end.heartbeat_ns.load(std::memory_order_relaxed)) &&
+           !(supervised_ && creator_lives(header()));
   case EndState::absent:
   case EndState::finished:
     return false;

@@ -38,6 +38,17 @@ struct RingEnd {
   std::atomic<std::uint64_t> heartbeat_ns; ///< CLOCK_MONOTONIC when it last did its housekeeping
   std::atomic<std::uint64_t> records;      ///< written or read, ticks and the like included
   std::atomic<std::uint64_t> dropped;      ///< producer: packets lost because the ring was full
+  /// Producer: up to here records are whole, published or not, where it says so (RecordWriter::keep): a successor goes
+  /// on behind them.
+  std::atomic<std::uint64_t> kept;
+  /// Producer: what it has counted. Of two, that is good whose index is the one that is published; the other is written
+  /// before it is, so that there always is one, whenever the producer dies.
+  struct Count {
+    std::atomic<std::uint64_t> index;
+    std::atomic<std::uint64_t> records; ///< up to there, of any kind
+    std::atomic<std::uint64_t> notices; ///< of them those that are no packets
+  };
+  alignas(cache_line) std::array<Count, 2> counts;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<EndState>::is_always_lock_free);
 
@@ -47,7 +58,7 @@ static_assert(std::atomic<std::uint64_t>::is_always_lock_free && std::atomic<End
 struct RingHeader {
   std::atomic<std::uint64_t> magic;
   std::atomic<std::uint32_t> version;
-  std::uint32_t reserved;
+  std::atomic<std::uint32_t> supervised; ///< not 0: while the creator lives, whoever dies is followed by another one
   std::atomic<std::uint64_t> capacity_bytes; ///< of the area, a power of two
   std::atomic<std::uint64_t> area_offset;    ///< of the area in the segment
   ProcessMark creator;
@@ -60,7 +71,7 @@ struct RingHeader {
 
 inline constexpr std::uint64_t ring_magic =
     std::bit_cast<std::uint64_t>(std::array{'O', 'R', 'B', 'R', 'I', 'N', 'G', '\n'});
-inline constexpr std::uint32_t ring_version = 3;
+inline constexpr std::uint32_t ring_version = 4;
 inline constexpr std::uint64_t min_ring_bytes = 4096;
 inline constexpr std::uint64_t max_ring_bytes = std::uint64_t{1} << 36;
 /// Of the area in the segment: the first page behind the header.
@@ -76,7 +87,8 @@ public:
   Ring() = default;
 
   /// Makes a ring; `capacity_bytes` is rounded up to a power of two within min_ring_bytes and max_ring_bytes.
-  static Ring create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages = false);
+  static Ring create(const std::string& segment_name, std::uint64_t capacity_bytes, bool huge_pages = false,
+                     bool supervised = false);
 
   /// Attaches one, after checking magic, version and sizes; the error names what does not fit.
   static Ring attach(const std::string& segment_name, bool writable = true);
@@ -87,6 +99,14 @@ public:
   [[nodiscard]] std::uint64_t capacity_bytes() const noexcept { return capacity_bytes_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(segment_); }
+
+  /// Whether a process that dies at one of the ends is followed by another one, as long as the creator lives and has
+  /// not set that end to EndState::dead.
+  [[nodiscard]] bool is_supervised() const noexcept { return supervised_; }
+
+  /// Whether nobody is at that end any more, and nobody will be: it has not finished, but is dead, or in a state that
+  /// there is not. Looks at the process table: for slow paths.
+  [[nodiscard]] bool is_lost(const RingEnd& end) const noexcept;
 
   /// Octets between both ends now; may be stale by the time it is read.
   [[nodiscard]] std::uint64_t fill_bytes() const noexcept;
@@ -109,12 +129,12 @@ public:
 private:
   Segment segment_;
   std::uint64_t capacity_bytes_ = 0;
+  bool supervised_ = false;
   std::string name_;
 };
 
-/// Whether that end's process is gone without having finished, or its state is none that there is. Looks at the process
-/// table: for slow paths.
-[[nodiscard]] bool end_is_dead(const RingEnd& end) noexcept;
+/// Whether somebody is at that end now. Looks at the process table: for slow paths.
+[[nodiscard]] bool is_taken(const RingEnd& end) noexcept;
 
 /// Whether the process that made a ring runs. Where only signs of life can tell, those of both ends count as its own.
 [[nodiscard]] bool creator_lives(const RingHeader& header) noexcept;

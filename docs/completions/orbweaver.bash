@@ -29,7 +29,7 @@ _orbweaver() {
     observe:--on-link-loss | measure:--on-link-loss) COMPREPLY=($(compgen -W 'wait stop' -- "$cur")) && return ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
     observe:--filter | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
-      observe:--observers | observe:--cpus | observe:--*-mib | observe:--session) return ;;
+      observe:--observers | observe:--restart | observe:--cpus | observe:--*-mib | observe:--session) return ;;
     measure:--connect)
       COMPREPLY=($(compgen -W 'tcp http https dnstcp dnsudp tcpsyn' -- "$cur"))
       return
@@ -47,7 +47,7 @@ _orbweaver() {
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --config --count --cpus --digest --filter
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
-        --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
+        --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)

@@ -104,6 +104,16 @@ bool CsvSink::is_read_live() const noexcept {
   return std::ranges::any_of(files_, [](const auto& file) { return file->output.is_read_live(); });
 }
 
+bool CsvSink::can_resume() const noexcept {
+  return std::ranges::all_of(files_, [](const auto& file) { return file->output.can_resume(); });
+}
+
+void CsvSink::marks(std::vector<OutputMark>& marks) const {
+  marks.clear();
+  for (const auto& file : files_)
+    marks.push_back(file->output.mark());
+}
+
 bool CsvSink::failed() const noexcept {
   return std::ranges::any_of(files_, [](const auto& file) { return file->output.failed(); });
 }

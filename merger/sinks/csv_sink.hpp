@@ -32,6 +32,8 @@ public:
   bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override;
   bool finish() noexcept override;
   [[nodiscard]] bool is_read_live() const noexcept override;
+  [[nodiscard]] bool can_resume() const noexcept override;
+  void marks(std::vector<OutputMark>& marks) const override;
   [[nodiscard]] bool failed() const noexcept override;
   [[nodiscard]] std::string failure() const override;
   [[nodiscard]] Written written() const noexcept override;

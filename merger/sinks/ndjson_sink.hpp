@@ -29,6 +29,8 @@ public:
   }
   bool finish() noexcept override { return output_.finish(); }
   [[nodiscard]] bool is_read_live() const noexcept override { return output_.is_read_live(); }
+  [[nodiscard]] bool can_resume() const noexcept override { return output_.can_resume(); }
+  void marks(std::vector<OutputMark>& marks) const override { marks.assign(1, output_.mark()); }
   [[nodiscard]] bool failed() const noexcept override { return output_.failed(); }
   [[nodiscard]] std::string failure() const override { return output_.failure(); }
   [[nodiscard]] Written written() const noexcept override {

@@ -134,6 +134,8 @@ Output::Output(const std::string& path, std::string what, const OutputPolicy& po
     struct stat status {};
     is_regular_ = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
     begins_ = is_regular_;
+    if (is_regular_)
+      resume(STDOUT_FILENO);
     return;
   }
   if (is_compressed_name(path))
@@ -271,10 +273,40 @@ void Output::open_growing(const std::string& path, bool exists) {
     first_line_ = first_line_of_frame(file_.get(), std::size_t{1} << 16);
     return;
   }
+  resume(file_.get());
   std::array<char, 1 << 16> head{};
   const auto got = pread(file_.get(), head.data(), head.size(), 0);
   const std::string_view text(head.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
   first_line_ = text.substr(0, text.find('\n'));
+}
+
+/// Cuts off what a predecessor wrote after it last said how far it was: that is written again.
+void Output::resume(int fd) {
+  const auto* const mark = policy_.resume ? policy_.resume() : nullptr;
+  if (!mark)
+    return;
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < mark->offset)
+    refuse(path_.empty() ? "standard output" : path_, "it is shorter than what was written to it");
+  const auto offset = static_cast<off_t>(mark->offset);
+  if (ftruncate(fd, offset) != 0 || lseek(fd, offset, SEEK_SET) < 0)
+    refuse(path_.empty() ? "standard output" : path_, errno_text());
+  lines_written_ = mark->lines;
+  octets_written_ = mark->octets;
+}
+
+OutputMark Output::mark() const noexcept {
+  OutputMark mark{size_, lines_written_, octets_written_};
+  struct stat status {};
+  if (begins_) { // nothing was written yet
+    if (file_)
+      mark.offset = fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+    else if (const auto at =
+                 lseek(STDOUT_FILENO, 0, (fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
+             at > 0)
+      mark.offset = static_cast<std::uint64_t>(at);
+  }
+  return mark;
 }
 
 Output::~Output() {

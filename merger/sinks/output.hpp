@@ -29,6 +29,13 @@ enum class Appears {
   growing,  ///< from the start, behind what is there: what is done is worth something by itself
 };
 
+/// How far a file is written: what a follower cuts it to, and goes on counting from.
+struct OutputMark {
+  std::uint64_t offset = 0;
+  std::array<std::uint64_t, 3> lines{}; ///< by Line
+  std::uint64_t octets = 0;
+};
+
 /// How files are written.
 struct OutputPolicy {
   Appears appears = Appears::complete;
@@ -37,6 +44,9 @@ struct OutputPolicy {
   std::function<bool()> wait_on{};
   std::function<void(const std::string&)> warn{};
   FileSeries* series = nullptr; ///< where it is one file after another, whose paths are patterns; else as it appears
+  /// Of who follows a writer that died: where it was, for each file in the order in which they are opened. nullptr: no
+  /// further than it was before.
+  std::function<const OutputMark*()> resume{};
 };
 
 /// What a line counts as.
@@ -94,6 +104,13 @@ public:
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
   [[nodiscard]] bool is_read_live() const noexcept { return !renames_ || names_; }
 
+  /// Whether who follows can go on where this stopped: a regular file that has its name, and holds nothing back.
+  [[nodiscard]] bool can_resume() const noexcept {
+    return is_regular_ && !renames_ && !compressor_ && policy_.series == nullptr;
+  }
+  /// Where that is, once all is flushed.
+  [[nodiscard]] OutputMark mark() const noexcept;
+
   /// Of a file that grows: its first line, or empty where nothing is in it.
   [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
 
@@ -136,6 +153,7 @@ private:
   void sync_apart(const std::string& path) noexcept;
   [[nodiscard]] std::string_view compressed(std::string_view text) noexcept;
   void open_growing(const std::string& path, bool exists);
+  void resume(int fd);
   void begin() noexcept;
   void start_syncer() noexcept;
   void write(std::string_view octets) noexcept;

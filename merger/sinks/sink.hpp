@@ -6,6 +6,7 @@
 #include "common/stream/description.hpp"
 #include "merger/row.hpp"
 #include "merger/sinks/file_series.hpp"
+#include "merger/sinks/output.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,6 +52,11 @@ public:
 
   /// Whether somebody may be reading as it is written, so that rows should not wait in a buffer for long.
   [[nodiscard]] virtual bool is_read_live() const noexcept = 0;
+
+  /// Whether who follows a killed merger can go on where it stopped (OutputPolicy::resume).
+  [[nodiscard]] virtual bool can_resume() const noexcept = 0;
+  /// How far each file is, once all is flushed, in the order in which they were opened.
+  virtual void marks(std::vector<OutputMark>& marks) const = 0;
 
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// What failed, where, and how much was written, or empty.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,13 +53,19 @@ void make(Packet& packet, std::uint64_t flow, std::uint64_t time_ns) {
   std::memcpy(packet.addresses, &flow, sizeof flow);
 }
 
-void run(std::uint64_t flows, std::uint64_t packets) {
+void run(std::uint64_t flows, std::uint64_t packets, bool is_kept) {
   const std::array<std::string, 2> names{"basic", "tcp"};
   const ChainSet chains = choose_chains<LibraryChains>(names);
   NullSink sink;
   FlowMeterOptions options;
   options.max_flows = flows;
-  FlowMeter meter(chains, options, sink);
+  FileDescriptor memory;
+  std::optional<KeptTable> kept;
+  if (is_kept) {
+    memory = make_kept_memory("table-bench");
+    kept.emplace(memory.get(), chains.state_bytes(), flows, 0);
+  }
+  FlowMeter meter(chains, options, sink, kept ? &*kept : nullptr);
   std::array<Packet, FlowMeter::max_batch> batch{};
   std::array<const PacketRecord*, FlowMeter::max_batch> records{};
   for (std::size_t i = 0; i < batch.size(); ++i)
@@ -84,10 +91,10 @@ void run(std::uint64_t flows, std::uint64_t packets) {
                  static_cast<unsigned long long>(meter.open_flows()), static_cast<unsigned long long>(flows));
     std::exit(1);
   }
-  std::printf(
-      "{\"what\": \"flow table\", \"flows\": %llu, \"packets\": %llu, \"seconds\": %.6f, \"octets_per_flow\": %.1f}\n",
-      static_cast<unsigned long long>(flows), static_cast<unsigned long long>(packets), seconds.count(),
-      static_cast<double>(meter.memory_bytes()) / static_cast<double>(flows));
+  std::printf("{\"what\": \"%s\", \"flows\": %llu, \"packets\": %llu, \"seconds\": %.6f, \"octets_per_flow\": %.1f}\n",
+              is_kept ? "kept flow table" : "flow table", static_cast<unsigned long long>(flows),
+              static_cast<unsigned long long>(packets), seconds.count(),
+              static_cast<double>(meter.memory_bytes()) / static_cast<double>(flows));
 }
 
 /// Touches what a packet of a random flow would, asked for so many packets ahead that memory is busy all the time.
@@ -119,15 +126,18 @@ void run_limit(std::uint64_t flows, std::uint64_t packets) {
 } // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    std::fputs("usage: table_bench PACKETS FLOWS...\n", stderr);
+  const bool is_kept = argc > 1 && std::strcmp(argv[1], "--kept") == 0;
+  const int first = is_kept ? 2 : 1;
+  if (argc < first + 2) {
+    std::fputs("usage: table_bench [--kept] PACKETS FLOWS...\n", stderr);
     return 2;
   }
-  const std::uint64_t packets = std::strtoull(argv[1], nullptr, 10);
-  for (int i = 2; i < argc; ++i) {
+  const std::uint64_t packets = std::strtoull(argv[first], nullptr, 10);
+  for (int i = first + 1; i < argc; ++i) {
     const std::uint64_t flows = std::strtoull(argv[i], nullptr, 10);
-    run(flows, packets);
-    run_limit(flows, packets);
+    run(flows, packets, is_kept);
+    if (!is_kept)
+      run_limit(flows, packets);
   }
   return 0;
 }

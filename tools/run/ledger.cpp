@@ -41,12 +41,14 @@ void add_packet_sums(Ledger& ledger, const Snapshot& snapshot) {
     const auto name = "observer " + std::to_string(stage.index);
     ledger.sums.push_back({"packets delivered to " + name + " = received by it", capture(C::delivered_to + stage.index),
                            stage.counter(O::packets_received)});
-    ledger.sums.push_back({"packets received by " + name + " = ignored + counted in flows",
-                           stage.counter(O::packets_received),
-                           stage.counter(O::packets_ignored) + stage.counter(O::packets_counted)});
     ledger.sums.push_back(
-        {"flows opened by " + name + " = emitted + open + dropped", stage.counter(O::flows_opened),
-         stage.counter(O::flows_emitted) + stage.counter(O::flows_open) + stage.counter(O::flows_dropped)});
+        {"packets received by " + name + " = ignored + counted in flows + broken off",
+         stage.counter(O::packets_received),
+         stage.counter(O::packets_ignored) + stage.counter(O::packets_counted) + stage.counter(O::packets_broken)});
+    ledger.sums.push_back({"flows opened by " + name + " = emitted + open + dropped + broken off",
+                           stage.counter(O::flows_opened),
+                           stage.counter(O::flows_emitted) + stage.counter(O::flows_open) +
+                               stage.counter(O::flows_dropped) + stage.counter(O::flows_broken)});
   }
 }
 

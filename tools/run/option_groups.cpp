@@ -66,6 +66,13 @@ void add_flow_options(CommandLine& app, RunOptions& options) {
       ->one_of({"any", "all", "never"}, false);
 }
 
+void add_restart_option(CommandLine& app, RunOptions& options) {
+  app.add_option("--restart", options.restart,
+                 "On an interface: how often in a minute a stage that dies is followed by another one, which goes on "
+                 "where it stopped (20)")
+      ->type_name("N|never");
+}
+
 void add_output_options(CommandLine& app, RunOptions& options, const std::string& what) {
   app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
   auto& arguments = options.merger_arguments;

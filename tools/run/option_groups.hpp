@@ -20,6 +20,8 @@ void add_filter_option(CommandLine& app, RunOptions& options);
 void add_link_options(CommandLine& app, RunOptions& options);
 /// --idle-timeout, --complete-timeout, --active-timeout, --max-flows.
 void add_flow_options(CommandLine& app, RunOptions& options);
+/// --restart.
+void add_restart_option(CommandLine& app, RunOptions& options);
 /// --output, --rotate and what goes with it, --summary; `what` goes to the output: "flows".
 void add_output_options(CommandLine& app, RunOptions& options, const std::string& what);
 /// Refuses, as a UsageError, an output that cannot be rotated, and what needs --rotate without it.

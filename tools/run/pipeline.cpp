@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/pipeline.hpp"
 
+#include "common/process/kept_memory.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/stream/wait.hpp"
 #include "tools/run/cpu_list.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <stdexcept>
 
 namespace orbweaver {
@@ -33,6 +35,35 @@ bool StageProcess::ready() const noexcept {
                      [](const RingHeader* ring) { return came(ring->consumer) || !came(ring->producer); });
 }
 
+void StageProcess::start() {
+  auto all = arguments;
+  if (block->restarts.load(std::memory_order_relaxed) > 0)
+    all.insert(all.begin(), "--takes-over=" + std::to_string(last_signal));
+  std::vector<int> handed;
+  for (const auto* memory : {&kept, &poison})
+    if (*memory)
+      handed.push_back(memory->get());
+  process = Process::start(program, all, streams, handed);
+  restart_at_ns = 0;
+}
+
+bool StageProcess::can_be_followed() const noexcept {
+  const auto finished = [](const RingHeader* ring) {
+    return ring->producer.state.load(std::memory_order_acquire) == EndState::finished;
+  };
+  switch (kind) {
+  case StageKind::capture:
+    return !streams.inherit_stdin && !std::ranges::all_of(outputs, finished);
+  case StageKind::observer:
+    return static_cast<bool>(kept);
+  case StageKind::merger:
+    return block->kept[0].load(std::memory_order_relaxed) == 1; // its output can be cut to what belongs to the rings
+  case StageKind::spider:
+    break;
+  }
+  return false;
+}
+
 bool StageProcess::waits_for_writer() const noexcept {
   return std::any_of(inputs.begin(), inputs.end(), [](const RingHeader* ring) { return !came(ring->producer); });
 }
@@ -42,7 +73,7 @@ Pipeline::Pipeline(const RunPlan& plan) : session_(Session::create(plan.session)
     rings_.reserve(plan.rings.size());
     for (const auto& ring : plan.rings)
       rings_.push_back(Ring::create(segment_name(session_, ring.stream, ring.index), std::uint64_t{ring.mib} << 20,
-                                    plan.huge_pages));
+                                    plan.huge_pages, plan.restarts > 0));
     stages_.reserve(plan.stages.size());
     for (const auto& stage : plan.stages)
       add_stage(stage, plan);
@@ -95,6 +126,13 @@ void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
   if (constexpr std::string_view helper = "helper:";
       plan.kind == StageKind::spider && run.try_in_cage.starts_with(helper))
     arguments.push_back("--try-in-helper=" + run.try_in_cage.substr(helper.size()));
+  if (run.restarts > 0 && plan.kind != StageKind::capture) {
+    stage.kept = make_kept_memory("orbweaver." + session_.name() + "." + std::to_string(slot));
+    arguments.push_back("--kept=" + std::to_string(stage.kept.get()));
+    stage.poison = make_kept_memory("orbweaver." + session_.name() + ".poison");
+    fcntl(stage.poison.get(), F_SETFL, O_APPEND);
+    arguments.push_back("--poison=" + std::to_string(stage.poison.get()));
+  }
   const auto attach = [&](const std::vector<RingUse>& uses, std::vector<RingHeader*>& rings) {
     for (const auto& use : uses) {
       rings.push_back(&ring(use));

@@ -3,6 +3,7 @@
 // the first stage starts; whatever happens, its segments go with it.
 #pragma once
 
+#include "common/file_descriptor.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/ring.hpp"
 #include "common/stream/wait.hpp"
@@ -10,6 +11,8 @@
 #include "tools/run/run_plan.hpp"
 #include "tools/stats/snapshot.hpp"
 
+#include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,12 +27,26 @@ struct StageProcess {
   std::vector<std::string> arguments;
   ChildStreams streams;
   Process process;
-  std::vector<RingHeader*> inputs;  ///< the rings that it reads, and
-  std::vector<RingHeader*> outputs; ///< those that it writes
-  bool orphaned = false;            ///< ended by force because what it waits for will never come
+  std::vector<RingHeader*> inputs;       ///< the rings that it reads, and
+  std::vector<RingHeader*> outputs;      ///< those that it writes
+  FileDescriptor kept;                   ///< memory that outlives its processes, where it has any
+  FileDescriptor poison;                 ///< where they give out what they die of
+  std::deque<std::uint64_t> restarts_ns; ///< when others were started in its place in the last minute
+  std::uint64_t restart_at_ns = 0;       ///< when the next one is due; 0: none is
+  int last_signal = 0;                   ///< that ended the last one
+  bool orphaned = false;                 ///< ended by force because what it waits for will never come
 
   /// "orbweaver-observer", with its number where there are several observers.
   std::string name;
+
+  /// Starts it, the first time or in place of one that died.
+  void start();
+
+  /// Whether it runs, or will soon.
+  [[nodiscard]] bool is_there() const noexcept { return process.running() || restart_at_ns != 0; }
+
+  /// Whether one that died can be followed by another one, which goes on where it stopped.
+  [[nodiscard]] bool can_be_followed() const noexcept;
 
   /// Whether it has attached all its rings, so that those that come after it can start: those that it writes, and of
   /// those that it reads the ones that have a writer.

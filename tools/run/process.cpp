@@ -15,8 +15,8 @@ namespace orbweaver {
 namespace {
 
 /// What the child does between fork and exec: only async-signal-safe calls.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
-                         ChildStreams streams) noexcept {
+[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment, ChildStreams streams,
+                         const std::vector<int>& handed) noexcept {
   for (const int ignored : {SIGINT, SIGHUP, SIGQUIT})
     std::signal(ignored, SIG_IGN);
   // A request to end that comes before the stage can take it waits until then.
@@ -31,13 +31,16 @@ namespace {
   }
   if (!streams.inherit_stdout)
     dup2(STDERR_FILENO, STDOUT_FILENO);
+  for (const int fd : handed)
+    fcntl(fd, F_SETFD, 0);
   execve(program, arguments, environment);
   _exit(127);
 }
 
 } // namespace
 
-Process Process::start(const std::string& program, const std::vector<std::string>& arguments, ChildStreams streams) {
+Process Process::start(const std::string& program, const std::vector<std::string>& arguments, ChildStreams streams,
+                       const std::vector<int>& handed) {
   std::vector<char*> pointers{const_cast<char*>(program.c_str())};
   for (const auto& argument : arguments)
     pointers.push_back(const_cast<char*>(argument.c_str()));
@@ -48,7 +51,7 @@ Process Process::start(const std::string& program, const std::vector<std::string
   if (process.pid_ < 0)
     throw Error("cannot start " + program + ": " + errno_text());
   if (process.pid_ == 0)
-    become(program.c_str(), pointers.data(), environment.data(), streams);
+    become(program.c_str(), pointers.data(), environment.data(), streams, handed);
   return process;
 }
 

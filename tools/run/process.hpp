@@ -21,7 +21,9 @@ public:
 
   /// Starts a program by its path. The child ignores SIGINT, SIGHUP and SIGQUIT, which a terminal sends to the whole
   /// group: the front command decides what they mean. It has SIGTERM blocked until it unblocks it. Throws Error.
-  static Process start(const std::string& program, const std::vector<std::string>& arguments, ChildStreams streams);
+  /// `handed` are handed on under their numbers.
+  static Process start(const std::string& program, const std::vector<std::string>& arguments, ChildStreams streams,
+                       const std::vector<int>& handed = {});
 
   /// Whether it was started and has not been seen to end.
   [[nodiscard]] bool running() const noexcept { return pid_ > 0 && !status_; }

@@ -113,6 +113,27 @@ void print_link_losses(const Snapshot& snapshot) {
   std::fputs("\n", stderr);
 }
 
+/// Who died and was followed by another one.
+void print_restarts(const Snapshot& snapshot) {
+  std::uint64_t restarts = 0;
+  for (const auto& stage : snapshot.stages)
+    for (const auto& counter : counters_of(stage.kind))
+      restarts += counter.name == "restarts" ? stage.counter(counter.place) : 0;
+  if (restarts == 0)
+    return;
+  const auto observers = [&](std::size_t place) {
+    return static_cast<unsigned long long>(snapshot.sum(StageKind::observer, place));
+  };
+  const double unwatched_s = static_cast<double>(snapshot.sum(StageKind::capture, CaptureCounter::unwatched_ns)) / 1e9;
+  std::fprintf(
+      stderr,
+      "stages died and were followed %s: %llu flows were given out early, %llu broken off with %llu packets, and "
+      "nobody captured for %.1f s\n",
+      restarts == 1 ? "once" : (std::to_string(restarts) + " times").c_str(),
+      observers(ObserverCounter::flows_interrupted), observers(ObserverCounter::flows_broken),
+      observers(ObserverCounter::packets_broken), unwatched_s);
+}
+
 /// What was done, in words.
 void print_closing_lines(const Snapshot& snapshot, const RunDescription& description) {
   if (snapshot.has(StageKind::capture))
@@ -120,6 +141,7 @@ void print_closing_lines(const Snapshot& snapshot, const RunDescription& descrip
   if (snapshot.has(StageKind::spider))
     std::fprintf(stderr, "%s\n", closing_line(job_totals_of(snapshot)).c_str());
   print_link_losses(snapshot);
+  print_restarts(snapshot);
   if (description.digest) {
     const auto digest = digest_of(snapshot);
     std::fprintf(stderr, "digest: %s\n", digest.empty() ? "none: the merger did not write all flows" : digest.c_str());

@@ -49,6 +49,10 @@ struct RunPlan {
   /// The longest that a stage which works in order may stand still.
   std::chrono::seconds patience{10};
 
+  /// How often in a minute a stage that dies is followed by another one; 0: never, its death is the end of the run.
+  unsigned restarts = 0;
+  std::string poison_folder; ///< where records go that kill stages
+
   std::string session; ///< empty: one of the process id
   std::vector<int> cpus;
   bool huge_pages = false;

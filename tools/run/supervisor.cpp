@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/supervisor.hpp"
 
+#include "common/error.hpp"
+#include "common/file_descriptor.hpp"
+#include "common/process/kept_memory.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/wait.hpp"
 #include "common/system/system_state.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <numeric>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace orbweaver {
 
@@ -35,10 +40,12 @@ RunResult Supervisor::run() {
   const std::size_t count = pipeline_.stages().size();
   do {
     start_next();
+    start_followers();
     on_signal(signals_.next(started_ < count ? 1ms : 50ms));
     for (auto& stage : pipeline_.stages())
       if (stage.process.reap())
         on_end(stage);
+    collect_poison();
     end_watch();
     end_waiting();
     end_stalled();
@@ -62,8 +69,21 @@ void Supervisor::start_next() {
                                           [&](const auto& s) { return s.kind == kind || s.ready(); });
     if (!before_ready)
       return;
-    stage.process = Process::start(stage.program, stage.arguments, stage.streams);
+    stage.start();
     ++started_;
+  }
+}
+
+void Supervisor::start_followers() {
+  const auto now_ns = monotonic_ns();
+  for (auto& stage : pipeline_.stages())
+    if (stage.restart_at_ns != 0 && stage.restart_at_ns <= now_ns)
+      stage.start();
+  // A leader that was started again while the run ends is told when it can take it.
+  if (ending_ && !told_leader_ && leader_->process.running() &&
+      leader_->block->state.load(std::memory_order_acquire) == StageState::running) {
+    told_leader_ = true;
+    leader_->process.kill(SIGTERM);
   }
 }
 
@@ -101,6 +121,8 @@ void Supervisor::on_end(StageProcess& stage) {
     return;
   }
   progress_.clear();
+  if (const auto death = death_of(stage); !death.empty() && follow(stage, death))
+    return;
   if (result_.end == RunEnd::stopped || stage.orphaned) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
     Pipeline::mark_dead(stage);
@@ -109,6 +131,68 @@ void Supervisor::on_end(StageProcess& stage) {
   }
   if (stage.kind == StageKind::spider)
     put_back_state();
+}
+
+void Supervisor::collect_poison() {
+  constexpr std::uint64_t most_octets = 4 << 20; // whoever writes it may have been taken over
+  constexpr unsigned most_files = 1000;
+  for (auto& stage : pipeline_.stages()) {
+    if (!stage.poison || kept_octets(stage.poison.get()) == 0 || poison_ == most_files)
+      continue;
+    std::string octets(std::min(kept_octets(stage.poison.get()), most_octets), '\0');
+    if (pread(stage.poison.get(), octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size()) ||
+        ftruncate(stage.poison.get(), 0) != 0)
+      continue;
+    const auto path =
+        plan_.poison_folder + "/poison-" + pipeline_.session() + "-" + std::to_string(++poison_) + ".records";
+    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    progress_.clear();
+    if (file && write(file.get(), octets.data(), octets.size()) == static_cast<ssize_t>(octets.size()))
+      spdlog::error("what {} died of is in {}: please report it", stage.name, path);
+    else
+      spdlog::error("what {} died of cannot be written to {}: {}", stage.name, path, errno_text());
+  }
+}
+
+std::string Supervisor::death_of(const StageProcess& stage) const {
+  const int signal = stage.process.end_signal();
+  if (signal == 0 && stage.block->state.load(std::memory_order_acquire) != StageState::running)
+    return {};
+  const auto how = signal != 0 ? "was killed by " + signal_name(signal)
+                               : "left without a word, with exit status " + std::to_string(stage.process.exit_status());
+  const bool starved = signal == SIGKILL && out_of_memory_kills() > kills_before_;
+  return stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how +
+         (starved ? ", since the memory of its control group ran out" : "");
+}
+
+bool Supervisor::follow(StageProcess& stage, const std::string& death) {
+  constexpr std::uint64_t minute_ns = 60'000'000'000, first_pause_ns = 10'000'000, longest_pause_ns = 5'000'000'000;
+  if (stage.process.end_signal() == SIGSYS) // a call that is forbidden would be made again
+    return false;
+  if (plan_.restarts == 0 || failed_ || result_.end == RunEnd::stopped || stage.orphaned || !result_.began ||
+      started_ < pipeline_.stages().size() || !stage.ready() || !stage.can_be_followed())
+    return false;
+  const auto now_ns = monotonic_ns();
+  auto& restarts = stage.restarts_ns;
+  while (!restarts.empty() && restarts.front() + minute_ns < now_ns)
+    restarts.pop_front();
+  if (restarts.size() >= plan_.restarts) {
+    spdlog::error("{}: {} times in a minute is too often (--restart)", stage.name, restarts.size() + 1);
+    return false;
+  }
+  // The more deaths of late, the longer it is waited: what kills may pass.
+  const auto pause_ns =
+      restarts.empty() ? 0
+                       : std::min(first_pause_ns << std::min<std::size_t>(restarts.size() - 1, 16), longest_pause_ns);
+  stage.block->state.store(StageState::dead, std::memory_order_release);
+  stage.block->restarts.fetch_add(1, std::memory_order_relaxed);
+  stage.last_signal = stage.process.end_signal();
+  stage.restart_at_ns = now_ns + pause_ns;
+  restarts.push_back(stage.restart_at_ns);
+  if (&stage == leader_)
+    told_leader_ = false;
+  spdlog::warn("{}; another one takes its place", death);
+  return true;
 }
 
 void Supervisor::on_stop(const StageProcess& stage) {
@@ -142,13 +226,8 @@ void Supervisor::on_failure(StageProcess& stage) {
   }
   failed_ = true;
   last_change_ns_ = monotonic_ns();
-  if (signal != 0 || stage.block->state.load(std::memory_order_acquire) == StageState::running) {
+  if (const auto reason = death_of(stage); !reason.empty()) {
     stage.block->state.store(StageState::dead, std::memory_order_release);
-    const auto how = signal != 0 ? "was killed by " + signal_name(signal)
-                                 : "left without a word, with exit status " + std::to_string(status);
-    const bool starved = signal == SIGKILL && out_of_memory_kills() > kills_before_;
-    const auto reason = stage.name + " (process " + std::to_string(stage.process.pid()) + ") " + how +
-                        (starved ? ", since the memory of its control group ran out" : "");
     spdlog::error("{}", reason);
     record(RunEnd::stage_died, exit_failed, reason);
   } else {
@@ -176,8 +255,10 @@ void Supervisor::end_in_order() {
   // Capture ends its rings, the observers drain them and flush their tables, the merger drains theirs. A spider first
   // finishes the jobs under way.
   service_.stopping();
-  if (!std::exchange(ending_, true))
+  if (!std::exchange(ending_, true) && leader_->process.running()) {
+    told_leader_ = true;
     leader_->process.kill(SIGTERM);
+  }
 }
 
 void Supervisor::end_watch() {
@@ -218,6 +299,8 @@ void Supervisor::end_waiting() {
 }
 
 void Supervisor::end_at_once() {
+  for (auto& stage : pipeline_.stages())
+    stage.restart_at_ns = 0;
   record(RunEnd::stopped, exit_failed, "stopped at once");
   result_.began = result_.began && started_ == pipeline_.stages().size();
   started_ = pipeline_.stages().size();
@@ -264,7 +347,7 @@ void Supervisor::record(RunEnd end, int exit_status, const std::string& reason) 
 
 bool Supervisor::anything_running() const noexcept {
   const auto stages = pipeline_.stages();
-  return std::any_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.process.running(); });
+  return std::any_of(stages.begin(), stages.end(), [](const auto& stage) { return stage.is_there(); });
 }
 
 } // namespace orbweaver

@@ -55,6 +55,13 @@ private:
   /// It ended in order, since it was told to; if not by us, the results are not whole.
   void on_stop(const StageProcess& stage);
   void on_failure(StageProcess& stage);
+  /// What it died of, in words; empty where it ended by itself, and said so.
+  [[nodiscard]] std::string death_of(const StageProcess& stage) const;
+  /// Whether another one is to be started in its place; then that is arranged and said.
+  bool follow(StageProcess& stage, const std::string& death);
+  void start_followers();
+  /// Makes files of what stages died of.
+  void collect_poison();
   void put_back_state();
   void end_in_order();
   /// Capture on an interface has no end of its own: it is asked to end once the leader has, and flows have settled.
@@ -77,6 +84,8 @@ private:
   StageProcess* leader_;
   ServiceNotice service_;
   RunResult result_;
+  bool told_leader_ = false; ///< the leader at work knows that it has to stop
+  unsigned poison_ = 0;      ///< files made of what stages died of
   std::size_t started_ = 0;  ///< stages started so far
   bool interrupted_ = false; ///< somebody asked to stop
   bool ending_ = false;      ///< the leader was told to stop

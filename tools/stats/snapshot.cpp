@@ -56,6 +56,9 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
                         block.messages.read()};
     for (std::size_t i = 0; i < max_counters; ++i)
       stage.counters[i] = block.counter(i);
+    for (const auto& counter : counters_of(kind))
+      if (counter.name == "restarts")
+        stage.counters[counter.place] = block.restarts.load(std::memory_order_relaxed);
     snapshot.stages.push_back(std::move(stage));
   }
   for (const auto& ring : rings) {

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// How far a merger of a supervised session is, in memory that outlives it: what it has written belongs to what it has
+// read of its rings, and no ring is given back further than that. Who follows it cuts the files to what they were then,
+// reads the rings from there on, and writes no flow twice and leaves none out. A record that mergers
+// died of twice is stepped over. Owned by the merger's thread.
+#pragma once
+
+#include "common/process/kept_memory.hpp"
+#include "common/stream/description.hpp"
+#include "merger/sinks/output.hpp"
+#include "merger/stream_loop.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace orbweaver {
+
+struct Checkpoint {
+  static constexpr std::size_t max_streams = 64, max_files = 64 + 1;
+
+  std::array<StreamLoop::Place, max_streams> streams;
+  std::array<std::uint64_t, max_streams> taken; ///< records of each stream
+  std::array<OutputMark, max_files> files;
+  std::uint64_t file_count;
+  std::array<std::uint64_t, 2> rows; ///< received: flows, events
+  std::array<std::uint64_t, 2> digest;
+};
+
+class Checkpoints {
+public:
+  /// In that memory, which may hold those of a predecessor, which died by that signal (-1: there was none). Throws
+  /// Error.
+  Checkpoints(int fd, int died_by);
+
+  /// That of a predecessor, or nullptr.
+  [[nodiscard]] const Checkpoint* left() const noexcept {
+    return memory_->count == 0 ? nullptr : &memory_->checkpoints[memory_->count % 2];
+  }
+
+  /// To be filled; the one before it is good until store().
+  [[nodiscard]] Checkpoint& next() noexcept { return memory_->checkpoints[(memory_->count + 1) % 2]; }
+  void store() noexcept {
+    in_order();
+    ++memory_->count;
+    in_order();
+  }
+
+  /// A record, by its number in its stream, is at work now.
+  void at_work(std::size_t stream, std::uint64_t number) noexcept {
+    memory_->at_work.number = number;
+    memory_->at_work.stream = stream + 1;
+    in_order();
+  }
+  /// None is.
+  void at_rest() noexcept {
+    in_order();
+    memory_->at_work.stream = 0;
+  }
+  /// Whether mergers died of that record twice.
+  [[nodiscard]] bool is_poison(std::size_t stream, std::uint64_t number) const noexcept;
+  /// Whether it is the first time that one is stepped over: it may be read again by who follows.
+  [[nodiscard]] bool is_new_poison() noexcept {
+    return std::exchange(memory_->poison_told, memory_->poison_count) < memory_->poison_count;
+  }
+
+private:
+  static constexpr std::size_t max_poison = 64;
+
+  struct Record {
+    std::uint64_t stream; ///< its place, from 1; 0: none
+    std::uint64_t number;
+
+    friend bool operator==(const Record&, const Record&) = default;
+  };
+  struct Memory {
+    std::uint64_t count; ///< of checkpoints; the last one's place is its lowest bit
+    std::array<Checkpoint, 2> checkpoints;
+    Record at_work, died_at;
+    std::uint64_t poison_count, poison_told;
+    std::array<Record, max_poison> poison; ///< the latest
+  };
+
+  Memory* memory_;
+};
+
+} // namespace orbweaver

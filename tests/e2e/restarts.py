@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stage of a live session that dies is followed by another one, which goes on where it stopped: under traffic in a
+network namespace, at the end every packet that was sent is in exactly one place of the ledger.
+
+    restarts.py Restarts.test_killed_at_random      kills a stage of a session now and then, chosen at random; for how long
+                                                 and how often say ORBWEAVER_KILL_S (20) and ORBWEAVER_KILL_EVERY_S (1)
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest.mock
+
+import links
+import support
+from support import wait_until
+
+KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "20"))
+KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "1"))
+RATE = 20000  # packets a second
+
+# Datagrams of many flows until standard input ends; then says how many there were.
+TRAFFIC = """
+import os, select, socket, sys, time
+sys.path.insert(0, {folder!r})
+import restarts
+frames = [restarts.query(1024 + port) for port in range({flows})]
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("ow0", 0))
+sent, begun = 0, time.monotonic()
+while not select.select([0], [], [], 0)[0]:
+    for frame in frames[sent % len(frames):][:50]:
+        out.send(frame)
+        sent += 1
+    time.sleep(max(0, begun + sent / {rate} - time.monotonic()))
+print(sent)
+"""
+
+
+def query(port):
+    """A DNS query from that port, in an Ethernet frame."""
+    name = b"".join(bytes([len(label)]) + label for label in (b"%d" % port, b"example", b"net")) + bytes(1)
+    payload = port.to_bytes(2, "big") + bytes([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]) + name + bytes([0, 1, 0, 1])
+    udp = port.to_bytes(2, "big") + (53).to_bytes(2, "big") + (8 + len(payload)).to_bytes(2, "big") + bytes(2) + payload
+    ip = bytes([0x45, 0]) + (20 + len(udp)).to_bytes(2, "big") + bytes(4) + bytes([64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2])
+    return bytes([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0]) + ip + udp
+
+
+class Traffic:
+    def __init__(self, test, namespace, flows=2000, rate=RATE):
+        code = TRAFFIC.format(folder=os.path.dirname(os.path.abspath(__file__)), flows=flows, rate=rate)
+        self.process = subprocess.Popen(namespace.command(sys.executable, "-B", "-c", code), stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        test.addCleanup(self.process.wait)
+        test.addCleanup(self.process.kill)
+
+    def end(self):
+        """How many packets were sent."""
+        return int(self.process.communicate(timeout=support.PATIENCE_S)[0])
+
+
+FRAGILE = """
+#include "observer/shared_chain.hpp"
+#include <csignal>
+namespace {
+struct FragileChain {
+  static constexpr std::string_view name = "fragile";
+  static constexpr std::string_view summary = "dies of port 666";
+  static constexpr std::uint32_t needs = orbweaver::Need::none;
+  struct State {};
+  inline static const auto fields = std::array<orbweaver::ChainField, 0>{};
+  static bool udp(State&, orbweaver::PacketView packet, bool) noexcept {
+    if (packet->key.ports[0] == 666 || packet->key.ports[1] == 666)
+      std::raise(SIGSEGV);
+    return true;
+  }
+};
+}
+ORBWEAVER_EXPORT_CHAINS(FragileChain)
+"""
+
+
+class Restarts(support.TestCase):
+    def start(self, *arguments, observers=2):
+        namespace = links.Namespace(self)
+        session = links.Session(self, namespace, "ow1", "--observers", str(observers), "--idle-timeout", "1", *arguments)
+        return session, Traffic(self, namespace)
+
+    def stages(self, session):
+        stats = support.run(support.ORBWEAVER, "stats", session.name, "--json", check=0)
+        return json.loads(stats.stdout)["stages"]
+
+    def stage(self, session, kind, index=0):
+        found = [stage for stage in self.stages(session) if stage["stage"] == kind and stage.get("index", 0) == index]
+        return found[0]
+
+    def wait_for_flows(self, session, count=1000):
+        wait_until(lambda: self.stage(session, "merger")["counters"]["flows_written"] >= count, "flows")
+
+    def pid_of(self, session, kind, index=0):
+        slot = {"capture": 0, "observer": 1 + index}.get(kind)
+        for child in support.run("ps", "-o", "pid=,args=", "--ppid", str(session.process.pid)).stdout.splitlines():
+            pid, command = child.split(None, 1)
+            if f"orbweaver-{kind}" in command and (slot is None or f"--slot={slot}" in command):
+                return int(pid)
+        return None
+
+    def kill(self, session, kind, index=0, stop=signal.SIGKILL):
+        """Kills a stage, and waits until another one is at work in its place."""
+        pid, restarts = self.pid_of(session, kind, index), self.stage(session, kind, index)["counters"]["restarts"]
+        os.kill(pid, stop)
+
+        def followed():
+            stage = self.stage(session, kind, index)
+            return stage["counters"]["restarts"] > restarts and stage["state"] == "running"
+
+        return wait_until(followed, f"another {kind}", 30)[1]
+
+    def check(self, session, traffic, restarts, capture_died=False):
+        """Ends it, and looks where each packet is."""
+        time.sleep(0.3)
+        sent = traffic.end()
+        time.sleep(0.3)
+        status, errors, _ = session.end()
+        self.assertEqual(status, 0, errors)
+        summary = session.summary()
+        self.assertIn(summary["end"], ("interrupted", "complete"), errors)
+        self.assert_balanced(summary)
+        sums = {}
+        for stage in summary["stages"]:
+            for name, value in stage["counters"].items():
+                sums[name] = sums.get(name, 0) + (value if isinstance(value, int) else 0)
+        lines = session.flows()
+        flows = [line for line in lines if "event" not in line]
+        in_flows = sum(flow["pkt_fwd"] + flow["pkt_rev"] for flow in flows)
+        places = {"in flows": in_flows, "broken off": sums["packets_broken"], "dropped on rings": sums["dropped_ring"],
+                  "dropped by the kernel": sums["dropped_source"], "no IP": sums["non_ip"]}
+        unseen = sent - sum(places.values())
+        print(f"{sent} packets sent: {places}, not seen {unseen}; {len(flows)} flows, {sums['flows_broken']} broken off, "
+              f"{sums['flows_interrupted']} interrupted; {sums['restarts']} restarts", flush=True)
+        self.assertEqual(sums["restarts"], restarts, errors)
+        self.assertEqual(len(flows), sums["flows_written"])
+        self.assertEqual(len(lines) - len(flows), sums["events_written"])
+        self.assertEqual(sums["packets_counted"], in_flows)
+        if capture_died:
+            self.assertGreaterEqual(unseen, 0)
+            self.assertGreater(sums["unwatched_ns"], 0)
+            self.assertLess(unseen, RATE * (sums["unwatched_ns"] / 1e9 * 1.2 + 0.1), "more than came while nobody watched")
+        else:
+            self.assertEqual(unseen, 0, f"{places}\n{errors}")
+        return summary, errors
+
+    def test_an_observer_is_followed(self):
+        session, traffic = self.start()
+        self.wait_for_flows(session)
+        for turn in range(6):
+            took_s = self.kill(session, "observer", turn % 2)
+            print(f"another observer after {took_s:.2f} s", flush=True)
+            time.sleep(0.2)
+        summary, errors = self.check(session, traffic, 6)
+        self.assertIn("orbweaver-observer 1 (process", errors)
+        self.assertIn("was killed by SIGKILL; another one takes its place", errors)
+        self.assertRegex(errors, r"stages died and were followed 6 times: \d+ flows were given out early, \d+ broken off with")
+        self.assertGreater(sum(stage["counters"]["flows_interrupted"] for stage in summary["stages"][1:3]), 0)
+
+    def test_a_merger_is_followed(self):
+        for arguments in ((), ("--format", "csv"), ("--digest",)):
+            with self.subTest(arguments=arguments):
+                session, traffic = self.start(*arguments)
+                if "csv" in arguments:
+                    session.flows = lambda: self.csv_flows(session.flows_path)
+                self.wait_for_flows(session)
+                for _ in range(4):
+                    self.kill(session, "merger")
+                    time.sleep(0.3)
+                self.check(session, traffic, 4)
+
+    @staticmethod
+    def csv_flows(path):
+        with open(path) as file:
+            names = file.readline().rstrip("\n").split(",")
+            rows = [dict(zip(names, line.rstrip("\n").split(","))) for line in file]
+        return [{"pkt_fwd": int(row["pkt_fwd"]), "pkt_rev": int(row["pkt_rev"])} for row in rows]
+
+    def test_capture_is_followed(self):
+        session, traffic = self.start()
+        self.wait_for_flows(session)
+        for _ in range(4):
+            self.kill(session, "capture")
+            time.sleep(0.3)
+        self.check(session, traffic, 4, capture_died=True)
+
+    def test_a_merger_whose_output_is_a_pipe_ends_the_session(self):
+        # What of the last lines came out of a pipe, nobody knows.
+        namespace = links.Namespace(self)
+        pipe = self.path(f"e2e-links-{os.getpid()}-{links.Session._count + 1}.ndjson")
+        os.mkfifo(pipe)
+        reader = subprocess.Popen(["cat", pipe], stdout=subprocess.DEVNULL)
+        self.addCleanup(reader.wait)
+        self.addCleanup(reader.kill)
+        session = links.Session(self, namespace, "ow1")
+        os.kill(self.pid_of(session, "merger"), signal.SIGKILL)
+        status, errors, _ = session.end(None)
+        self.assertEqual(status, 1, errors)
+        self.assertRegex(errors, r"orbweaver-merger \(process \d+\) was killed by SIGKILL\n")
+
+    def test_a_merger_that_rotates_ends_the_session(self):
+        path = self.path
+        self.path = lambda name: path(name.replace(".ndjson", "-%s.ndjson"))
+        session, traffic = self.start("--rotate", "1h")
+        os.kill(self.pid_of(session, "merger"), signal.SIGKILL)
+        status, errors, _ = session.end(None)
+        self.assertEqual(status, 1, errors)
+        self.assertRegex(errors, r"orbweaver-merger \(process \d+\) was killed by SIGKILL\n")
+        traffic.end()
+
+    def test_too_many_deaths_end_the_session(self):
+        session, traffic = self.start("--restart", "3")
+        self.wait_for_flows(session)
+        for _ in range(3):
+            self.kill(session, "observer", 0)
+        os.kill(self.pid_of(session, "observer", 0), signal.SIGKILL)
+        status, errors, _ = session.end(None)
+        self.assertEqual(status, 1, errors)
+        self.assertIn("orbweaver-observer 0: 4 times in a minute is too often (--restart)", errors)
+        self.assertEqual(session.summary()["end"], "stage died")
+        traffic.end()
+
+    def test_never_means_that_a_death_is_the_end(self):
+        session, traffic = self.start("--restart", "never")
+        os.kill(self.pid_of(session, "observer", 1), signal.SIGKILL)
+        status, errors, _ = session.end(None)
+        self.assertEqual(status, 1, errors)
+        self.assertEqual(session.summary()["end"], "stage died")
+        traffic.end()
+
+    def test_a_replay_is_not_restarted(self):
+        errors = support.observe(support.TROUBLES, "--restart", "3", "basic", check=2).stderr
+        self.assertIn("--restart is for interfaces", errors)
+        errors = support.observe("ow9", "--restart", "0", "basic", check=2).stderr
+        self.assertIn("--restart 0: give a number of 1 to 1000, or never", errors)
+
+    def test_a_packet_that_kills_twice_is_stepped_over_and_recorded(self):
+        compiler = shutil.which("c++")
+        if not compiler or support.is_instrumented():
+            self.skipTest("no compiler, or an instrumented build")
+        source = self.path("fragile.cpp")
+        with open(source, "w") as file:
+            file.write(FRAGILE)
+        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE, "-o",
+                    self.path("fragile.so"), source, check=0)
+        os.chmod(self.folder, 0o700)
+        with unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder):
+            namespace = links.Namespace(self)
+            session = links.Session(self, namespace, "ow1", "fragile")
+            namespace.send(100, 1001)
+            for _ in range(2):  # of the second such packet the same is said again
+                namespace.send(1, 666)
+            namespace.send(100, 1001)
+            wait_until(lambda: self.stage(session, "observer")["counters"]["packets_received"] >= 202, "the packets", 30)
+            status, errors, _ = session.end()
+            self.assertEqual(status, 0, errors)
+            summary = session.summary()
+            self.assert_balanced(summary)
+            self.assertEqual(sum(flow["pkt_fwd"] for flow in session.flows()), 200)
+            counters = summary["stages"][1]["counters"]
+            self.assertEqual((counters["restarts"], counters["packets_broken"]), (4, 2), errors)
+            self.assertEqual(errors.count("a packet that an observer died of twice is stepped over"), 2)
+            found = sorted(name for name in os.listdir(self.folder) if name.endswith(".records"))
+            self.assertEqual(found, [f"poison-{session.name}-{number}.records" for number in (1, 2)])
+            replay = support.run(support.program("orbweaver-observer"), "--in", "file:" + self.path(found[0]), "--out",
+                                 "file:/dev/null", "fragile")
+            self.assertEqual(replay.returncode, -signal.SIGSEGV, replay.stderr)
+            flows = "file:" + self.path("flows")
+            support.run(support.program("orbweaver-observer"), "--in", "file:" + self.path(found[0]), "--out", flows, "basic",
+                        check=0)
+            lines = support.run(support.program("orbweaver-merger"), "--flows", flows, check=0).stdout.splitlines()
+            self.assertEqual([json.loads(line)["sp"] for line in lines], [666])
+
+    def test_the_front_command_killed_means_that_nobody_follows(self):
+        session, traffic = self.start()
+        self.wait_for_flows(session)
+        stages = [self.pid_of(session, *stage) for stage in (("capture", 0), ("observer", 0), ("observer", 1), ("merger", 0))]
+        session.process.kill()
+        wait_until(lambda: not any(map(support.process_runs, stages)), "the stages to end", 10)
+        self.assertEqual(support.segments(session.name), [])
+        traffic.end()
+
+    def test_killed_at_random(self):
+        session, traffic = self.start("--restart", "1000", "dns")  # which has names in flow memory
+        self.wait_for_flows(session)
+        seed = int(os.environ.get("ORBWEAVER_KILL_SEED", time.time()))
+        print(f"seed {seed}", flush=True)
+        dice = random.Random(seed)
+        victims = [("capture", 0), ("observer", 0), ("observer", 1), ("merger", 0)]
+        kills, until = {victim: 0 for victim in victims}, time.monotonic() + KILL_S
+        while time.monotonic() < until:
+            time.sleep(dice.uniform(0.5, 1.5) * KILL_EVERY_S)
+            victim = dice.choice(victims)
+            pid = self.pid_of(session, *victim)
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                kills[victim] += 1
+            self.assertIsNone(session.process.poll(), "the session has ended")
+        print(f"killed: {kills}", flush=True)
+        wait_until(lambda: all(stage["state"] == "running" for stage in self.stages(session)), "all stages")
+        self.check(session, traffic, sum(kills.values()), capture_died=True)
+
+
+if __name__ == "__main__":
+    support.main()
