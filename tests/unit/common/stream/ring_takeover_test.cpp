@@ -16,7 +16,7 @@ struct SupervisedRing {
       : endpoint(ring_endpoint(name)), ring(Ring::create(endpoint.segment_name(), min_ring_bytes, false, supervised)) {}
   ~SupervisedRing() { Segment::remove(ring.name()); }
 
-  [[nodiscard]] RecordWriter writer(bool takes_over = false) const {
+  RecordWriter writer(bool takes_over = false) const {
     return RecordWriter::open(endpoint, job_stream(), {.takes_over = takes_over, .make_ring = false});
   }
   [[nodiscard]] RecordReader reader() const { return RecordReader::open(endpoint, StreamKind::jobs); }
