@@ -27,7 +27,7 @@ struct Flow {
                               ///< expiring flow the second in which it leaves, which no packet is later than
   std::uint32_t idle_entry_s; ///< the second, modulo 2^32, of the slot's entry in the idle wheel (FlowBits::in_idle)
   FlowState state;
-  std::uint8_t bits;       ///< FlowBits
+  std::uint8_t bits; ///< FlowBits
   union {
     std::uint16_t completed;   ///< chains that said complete, where all of them have to
     std::uint16_t packets_low; ///< of a flow that is kept: its packets, the low half (BesideFlow)
