@@ -20,8 +20,8 @@ import links
 import support
 from support import wait_until
 
-KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "20"))
-KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "1"))
+KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "10"))
+KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "0.7"))
 RATE = 20000  # packets a second
 
 # Datagrams of many flows until standard input ends; then says how many there were.

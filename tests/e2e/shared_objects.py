@@ -136,23 +136,31 @@ class SharedObjects(support.TestCase):
         return listed.stderr, [plugin["name"] for plugin in json.loads(listed.stdout)], environment
 
     def test_a_plugin_that_no_command_line_can_have_is_left_out_and_named(self):
-        self.assertIn("careless", self.careless()[1])
         option = 'description.options.push_back({.name = "%s", .help = "", .default_value = "%s", .several = false, .minimum = 0, .maximum = 9});'
         kinds = 'description.connect_kinds = {"tcp"};'
-        for wrong, says in (
-                (option % ("connect", "1"), "its option --connect is one that every plugin has"),
-                (option % ("", "1"), "the name of its option '' is not letters, digits and dashes"),
-                (option % ("a b", "1"), "the name of its option 'a b' is not letters"),
-                (option % ("--x", "1"), "the name of its option '--x' is not letters"),
-                (option % ("good", "77"), "the default of its option --good, 77, is not within its bounds"),
-                (2 * (option % ("good", "7")), "it has two options --good"),
-                ((option % ("good", "7")).replace(".minimum = 0", ".minimum = std::nullopt"), "its option --good has one bound and not the other"),
-                ('description.connect_kinds = {"htp"};', "there is no kind of connection 'htp'"),
-                ('description.connect_kinds = {"tcpsyn"};', "the kind of connection tcpsyn is of the model forge alone")):
-            said, names, environment = self.careless((kinds, kinds + wrong))
-            self.assertRegex(said, f"careless.so: plugin 'careless' is left out: {re.escape(says)}")
-            self.assertNotIn("careless", names)
-            self.assertIn("ecn", names)
+        wrongs = {
+            option % ("connect", "1"): "its option --connect is one that every plugin has",
+            option % ("", "1"): "the name of its option '' is not letters, digits and dashes",
+            option % ("a b", "1"): "the name of its option 'a b' is not letters",
+            option % ("--x", "1"): "the name of its option '--x' is not letters",
+            option % ("good", "77"): "the default of its option --good, 77, is not within its bounds",
+            2 * (option % ("good", "7")): "it has two options --good",
+            (option % ("good", "7")).replace(".minimum = 0", ".minimum = std::nullopt"): "its option --good has one bound and not the other",
+            'description.connect_kinds = {"htp"};': "there is no kind of connection 'htp'",
+            'description.connect_kinds = {"tcpsyn"};': "the kind of connection tcpsyn is of the model forge alone"}
+        entries = [f"""
+orbweaver::PluginEntry entry_{number}() {{
+  auto [description, make] = entry();
+  description.name = "wrong-{number}";
+  {wrong}
+  return {{description, make}};
+}}""" for number, wrong in enumerate(wrongs)]
+        listed = "const orbweaver::PluginEntry entries[] = {entry()"
+        said, names, environment = self.careless(
+            (listed, "".join(entries) + listed + "".join(f", entry_{number}()" for number in range(len(wrongs)))))
+        for number, says in enumerate(wrongs.values()):
+            self.assertRegex(said, f"careless.so: plugin 'wrong-{number}' is left out: {re.escape(says)}")
+        self.assertEqual([name for name in names if name in ("careless", "ecn") or name.startswith("wrong")], ["careless", "ecn"])
         run(ORBWEAVER, "measure", "ecn", "--help", check=0, env=environment)
 
     def measure_carelessly(self, *changes, status=0):
