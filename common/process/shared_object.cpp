@@ -103,7 +103,7 @@ const SharedTable* table_in(void* handle, const std::string& path, const char* s
   }
   if (table->names == &own_names) {
     spdlog::warn("left out: {} was built without -fvisibility=hidden, so that names in it may be taken for others that "
-                 "are called alike; build it with the flags that `pkg-config --cflags orbweaver` gives",
+                 "are called alike; build it with that flag",
                  path);
     return nullptr;
   }

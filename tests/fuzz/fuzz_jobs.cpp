@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <iterator>
 #include <simdjson.h>
 #include <string>
@@ -28,10 +29,8 @@ namespace {
 
 const OutputPolicy growing{.appears = Appears::growing};
 
-/// A file in memory, by its path.
-class MemoryFile {
+class File {
 public:
-  MemoryFile() : fd_(memfd_create("stream", MFD_CLOEXEC)) {}
   void fill(std::string_view content) const {
     if (ftruncate(fd_, 0) != 0 ||
         pwrite(fd_, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()))
@@ -43,11 +42,31 @@ public:
       std::abort();
     return text;
   }
-  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-  [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, path()}; }
+
+protected:
+  explicit File(int fd) : fd_(fd) {
+    if (fd < 0)
+      std::abort();
+  }
+  int fd_;
+};
+
+/// A file in memory, read by its path.
+class MemoryFile : public File {
+public:
+  MemoryFile() : File(memfd_create("stream", MFD_CLOEXEC)) {}
+  [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, "/proc/self/fd/" + std::to_string(fd_)}; }
+};
+
+/// One that is written: by a name, since an output follows no link.
+class OutputFile : public File {
+public:
+  OutputFile() : File(mkostemp(path_.data(), O_CLOEXEC)) {}
+  ~OutputFile() { unlink(path_.c_str()); }
+  [[nodiscard]] const std::string& path() const { return path_; }
 
 private:
-  int fd_;
+  inline static std::string path_ = std::filesystem::temp_directory_path() / "fuzz-jobs.XXXXXX";
 };
 
 const ChainSet& all_chains() {
@@ -100,7 +119,8 @@ void check_output(const std::string& text, std::span<const std::uint64_t> counte
 
 void measure(std::uint8_t how, const StreamDescription& stream, const CombinerEntry& combiner,
              std::string_view job_records, std::string_view flow_records) {
-  static const MemoryFile jobs, flows, out;
+  static const MemoryFile jobs, flows;
+  static const OutputFile out;
   jobs.fill(file_of(stream, job_records));
   flows.fill(file_of(all_chains().describe(), flow_records));
   out.fill("");
