@@ -33,14 +33,14 @@ void read_http(std::string_view answer) {
   constexpr std::size_t limit_octets = 1024;
   HttpHeader header(limit_octets);
   std::size_t taken = 0;
-  while (!answer.empty()) {
+  bool is_refused = false;
+  while (!answer.empty() && !is_refused) {
     const auto line = answer.substr(0, std::min(answer.find('\n'), answer.size() - 1) + 1);
     answer.remove_prefix(line.size());
-    if (!header.add_line(line))
-      break;
-    taken += line.size();
+    is_refused = !header.add_line(line);
+    taken += is_refused ? 0 : line.size();
   }
-  require(taken <= limit_octets && header.truncated() == !answer.empty());
+  require(taken <= limit_octets && header.truncated() == is_refused);
   simdjson::dom::parser parser;
   simdjson::dom::element parsed;
   std::string text;
