@@ -2,6 +2,7 @@
 #include "capture/capture.hpp"
 
 #include "capture/dissect/plain_packet.hpp"
+#include "common/clock.hpp"
 #include "common/stream/wait.hpp"
 
 #include <algorithm>
@@ -15,16 +16,12 @@ namespace {
 /// The coarsest that live packets are stamped with.
 constexpr std::uint64_t stamp_resolution_ns = 1000;
 
-std::uint64_t wall_clock_ns() noexcept {
-  return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
-}
-
 } // namespace
 
 Capture::Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
                  const std::atomic<bool>& stop)
     : source_(source), options_(options), stop_(stop), observers_(static_cast<std::uint32_t>(writers.size())),
-      fragments_(options.fragments, options.seed), looked_ns_(wall_clock_ns()) {
+      fragments_(options.fragments, options.seed), looked_ns_(realtime_ns()) {
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
@@ -54,7 +51,7 @@ void Capture::take_over() noexcept {
   for (const auto& output : outputs_)
     passed_before_ += output.delivered() + output.dropped();
   watched_to_ns_ = options_.watched_before_ns;
-  const std::uint64_t now_ns = std::max(wall_clock_ns(), watched_to_ns_);
+  const std::uint64_t now_ns = std::max(realtime_ns(), watched_to_ns_);
   counters_[C::unwatched_ns] += now_ns - watched_to_ns_;
   for (auto& output : outputs_)
     output.note_lost(0, watched_to_ns_, now_ns);
@@ -95,7 +92,7 @@ CaptureResult Capture::read_all(const Publish& publish) {
       handle_batch(read.count);
       break;
     case Source::Status::idle:
-      watched_to_ns_ = wall_clock_ns();
+      watched_to_ns_ = realtime_ns();
       if (source_.live() && clock_.advance(watched_to_ns_))
         step_clock();
       break;
@@ -245,12 +242,12 @@ void Capture::housekeep(std::uint64_t now_ns, const Publish& publish) {
 /// Looks whether the kernel or the card lost packets since the last look. They were for one of the observers, nobody
 /// knows which: each is told.
 void Capture::look_for_source_drops() noexcept {
-  const std::uint64_t since_ns = std::exchange(looked_ns_, wall_clock_ns());
+  const std::uint64_t since_ns = std::exchange(looked_ns_, realtime_ns());
   const std::uint64_t dropped = source_.dropped();
   if (dropped <= source_dropped_)
     return;
   const std::uint64_t lost = dropped - std::exchange(source_dropped_, dropped);
-  const std::uint64_t now_ns = std::max(since_ns, wall_clock_ns());
+  const std::uint64_t now_ns = std::max(since_ns, realtime_ns());
   for (auto& output : outputs_)
     output.note_lost(lost, since_ns, now_ns);
 }
@@ -262,7 +259,7 @@ void Capture::stay_away() noexcept {
     away_since_ns_ = monotonic_ns();
     next_housekeeping_ns_ = 0; // a spider that sends packets there has to know at once
   }
-  const std::uint64_t now_ns = wall_clock_ns();
+  const std::uint64_t now_ns = realtime_ns();
   if (!clock_.advance(now_ns))
     return;
   for (auto& output : outputs_)
@@ -274,7 +271,7 @@ void Capture::come_back() noexcept {
   gather_counters();
   away_ = false;
   next_housekeeping_ns_ = 0;
-  const std::uint64_t now_ns = wall_clock_ns();
+  const std::uint64_t now_ns = realtime_ns();
   for (auto& output : outputs_)
     output.note_lost(0, watched_to_ns_, now_ns);
   watched_to_ns_ = now_ns;

@@ -4,9 +4,9 @@
 #include "capture/cage.hpp"
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
+#include "common/clock.hpp"
 #include "common/stream/record_writer.hpp"
 
-#include <chrono>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -76,8 +76,7 @@ int run_capture(const CaptureArguments& arguments) {
   }
   stage.keep(seed_word, options.seed);
   if (arguments.stage.takes_over < 0)
-    stage.keep(watched_word, static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
-                                                        std::chrono::nanoseconds(1)));
+    stage.keep(watched_word, realtime_ns());
   Capture capture(*source, open_outputs(arguments, outputs, options.needs), options, stage.stop());
   stage.enter_cage(capture_cage(from, source->live()));
   const CaptureResult result = capture.run([&](auto counters, std::uint64_t now_ns) {

@@ -149,8 +149,9 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   return report(merger, complete, options, sink->failed(), stage);
 }
 
-int measure(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows,
-            const auto& open_jobs) {
+/// `asked`: the conditions of --plugin; nullptr where it was not given.
+int measure(Stage& stage, const Options& options, const OutputTarget& target, const CombinerEntry* asked,
+            const auto& open_flows, const auto& open_jobs) {
   std::function<void()> tell;
   std::optional<AsUser> user(stage.user_to_become());
   const auto series = series_of(options, target.path);
@@ -160,11 +161,11 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
   user.reset();
   auto flows = open_flows();
   // Where the plugin is known beforehand: the spider makes no connection yet.
-  if (!options.plugin.empty())
+  if (asked)
     for (const auto& reader : flows)
-      static_cast<void>(FlowFields(find_combiner(options.plugin), reader.stream().tables.front(), reader.name()));
+      static_cast<void>(FlowFields(*asked, reader.stream().tables.front(), reader.name()));
   auto jobs = open_jobs();
-  const auto combiner = combiner_of(jobs.stream(), jobs.name(), options.plugin);
+  const auto combiner = combiner_of(jobs.stream(), jobs.name(), asked);
   auto how = options.measurement;
   how.digest = options.digest;
   keep_within(memory_left(), how);
@@ -184,16 +185,15 @@ int run(const Options& options) {
     throw UsageError("--flows is required, or --jobs");
   const bool is_active = !options.jobs.empty();
   const auto target = is_active ? parse_results_output(options.output) : parse_output(options.output, options.format);
-  if (options.rotate)
-    static_cast<void>(rotated_names(target.path)); // what cannot be is told before anything is waited for
-  else if (options.keep)
-    throw UsageError("--keep removes files that --rotate made: give --rotate too");
+  // What cannot be is told before anything is waited for.
+  check_rotation(static_cast<bool>(options.rotate), static_cast<bool>(options.keep), target.path);
   std::vector<Endpoint> endpoints;
   for (const auto& text : options.flows)
     endpoints.push_back(parse_input(text, target));
   const auto jobs = is_active ? parse_input(options.jobs, target) : Endpoint{};
+  std::optional<CombinerEntry> asked;
   if (!options.plugin.empty())
-    static_cast<void>(find_combiner(options.plugin)); // a name that nobody has is bad usage
+    asked = find_combiner(options.plugin); // a name that nobody has is bad usage
   Stage stage(StageKind::merger, options.stage);
   const auto open = [&](const Endpoint& endpoint, StreamKind kind) {
     return RecordReader::open(endpoint, kind, endpoint_options(options.stage, default_flow_ring_mib),
@@ -207,7 +207,8 @@ int run(const Options& options) {
   };
   if (!is_active)
     return merge(stage, options, target, open_flows);
-  return measure(stage, options, target, open_flows, [&] { return open(jobs, StreamKind::jobs); });
+  return measure(stage, options, target, asked ? &*asked : nullptr, open_flows,
+                 [&] { return open(jobs, StreamKind::jobs); });
 }
 
 } // namespace

@@ -52,15 +52,17 @@ void keep_within(std::uint64_t left_octets, MeasurementOptions& options) noexcep
     options.join.max_flows /= 2;
 }
 
-CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name, const std::string& plugin) {
+CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name, const CombinerEntry* asked) {
   const auto& run = jobs.plugin;
   if (run.name.empty())
     throw Error(name + ": does not say which plugin its jobs are of: record it again");
   const auto version = run.version.empty() ? "" : " (version " + run.version + ")";
-  if (!plugin.empty() && plugin != run.name)
+  if (asked && asked->plugin != run.name) {
+    const std::string plugin(asked->plugin);
     throw Error(name + ": its jobs are of the plugin " + run.name + version + ", and --plugin is " + plugin +
                 ": leave --plugin out, or give the jobs of " + plugin);
-  const auto combiner = find_combiner(run.name);
+  }
+  const auto combiner = asked ? *asked : find_combiner(run.name);
   const auto made = name + ": the plugin " + run.name + version + " makes " + std::to_string(run.connections) +
                     " connections for a job, ";
   if (run.connections < combiner.min_flows)

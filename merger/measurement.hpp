@@ -47,10 +47,10 @@ struct MeasurementOptions {
 /// wait, half of that for their texts.
 void keep_within(std::uint64_t left_octets, MeasurementOptions& options) noexcept;
 
-/// The combiner for a stream of jobs, by the plugin that made them. `plugin`: the one that they should be of; empty:
-/// any. Throws Error that says what does not fit: the plugin, or how many connections it makes for a job.
+/// The combiner for a stream of jobs, by the plugin that made them. `asked`: that of the one that they should be of;
+/// nullptr: any. Throws Error that says what does not fit: the plugin, or how many connections it makes for a job.
 [[nodiscard]] CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name,
-                                        const std::string& plugin);
+                                        const CombinerEntry* asked);
 
 class Measurement final : private StreamSink, private JoinSink {
 public:

@@ -4,24 +4,10 @@
 #include "common/json/builder.hpp"
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <utility>
 
 namespace orbweaver {
-
-namespace {
-
-/// "2026-11-21T16:30:00Z"
-std::string time_of(std::uint64_t second) {
-  const auto time = static_cast<std::time_t>(std::min(second, std::uint64_t{1} << 36));
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
-} // namespace
 
 Rotation::Rotation(FileBound every, std::size_t streams, FileSeries& series, std::atomic<bool>& asked,
                    std::function<bool()> wait_on)
@@ -95,7 +81,9 @@ bool Rotation::list(const FileSpan& span, std::span<const CompleteFile> files, c
         list.object().add("file", file.name).add("rows", file.rows).add("octets", file.octets);
     }
     object.add("begin_s", span.begin_s).add("end_s", span.end_s);
-    object.add("begin", time_of(span.begin_s)).add("end", time_of(span.end_s)).add("cause", span.cause);
+    constexpr const char* format = "%Y-%m-%dT%H:%M:%SZ"; // 2026-11-21T16:30:00Z
+    object.add("begin", utc_text(span.begin_s, format)).add("end", utc_text(span.end_s, format));
+    object.add("cause", span.cause);
     if (sums.jobs)
       object.add("jobs", *sums.jobs - std::exchange(jobs_, *sums.jobs));
     object.add("flows", flows).add("events", events);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/engine.hpp"
 
+#include "common/clock.hpp"
 #include "common/error.hpp"
 #include "common/process/duty_cycle.hpp"
 #include "common/stream/wait.hpp"
 #include "spider/batch.hpp"
-#include "spider/clock.hpp"
 #include "spider/connect/connectors.hpp"
 #include "spider/job_output.hpp"
 

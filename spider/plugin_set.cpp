@@ -58,13 +58,12 @@ std::string check_plugin(const PluginDescription& plugin) {
   return {};
 }
 
-std::string why_not_runnable(const PluginDescription& description, const Plugin& plugin) {
+std::string why_not_runnable(const PluginDescription& description, const Plugin& plugin, std::size_t configurations) {
   const unsigned connections = plugin.connections();
   if ((connections == 0) != description.connect_kinds.empty())
     return description.connect_kinds.empty()
                ? "it has no kind of connection, and makes " + std::to_string(connections) + " for each job"
                : "it makes no connections (connections() is 0)";
-  const auto configurations = plugin.configurations().size();
   if (description.model == Model::synchronized && configurations != connections)
     return "it makes " + std::to_string(connections) + " connections for each job, and has " +
            std::to_string(configurations) + " configurations: there is one for each";

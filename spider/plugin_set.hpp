@@ -18,8 +18,10 @@ namespace orbweaver {
 /// options.
 [[nodiscard]] std::string check_plugin(const PluginDescription& plugin);
 
-/// Why a plugin that was made and configured cannot be run, or an empty string: its connections.
-[[nodiscard]] std::string why_not_runnable(const PluginDescription& description, const Plugin& plugin);
+/// Why a plugin that was made and configured cannot be run, or an empty string: its connections, and so many
+/// configurations.
+[[nodiscard]] std::string why_not_runnable(const PluginDescription& description, const Plugin& plugin,
+                                           std::size_t configurations);
 
 /// The stream of jobs of a plugin that was configured with these arguments: it tells who reads it how it was run.
 [[nodiscard]] StreamDescription job_stream_of(const PluginDescription& description, const PluginArguments& arguments,

@@ -147,7 +147,8 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   if (!plugin)
     throw Error("plugin " + description.name + " could not be made" + origin_of(description));
   plugin->configure(chosen.arguments);
-  if (const auto why = why_not_runnable(description, *plugin); !why.empty())
+  const auto configurations = plugin->configurations();
+  if (const auto why = why_not_runnable(description, *plugin, configurations.size()); !why.empty())
     throw Error("plugin " + description.name + " cannot be run: " + why + origin_of(description));
   SpiderOptions options = engine_options(arguments, chosen);
   allow_descriptors(options.workers);
@@ -157,7 +158,6 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
                   .by_either = false,
                   .target_octets = target_octets()},
                  bad_line_namer(arguments));
-  const auto configurations = plugin->configurations();
   if (description.model == Model::synchronized)
     check_rights(configurations);
   std::optional<ForgeSender> sender;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/watched_source.hpp"
 
+#include "common/clock.hpp"
 #include "common/stream/wait.hpp"
 
 #include <array>
@@ -23,10 +24,6 @@ std::uint64_t coarse_clock_ns() noexcept {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * ns_per_second + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
-std::uint64_t wall_clock_ns() noexcept {
-  return static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));
 }
 
 /// "2026-01-02T03:04:05.678Z".
@@ -92,7 +89,7 @@ bool WatchedSource::went_away() noexcept {
     return false;
   leaving_ = true;
   why_ = worst;
-  away_since_ns_ = removed_at_ns_ = wall_clock_ns();
+  away_since_ns_ = removed_at_ns_ = realtime_ns();
   return true;
 }
 
@@ -129,7 +126,7 @@ Source::Result WatchedSource::wait_for_link() noexcept {
   } else if (removed_since_ns_ == 0) {
     removed_since_ns_ = monotonic_ns();
     if (std::exchange(why_, LinkState::removed) != LinkState::removed) {
-      removed_at_ns_ = wall_clock_ns();
+      removed_at_ns_ = realtime_ns();
       say("interface " + interface_ + " was removed at " + utc(removed_at_ns_));
     }
   } else if (monotonic_ns() - removed_since_ns_ >= options_.removed_wait_s * ns_per_second) {
@@ -151,7 +148,7 @@ void WatchedSource::reopen() {
   }
   refused_.clear();
   refusal_said_ = false;
-  const std::uint64_t now_ns = wall_clock_ns();
+  const std::uint64_t now_ns = realtime_ns();
   const std::uint64_t away_ms = (now_ns - std::min(now_ns, away_since_ns_)) / 1'000'000;
   say("interface " + interface_ + " is back at " + utc(now_ns) + ", after " + std::to_string(away_ms) + " ms");
 }

@@ -47,6 +47,9 @@ constexpr std::size_t digits_of(char conversion) noexcept {
   return conversion == 'Y' ? 4 : conversion == 'j' ? 3 : conversion == 's' ? 0 : 2;
 }
 
+/// gmtime() fails for years that no packet has.
+constexpr std::uint64_t last_second = std::uint64_t{1} << 36;
+
 constexpr bool is_digit(char c) noexcept {
   return c >= '0' && c <= '9';
 }
@@ -104,6 +107,21 @@ NamePattern rotated_names(const std::string& path) {
   return NamePattern(path);
 }
 
+void check_rotation(bool rotates, bool keeps, const std::string& path) {
+  if (rotates)
+    static_cast<void>(rotated_names(path));
+  else if (keeps)
+    throw UsageError("--keep removes files that --rotate made: give --rotate too");
+}
+
+std::string utc_text(std::uint64_t second, const char* format) {
+  const auto time = static_cast<std::time_t>(std::min(second, last_second));
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), format, &parts)};
+}
+
 NamePattern::NamePattern(const std::string& path) {
   const auto refuse = [&path](const std::string& why) { throw UsageError("--output " + printable(path) + ": " + why); };
   const auto name_at = path.rfind('/') + 1;
@@ -153,20 +171,15 @@ void NamePattern::add_text(std::string_view text) {
 }
 
 std::string NamePattern::name(std::uint64_t second, unsigned number) const {
-  // gmtime() fails for years that no packet has.
-  const auto time = static_cast<std::time_t>(std::min(second, std::uint64_t{1} << 36));
-  std::tm parts{};
-  gmtime_r(&time, &parts);
   std::string text;
   for (const auto& piece : pieces_) {
     if (piece.conversion == 0) {
       text += piece.text;
     } else if (piece.conversion == 's') {
-      text += std::to_string(time);
+      text += std::to_string(std::min(second, last_second));
     } else {
       const std::array<char, 3> format{'%', piece.conversion, 0};
-      std::array<char, 16> out{};
-      text.append(out.data(), std::strftime(out.data(), out.size(), format.data(), &parts));
+      text += utc_text(second, format.data());
     }
   }
   if (number > 0)

@@ -67,6 +67,12 @@ private:
 /// Whether a file of that name is of the series, or of a table beside it: `flows-….dns.csv` beside `flows-….csv`.
 [[nodiscard]] bool is_of_series(const NamePattern& names, const std::string& name);
 
+/// Refuses, as a UsageError, an output that cannot be one file after another, and --keep without --rotate.
+void check_rotation(bool rotates, bool keeps, const std::string& path);
+
+/// A second since the epoch as strftime's `format` has it, in UTC; of years that no packet has, a year as late.
+[[nodiscard]] std::string utc_text(std::uint64_t second, const char* format);
+
 /// Where the suffix of an output's path begins: ".ndjson.zst", ".csv.zst", or from its last point on.
 [[nodiscard]] std::size_t suffix_at(std::string_view path) noexcept;
 

@@ -64,6 +64,12 @@ std::string followed(const std::string& path) {
   return error ? path : target.string();
 }
 
+/// Where standard output, which is a file, goes on: where who opened it left it.
+std::uint64_t stdout_at() noexcept {
+  const auto at = lseek(STDOUT_FILENO, 0, (fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
+  return at > 0 ? static_cast<std::uint64_t>(at) : 0;
+}
+
 /// What is on the disk is there after a power cut only once it was synced, and its name once the folder was.
 void sync_folder_of(const std::string& path) noexcept {
   const auto folder = fs::path(path).parent_path();
@@ -204,10 +210,8 @@ bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s
   if (failed())
     return false;
   file.octets = size_;
-  file.rows = 0;
-  for (const auto line : {Line::main, Line::other})
-    file.rows +=
-        lines_written(line) - std::exchange(lines_before_[static_cast<std::size_t>(line)], lines_written(line));
+  file.rows = lines_of_file(Line::main) + lines_of_file(Line::other);
+  lines_before_ = lines_written_;
   if (const int error = FileSeries::complete(*names_, work_path_, begin_s, file.name); error != 0) {
     fail(error);
     return false;
@@ -298,14 +302,10 @@ void Output::resume(int fd) {
 OutputMark Output::mark() const noexcept {
   OutputMark mark{size_, lines_written_, octets_written_};
   struct stat status {};
-  if (begins_) { // nothing was written yet
-    if (file_)
-      mark.offset = fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
-    else if (const auto at =
-                 lseek(STDOUT_FILENO, 0, (fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
-             at > 0)
-      mark.offset = static_cast<std::uint64_t>(at);
-  }
+  if (begins_ && !file_) // nothing was written yet
+    mark.offset = stdout_at();
+  else if (begins_)
+    mark.offset = fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
   return mark;
 }
 
@@ -313,10 +313,7 @@ Output::~Output() {
   syncer_.reset();
   if (closing_.joinable())
     closing_.join();
-  const auto lines_of = [this](Line line) {
-    return lines_written(line) - lines_before_[static_cast<std::size_t>(line)];
-  };
-  if (lines_of(Line::main) + lines_of(Line::other) == 0) {
+  if (lines_of_file(Line::main) + lines_of_file(Line::other) == 0) {
     if (!work_path_.empty())
       unlink(work_path_.c_str());
     else if (is_ours_)
@@ -386,9 +383,8 @@ bool Output::flush() noexcept {
 void Output::begin() noexcept {
   if (!std::exchange(begins_, false))
     return;
-  if (!file_) { // standard output is a file: it goes on where who opened it left it
-    const auto at = lseek(STDOUT_FILENO, 0, (fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0 ? SEEK_END : SEEK_CUR);
-    size_ = at > 0 ? static_cast<std::uint64_t>(at) : 0;
+  if (!file_) {
+    size_ = stdout_at();
     return;
   }
   if (const auto cut = cut_to_whole(file_.get(), path_); cut > 0 && policy_.warn)
@@ -493,8 +489,7 @@ bool Output::finish() noexcept {
 std::string Output::failure() const {
   if (!failed())
     return {};
-  const auto lines = lines_written() - lines_before_[static_cast<std::size_t>(Line::main)];
-  const auto others = lines_written(Line::other) - lines_before_[static_cast<std::size_t>(Line::other)];
+  const auto lines = lines_of_file(Line::main), others = lines_of_file(Line::other);
   return "cannot write " + (path_.empty() ? "standard output" : path_) + ": " + errno_text(error_) + "; " +
          std::to_string(lines) + " " + what_ + " written" +
          (work_path_.empty() || lines + others == 0 ? "" : ": they are in " + work_path_);

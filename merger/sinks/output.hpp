@@ -148,6 +148,10 @@ private:
   class Syncer;
   struct Compressor;
 
+  /// Written to the file at work, where it is one after another.
+  [[nodiscard]] std::uint64_t lines_of_file(Line line) const noexcept {
+    return lines_written(line) - lines_before_[static_cast<std::size_t>(line)];
+  }
   void open_series(const std::string& path);
   bool begin_next(std::uint64_t begin_s) noexcept;
   void sync_apart(const std::string& path) noexcept;

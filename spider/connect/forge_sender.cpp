@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/connect/forge_sender.hpp"
 
+#include "common/clock.hpp"
 #include "common/error.hpp"
-#include "spider/clock.hpp"
 
 #include <algorithm>
 #include <cerrno>

@@ -2,8 +2,8 @@
 #include "spider/connect/http_transfer.hpp"
 
 #include "common/address.hpp"
+#include "common/clock.hpp"
 #include "config.hpp"
-#include "spider/clock.hpp"
 #include "spider/connect/socket.hpp"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 // thread, under the event loop.
 #pragma once
 
+#include "common/clock.hpp"
 #include "common/stream/wait.hpp"
-#include "spider/clock.hpp"
 #include "spider/connect/connector.hpp"
 #include "spider/connect/socket.hpp"
 #include "spider/event_loop.hpp"

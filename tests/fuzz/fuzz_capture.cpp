@@ -7,6 +7,7 @@
 #include "common/error.hpp"
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
+#include "tests/fuzz/memory_file.hpp"
 
 #include <array>
 #include <atomic>
@@ -14,7 +15,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
@@ -28,19 +28,6 @@ void require(bool holds) {
   if (!holds)
     std::abort();
 }
-
-/// A capture file in memory, by its path.
-class MemoryFile {
-public:
-  MemoryFile() : fd_(memfd_create("capture", MFD_CLOEXEC)) {}
-  void fill(const std::uint8_t* octets, std::size_t size) const {
-    require(ftruncate(fd_, 0) == 0 && pwrite(fd_, octets, size, 0) == static_cast<ssize_t>(size));
-  }
-  [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
-
-private:
-  int fd_;
-};
 
 /// The files that the observers' streams go to; gone when the process ends.
 class Outputs {
@@ -115,9 +102,9 @@ void capture(Source& source, const CaptureOptions& options) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0)
     return 0;
-  static const MemoryFile file;
+  static const test::MemoryFile file;
   static const BpfFilter filter("tcp or port 53");
-  file.fill(data + 1, size - 1);
+  file.fill({reinterpret_cast<const char*>(data) + 1, size - 1});
   CaptureOptions options{.seed = 1};
   options.needs = data[0] & 1 ? Need::all : 0;
   options.filter = data[0] & 2 ? &filter : nullptr;

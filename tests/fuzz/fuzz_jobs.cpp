@@ -7,6 +7,7 @@
 #include "merger/conditions/library.hpp"
 #include "merger/measurement.hpp"
 #include "observer/chain_set.hpp"
+#include "tests/fuzz/memory_file.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/merger/join/join_support.hpp"
 
@@ -19,7 +20,6 @@
 #include <simdjson.h>
 #include <string>
 #include <string_view>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
@@ -29,39 +29,10 @@ namespace {
 
 const OutputPolicy growing{.appears = Appears::growing};
 
-class File {
+/// A file that is written: by its name, since an output follows no link.
+class OutputFile : public test::FuzzFile {
 public:
-  void fill(std::string_view content) const {
-    if (ftruncate(fd_, 0) != 0 ||
-        pwrite(fd_, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()))
-      std::abort();
-  }
-  [[nodiscard]] std::string content() const {
-    std::string text(static_cast<std::size_t>(lseek(fd_, 0, SEEK_END)), '\0');
-    if (pread(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
-      std::abort();
-    return text;
-  }
-
-protected:
-  explicit File(int fd) : fd_(fd) {
-    if (fd < 0)
-      std::abort();
-  }
-  int fd_;
-};
-
-/// A file in memory, read by its path.
-class MemoryFile : public File {
-public:
-  MemoryFile() : File(memfd_create("stream", MFD_CLOEXEC)) {}
-  [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, "/proc/self/fd/" + std::to_string(fd_)}; }
-};
-
-/// One that is written: by a name, since an output follows no link.
-class OutputFile : public File {
-public:
-  OutputFile() : File(mkostemp(path_.data(), O_CLOEXEC)) {}
+  OutputFile() : FuzzFile(mkostemp(path_.data(), O_CLOEXEC)) {}
   ~OutputFile() { unlink(path_.c_str()); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -119,7 +90,7 @@ void check_output(const std::string& text, std::span<const std::uint64_t> counte
 
 void measure(std::uint8_t how, const StreamDescription& stream, const CombinerEntry& combiner,
              std::string_view job_records, std::string_view flow_records) {
-  static const MemoryFile jobs, flows;
+  static const test::MemoryFile jobs, flows;
   static const OutputFile out;
   jobs.fill(file_of(stream, job_records));
   flows.fill(file_of(all_chains().describe(), flow_records));

@@ -8,6 +8,7 @@
 #include "common/stream/flow_record.hpp"
 #include "common/stream/record_reader.hpp"
 #include "observer/flow_meter.hpp"
+#include "tests/fuzz/memory_file.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 
 #include <array>
@@ -16,7 +17,6 @@
 #include <fcntl.h>
 #include <string>
 #include <string_view>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
@@ -48,21 +48,6 @@ public:
 
 private:
   std::uint64_t flows_ = 0;
-};
-
-/// A file in memory, by its path.
-class MemoryFile {
-public:
-  MemoryFile() : fd_(memfd_create("records", MFD_CLOEXEC)) {}
-  void fill(std::string_view content) const {
-    if (ftruncate(fd_, 0) != 0 ||
-        pwrite(fd_, content.data(), content.size(), 0) != static_cast<ssize_t>(content.size()))
-      std::abort();
-  }
-  [[nodiscard]] Endpoint endpoint() const { return {Endpoint::Kind::file, "/proc/self/fd/" + std::to_string(fd_)}; }
-
-private:
-  int fd_;
 };
 
 template <typename Handle>
@@ -122,7 +107,7 @@ void read_rows(RecordReader& reader) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0)
     return 0;
-  static const MemoryFile file;
+  static const test::MemoryFile file;
   const StreamKind kind = data[0] & 1 ? StreamKind::flows : StreamKind::packets;
   const bool has_blocks = (data[0] & 2) != 0;
   std::string_view rest(reinterpret_cast<const char*>(data + 1), size - 1);

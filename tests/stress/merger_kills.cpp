@@ -2,12 +2,12 @@
 // Kills a merger at any moment while it has all the flows that it can take, again and again, and lets another one
 // follow. At the end every flow is in the file once. Flows come from a process of their own, over two rings.
 #include "common/error.hpp"
-#include "common/process/command_line.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/record_writer.hpp"
 #include "merger/merger.hpp"
 #include "merger/sinks/make_sink.hpp"
+#include "tests/stress/kills.hpp"
 
 #include <array>
 #include <atomic>
@@ -17,21 +17,16 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <string>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace orbweaver;
+using namespace orbweaver::test;
 
 namespace {
 
-struct Options {
-  unsigned kills = 200;
-  unsigned longest_us = 20'000;
-  std::uint64_t seed = 0;
+struct Options : KillOptions {
   std::string format = "ndjson";
 };
 
@@ -113,20 +108,6 @@ StreamDescription numbers() {
   }
 }
 
-template <typename Run>
-pid_t in_process(Run&& run) {
-  const pid_t child = fork();
-  if (child == 0)
-    run();
-  return child;
-}
-
-int status_of(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status;
-}
-
 /// Whether each number is in the file once.
 bool check(const std::string& path, const Shared& shared) {
   std::ifstream file(path);
@@ -152,8 +133,7 @@ bool check(const std::string& path, const Shared& shared) {
 }
 
 int run(const Options& options) {
-  auto& shared =
-      *static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto& shared = shared_by_all<Shared>();
   const auto name = "merger-kills-" + std::to_string(getpid());
   const std::array<Endpoint, 2> rings{Endpoint{Endpoint::Kind::ring, name + ".0"},
                                       Endpoint{Endpoint::Kind::ring, name + ".1"}};
@@ -163,16 +143,8 @@ int run(const Options& options) {
   const auto target = parse_output(path, options.format);
   const auto kept_fd = make_kept_memory("merger-kills");
   const pid_t producer = in_process([&] { produce(rings, shared); });
-  std::mt19937_64 dice(options.seed);
-  bool good = true;
-  for (unsigned number = 0; number < options.kills && good; ++number) {
-    const pid_t merger = in_process([&] { merge_once(rings, target, kept_fd.get(), number > 0); });
-    usleep(static_cast<unsigned>(dice() % options.longest_us));
-    kill(merger, SIGKILL);
-    good = WIFSIGNALED(status_of(merger));
-  }
-  shared.enough = true;
-  good = good && status_of(in_process([&] { merge_once(rings, target, kept_fd.get(), true); })) == 0;
+  bool good = kill_again_and_again(options, shared.enough,
+                                   [&](bool follows) { merge_once(rings, target, kept_fd.get(), follows); });
   if (!good)
     kill(producer, SIGKILL);
   good = status_of(producer) == 0 && good;
@@ -186,11 +158,9 @@ int run(const Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
-  Options options;
+  Options options{{.kills = 200}};
   CommandLine app("Kills mergers at work and looks whether a flow was lost, or written twice.", "stress-merger-kills");
-  app.add_option("--kills", options.kills, "How often");
-  app.add_option("--longest-us", options.longest_us, "The longest that one lives");
-  app.add_option("--seed", options.seed, "Of the random numbers");
+  add_kill_options(app, options);
   app.add_option("--format", options.format, "Of the output");
   return run_program(app, argc, argv, [&] { return run(options); });
 }

@@ -3,9 +3,9 @@
 // follow. At the end every packet is in a flow that was given out once, or among those that were broken off. Packets
 // come from a process of their own, and flows go to one.
 #include "common/error.hpp"
-#include "common/process/command_line.hpp"
 #include "observer/observer.hpp"
 #include "observer/shared_chain.hpp"
+#include "tests/stress/kills.hpp"
 
 #include <array>
 #include <atomic>
@@ -16,19 +16,15 @@
 #include <random>
 #include <spdlog/spdlog.h>
 #include <string>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
 using namespace orbweaver;
+using namespace orbweaver::test;
 
 namespace {
 
-struct Options {
-  unsigned kills = 300;
-  unsigned longest_us = 20'000;
-  std::uint64_t seed = 0;
+struct Options : KillOptions {
   std::vector<std::string> chains{"basic", "tcp", "busy"};
 };
 
@@ -70,7 +66,7 @@ struct BusyChain {
 /// What the processes tell each other.
 struct Shared {
   std::atomic<bool> enough;
-  std::atomic<std::uint64_t> produced, flows, events, packets, twice;
+  std::atomic<std::uint64_t> produced, flows, events, packets;
 };
 
 const std::atomic<bool> never{false};
@@ -186,30 +182,13 @@ KeptTable table_of(int kept_fd, const ChainSet& chains, const FlowMeterOptions& 
   }
 }
 
-template <typename Run>
-pid_t in_process(Run&& run) {
-  const pid_t child = fork();
-  if (child == 0) {
-    run();
-    _exit(16);
-  }
-  return child;
-}
-
-int status_of(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status;
-}
-
 bool check(const char* what, std::uint64_t left, std::uint64_t right) {
   std::printf("%s: %llu = %llu\n", what, static_cast<unsigned long long>(left), static_cast<unsigned long long>(right));
   return left == right;
 }
 
 int run(const Options& options) {
-  auto& shared =
-      *static_cast<Shared*>(mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  auto& shared = shared_by_all<Shared>();
   const auto name = "kills-" + std::to_string(getpid());
   const Endpoint in{Endpoint::Kind::ring, name + ".packets"}, out{Endpoint::Kind::ring, name + ".flows"};
   const Ring packets = Ring::create(in.segment_name(), 8 << 20, false, true);
@@ -225,19 +204,9 @@ int run(const Options& options) {
   meter.flow_memory_octets = 1 << 20;
   const pid_t producer = in_process([&] { produce(in, shared); });
   const pid_t consumer = in_process([&] { consume(out, shared); });
-  std::mt19937_64 dice(options.seed);
-  int takes_over = -1;
-  bool good = true;
-  for (unsigned kill_number = 0; kill_number < options.kills && good; ++kill_number) {
-    const pid_t observer = in_process([&] { observe_once(in, out, kept_fd.get(), takes_over, chains, meter); });
-    usleep(static_cast<unsigned>(dice() % options.longest_us));
-    kill(observer, SIGKILL);
-    const int status = status_of(observer);
-    good = WIFSIGNALED(status);
-    takes_over = SIGKILL;
-  }
-  shared.enough = true;
-  good = good && status_of(in_process([&] { observe_once(in, out, kept_fd.get(), takes_over, chains, meter); })) == 0;
+  bool good = kill_again_and_again(options, shared.enough, [&](bool follows) {
+    observe_once(in, out, kept_fd.get(), follows ? SIGKILL : -1, chains, meter);
+  });
   if (!good)
     kill(producer, SIGKILL), kill(consumer, SIGKILL);
   good = status_of(producer) == 0 && status_of(consumer) == 0 && good;
@@ -265,11 +234,9 @@ int run(const Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
-  Options options;
+  Options options{{.kills = 300}};
   CommandLine app("Kills observers at work and looks whether a packet was lost.", "stress-observer-kills");
-  app.add_option("--kills", options.kills, "How often");
-  app.add_option("--longest-us", options.longest_us, "The longest that one lives");
-  app.add_option("--seed", options.seed, "Of the random numbers");
+  add_kill_options(app, options);
   return run_program(app, argc, argv, [&] {
     spdlog::set_level(spdlog::level::warn);
     return run(options);

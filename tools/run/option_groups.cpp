@@ -104,11 +104,8 @@ void add_output_options(CommandLine& app, RunOptions& options, const std::string
 }
 
 void check_rotation(const RunOptions& options, const std::string& path) {
-  if (options.rotates)
-    static_cast<void>(rotated_names(path));
-  else if (options.keeps)
-    throw UsageError("--keep removes files that --rotate made: give --rotate too");
-  else if (!options.rotate_command.empty())
+  check_rotation(options.rotates, options.keeps, path);
+  if (!options.rotates && !options.rotate_command.empty())
     throw UsageError("--rotate-command is run for files that --rotate made: give --rotate too");
 }
 

@@ -117,8 +117,7 @@ void print_link_losses(const Snapshot& snapshot) {
 void print_restarts(const Snapshot& snapshot) {
   std::uint64_t restarts = 0;
   for (const auto& stage : snapshot.stages)
-    for (const auto& counter : counters_of(stage.kind))
-      restarts += counter.name == "restarts" ? stage.counter(counter.place) : 0;
+    restarts += stage.restarts;
   if (restarts == 0)
     return;
   const auto observers = [&](std::size_t place) {

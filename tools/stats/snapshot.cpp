@@ -53,12 +53,13 @@ Snapshot take_snapshot(const Session& session, std::span<const Ring> rings) {
                         block.state.load(std::memory_order_acquire), // pairs with ~Stage
                         block.process.pid.load(std::memory_order_relaxed),
                         std::vector<std::uint64_t>(max_counters),
-                        block.messages.read()};
+                        block.messages.read(),
+                        block.restarts.load(std::memory_order_relaxed)};
     for (std::size_t i = 0; i < max_counters; ++i)
       stage.counters[i] = block.counter(i);
     for (const auto& counter : counters_of(kind))
       if (counter.name == "restarts")
-        stage.counters[counter.place] = block.restarts.load(std::memory_order_relaxed);
+        stage.counters[counter.place] = stage.restarts;
     snapshot.stages.push_back(std::move(stage));
   }
   for (const auto& ring : rings) {

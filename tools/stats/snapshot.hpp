@@ -22,6 +22,7 @@ struct StageSnapshot {
   pid_t pid = 0;
   std::vector<std::uint64_t> counters; ///< max_counters of them
   std::vector<Message> messages{};     ///< its warnings and errors
+  std::uint64_t restarts = 0;          ///< how often another one was started in its place; among its counters too
 
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept {
     return place < counters.size() ? counters[place] : 0;

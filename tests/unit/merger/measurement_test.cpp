@@ -575,9 +575,12 @@ TEST_CASE(
     "the plugin is that of the jobs; another one that is asked for, too few connections, or none at all are refused") {
   const auto stream = job_stream("ecn", 2);
   CHECK(combiner_of(stream, "file:jobs", {}).plugin == "ecn");
-  CHECK(combiner_of(stream, "file:jobs", "ecn").plugin == "ecn");
+  const auto ecn = find_combiner("ecn");
+  CHECK(combiner_of(stream, "file:jobs", &ecn).plugin == "ecn");
   const auto refused = [](const StreamDescription& jobs, const std::string& plugin, const char* why) {
-    CHECK_THROWS_WITH_AS(static_cast<void>(combiner_of(jobs, "file:jobs", plugin)), doctest::Contains(why), Error);
+    const auto asked = plugin.empty() ? std::nullopt : std::optional(find_combiner(plugin));
+    CHECK_THROWS_WITH_AS(static_cast<void>(combiner_of(jobs, "file:jobs", asked ? &*asked : nullptr)),
+                         doctest::Contains(why), Error);
   };
   refused(stream, "mss", "file:jobs: its jobs are of the plugin ecn (version 1.2), and --plugin is mss");
   refused(job_stream("ecn", 1), {},

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What the stresses that kill a stage at work have in common: the processes, the kills, and how they are asked for.
+#pragma once
+
+#include "common/process/command_line.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <cstdint>
+#include <random>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace orbweaver::test {
+
+struct KillOptions {
+  unsigned kills;
+  unsigned longest_us = 20'000;
+  std::uint64_t seed = 0;
+};
+
+inline void add_kill_options(CommandLine& app, KillOptions& options) {
+  app.add_option("--kills", options.kills, "How often");
+  app.add_option("--longest-us", options.longest_us, "The longest that one lives");
+  app.add_option("--seed", options.seed, "Of the random numbers");
+}
+
+/// What the processes that are started from here on tell each other; all zero.
+template <typename Shared>
+Shared& shared_by_all() {
+  return *static_cast<Shared*>(
+      mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+/// Starts a process that does `run`, which ends it.
+template <typename Run>
+pid_t in_process(Run&& run) {
+  const pid_t child = fork();
+  if (child == 0) {
+    run();
+    _exit(16);
+  }
+  return child;
+}
+
+inline int status_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+/// Starts `stage(follows)` in a process and kills it after a while, again and again, each following the one before;
+/// then sets `enough` and lets a last one come to its end. Whether each was at work until it was killed, and that one
+/// ended well.
+template <typename Stage>
+bool kill_again_and_again(const KillOptions& options, std::atomic<bool>& enough, Stage&& stage) {
+  std::mt19937_64 dice(options.seed);
+  bool good = true;
+  bool follows = false;
+  for (unsigned number = 0; number < options.kills && good; ++number) {
+    const pid_t at_work = in_process([&] { stage(follows); });
+    usleep(static_cast<unsigned>(dice() % options.longest_us));
+    kill(at_work, SIGKILL);
+    good = WIFSIGNALED(status_of(at_work));
+    follows = true;
+  }
+  enough = true;
+  return good && status_of(in_process([&] { stage(follows); })) == 0;
+}
+
+} // namespace orbweaver::test
