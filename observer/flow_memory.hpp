@@ -6,7 +6,7 @@
 #pragma once
 
 #include "common/stream/field_types.hpp"
-#include "observer/memory_area.hpp"
+#include "common/memory_area.hpp"
 
 #include <array>
 #include <cstddef>

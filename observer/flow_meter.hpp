@@ -18,7 +18,7 @@
 #include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
 #include "observer/kept_flows.hpp"
-#include "observer/memory_area.hpp"
+#include "common/memory_area.hpp"
 #include "observer/row.hpp"
 #include "observer/timer_wheel.hpp"
 

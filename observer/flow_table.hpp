@@ -9,7 +9,7 @@
 
 #include "common/stream/packet_record.hpp"
 #include "observer/flow.hpp"
-#include "observer/memory_area.hpp"
+#include "common/memory_area.hpp"
 
 #include <bit>
 #include <cstddef>

@@ -10,7 +10,7 @@
 
 #include "common/process/kept_memory.hpp"
 #include "observer/flow_meter_counters.hpp"
-#include "observer/memory_area.hpp"
+#include "common/memory_area.hpp"
 
 #include <array>
 #include <cstdint>
@@ -41,6 +41,7 @@ struct KeptFlows {
     std::uint64_t received; ///< packets
     std::uint64_t lost;     ///< of them those that were stepped over
     std::uint64_t packets;  ///< that are at work; 0: none
+    std::uint64_t last_ns;  ///< time of the latest packet before it
   };
   std::array<Batch, 2> batches;
   std::uint64_t current; ///< which of them is valid

@@ -190,7 +190,7 @@ private:
   /// All before this place has been handled: a follower begins here.
   void note_place() noexcept {
     auto& next = kept_->batches[1 - kept_->current % 2];
-    next = {.position = reader_.position(), .received = received_, .lost = lost_, .packets = 0};
+    next = {.position = reader_.position(), .received = received_, .lost = lost_, .packets = 0, .last_ns = last_ns_};
     in_order();
     kept_->current = 1 - kept_->current % 2;
     in_order();
@@ -211,6 +211,7 @@ private:
                   std::to_string(batch.position));
     received_ = batch.received;
     lost_ = batch.lost;
+    last_ns_ = batch.last_ns;
     const auto handled =
         static_cast<std::uint16_t>(meter_.settle(writer_.taken_over_at()) + batch.lost - batch.received);
     sink_.begin_again();
@@ -224,10 +225,13 @@ private:
       if (count == 0)
         throw Error(reader_.name() + ": packets that an observer had handled are not there any more");
       rest -= count;
+      last_ns_ = std::max(last_ns_, packets[count - 1]->time_ns);
     }
     received_ += handled;
+    const std::uint64_t cut_ns = last_ns_;
     if (handled < batch.packets)
       look_at_packet();
+    tell_cut(cut_ns);
     note_place();
     meter_.give_out_left(discard);
     kept_->recoveries = 0;
@@ -237,12 +241,20 @@ private:
     housekeep();
   }
 
+  /// Flows that go on here end where the predecessor stopped, and begin again: who looks at one of the two does not see
+  /// all of it. A moment in which packets were lost, though none may have been.
+  void tell_cut(std::uint64_t from_ns) noexcept {
+    const LossRecord loss{{sizeof loss, RecordKind::loss, 0}, 0, from_ns, std::max(from_ns, last_ns_)};
+    sink_.forward(loss, RecordKind::loss);
+  }
+
   /// The packet that was at work when a predecessor died. The second time that it kills it is stepped over.
   void look_at_packet() {
     const auto place = reader_.position();
     const PacketRecord* packet = nullptr;
     if (reader_.peek_while<const PacketRecord>(std::span(&packet, 1), is_packet) == 0)
       return;
+    last_ns_ = std::max(last_ns_, packet->time_ns);
     if (!kept_->is_ticking)
       meter_.break_off(PacketView(packet));
     const bool by_itself = stage_options_.takes_over != SIGKILL;

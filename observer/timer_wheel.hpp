@@ -6,7 +6,7 @@
 // all wheels have their chunks from one pool, and a second that holds nothing has none.
 #pragma once
 
-#include "observer/memory_area.hpp"
+#include "common/memory_area.hpp"
 
 #include <algorithm>
 #include <array>

@@ -52,7 +52,7 @@ public:
   Engine(JobReader& jobs, RecordWriter& writer, const PluginDescription& description, Plugin& plugin,
          const SpiderOptions& options, const std::atomic<bool>& stop, Stage& stage)
       : jobs_(jobs), writer_(writer), description_(description), plugin_(plugin), options_(options), stop_(stop),
-        stage_(stage), output_(writer), connections_(plugin.connections()), workers_(options.workers),
+        stage_(stage), output_(writer, options.kept), connections_(plugin.connections()), workers_(options.workers),
         batch_(batch_size(options), connections_),
         interval_ns_(options.rate > 0 ? static_cast<std::uint64_t>(1e9 / options.rate) : 0) {
     for (auto i = static_cast<std::uint32_t>(workers_.size()); i > 0; --i)
@@ -61,7 +61,9 @@ public:
 
   SpiderResult run() {
     try {
-      while (!done())
+      if (options_.takes_over >= 0)
+        take_over();
+      while (!writer_.is_finished() && !done())
         round();
     } catch (...) {
       writer_.finish(EndCause::failed, stop_now_);
@@ -80,6 +82,38 @@ private:
   [[nodiscard]] bool no_more_jobs() const noexcept { return input_ended_ || stopping(); }
   [[nodiscard]] bool done() const noexcept {
     return reader_gone_ || (idle_.size() == workers_.size() && !output_.waiting() && no_more_jobs());
+  }
+
+  /// A predecessor died: the jobs that it had under way are ended as they are, and this one goes on with the next.
+  void take_over() {
+    const SpiderProgress left = options_.kept->left(writer_.taken_over_at());
+    jobs_.resume(left.input);
+    jobs_finished_ = left.jobs_finished;
+    members_bad_ = left.members_bad;
+    plugin_failures_ = left.plugin_failures;
+    states_ = left.states;
+    const std::uint64_t taken = left.input.counters.jobs;
+    const std::uint64_t broken = taken - std::min(taken, left.jobs_finished + left.jobs_broken);
+    jobs_broken_ = left.jobs_broken + broken;
+    if (options_.taken_over)
+      options_.taken_over(left.input.line, broken, options_.kept->call());
+    options_.kept->end_call();
+    if (broken > 0 && connections_ > 0 && !writer_.is_finished())
+      output_.no_more_connections(taken, progress());
+  }
+
+  /// Once what was given to the output is in the ring.
+  [[nodiscard]] SpiderProgress progress() const noexcept {
+    return {jobs_.place(), jobs_finished_, jobs_broken_, members_bad_, plugin_failures_, states_};
+  }
+
+  /// Who follows goes on behind the line that was read last.
+  void note_place() noexcept {
+    if (!options_.kept || output_.waiting())
+      return;
+    const auto now = progress();
+    output_.note(now);
+    jobs_.keep_from(now.input);
   }
 
   void round() {
@@ -115,15 +149,20 @@ private:
   bool next_job(Index worker) {
     if (no_more_jobs() || input_waits_)
       return false;
+    if (options_.kept && output_.waiting()) // who follows takes one job at most once more
+      return false;
     Job& job = workers_[worker].job;
     switch (jobs_.next(job)) {
     case JobReader::Next::job:
       begin_job(workers_[worker]);
+      note_place();
       return true;
     case JobReader::Next::more:
+      note_place();
       eager_ = true;
       return false;
     case JobReader::Next::wait:
+      note_place();
       input_waits_ = true;
       loop_.watch(jobs_.descriptor(), EPOLLIN, [this](std::uint32_t) {
         loop_.forget(jobs_.descriptor());
@@ -144,7 +183,7 @@ private:
     const Job& job = worker.job;
     members_ = job.members;
     options_.local.describe(job, members_);
-    output_.job(job.id, connections_, members_);
+    output_.job(job.id, connections_, members_, progress());
     worker.is_broken = !guarded(job, "pre_connect", [&] { worker.before = plugin_.pre_connect(job); });
   }
 
@@ -152,8 +191,12 @@ private:
   template <typename Call>
   bool guarded(const Job& job, std::string_view name, Call&& call) {
     std::string what = "something that is no std::exception";
+    if (options_.kept)
+      options_.kept->begin_call(job.id, job.line, name);
     try {
       call();
+      if (options_.kept)
+        options_.kept->end_call();
       return true;
     } catch (const std::exception& error) {
       what = error.what();
@@ -313,7 +356,9 @@ private:
     ++states_.at(static_cast<std::size_t>(result.state));
     keep_good(result.members, output_.max_connection_members(), worker.job,
               [&] { return "connection " + std::to_string(worker.config); });
-    output_.connection(record_of(worker, result), result.members.text());
+    auto with_it = progress();
+    with_it.jobs_finished += worker.config + 1 == connections_;
+    output_.connection(record_of(worker, result), result.members.text(), with_it);
     if (synchronized())
       batch_.connection_ended();
     else if (++worker.config < connections_)
@@ -359,12 +404,15 @@ private:
     ++states_.at(static_cast<std::size_t>(outcome.state));
     for (auto& members : outcome.results) {
       keep_good(members, output_.max_job_members(), worker.job, [] { return std::string("a result"); });
+      auto with_it = progress();
+      with_it.jobs_finished += &members == &outcome.results.back();
       if (!members.empty())
-        output_.job(worker.job.id, 0, members.text());
+        output_.job(worker.job.id, 0, members.text(), with_it);
     }
     if (!outcome.problem.empty() && options_.no_result)
       options_.no_result(worker.job, outcome.problem);
     end_job(index);
+    note_place();
   }
 
   Connector& connector(ConnectKind kind) {
@@ -396,11 +444,14 @@ private:
                            : input_ended_   ? EndCause::complete
                                             : EndCause::interrupted;
     housekeep();
+    if (writer_.is_finished()) // a predecessor came as far as that
+      return result;
     if (!writer_.finish(reader_gone_ ? EndCause::failed : cause, stop_) || reader_gone_) {
       fail(writer_.failure());
       if (result.problem.empty())
         result.problem = writer_.name() + ": its reader has left; " +
-                         std::to_string(jobs_.counters().jobs - jobs_finished_) + " jobs were under way";
+                         std::to_string(jobs_.counters().jobs - jobs_finished_ - jobs_broken_) +
+                         " jobs were under way";
     }
     return result;
   }
@@ -418,7 +469,8 @@ private:
     counters[C::targets_forgotten] = read.targets_forgotten;
     counters[C::jobs_taken] = read.jobs;
     counters[C::jobs_finished] = jobs_finished_;
-    counters[C::jobs_open] = read.jobs - jobs_finished_;
+    counters[C::jobs_broken] = jobs_broken_;
+    counters[C::jobs_open] = read.jobs - jobs_finished_ - jobs_broken_;
     counters[C::connections_ok] = state(ConnectionState::ok);
     counters[C::connections_failed] = state(ConnectionState::failed);
     counters[C::connections_timeout] = state(ConnectionState::timeout);
@@ -459,6 +511,7 @@ private:
   DutyCycle duty_;
   std::uint64_t housekept_ns_ = 0;
   std::uint64_t jobs_finished_ = 0;
+  std::uint64_t jobs_broken_ = 0;
   std::uint64_t connections_open_ = 0;
   std::uint64_t members_bad_ = 0;
   std::uint64_t plugin_failures_ = 0;

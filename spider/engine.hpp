@@ -11,6 +11,7 @@
 #include "common/process/stage.hpp"
 #include "common/stream/record_writer.hpp"
 #include "spider/jobs/job_reader.hpp"
+#include "spider/kept_jobs.hpp"
 #include "spider/local_addresses.hpp"
 #include "spider/plugin.hpp"
 
@@ -24,6 +25,8 @@
 namespace orbweaver {
 
 struct SpiderOptions {
+  KeptJobs* kept = nullptr; ///< where it can be followed; the reader of jobs is in that memory
+  int takes_over = -1;      ///< the signal that a predecessor died of, 0: none; -1: there was no predecessor
   ConnectKind kind = ConnectKind::tcp; ///< of a plugin that makes connections
   LocalAddresses local;
   unsigned workers = 100; ///< connections under way at once
@@ -42,6 +45,9 @@ struct SpiderOptions {
   std::function<void(bool away)> link_changed;
   /// Is told what the plugin threw, in which of its calls.
   std::function<void(const Job& job, std::string_view call, const std::string& what)> plugin_failed;
+  /// Is told, in place of one that died, behind which line of the input it goes on, how many jobs were under way, and
+  /// which call of the plugin.
+  std::function<void(std::uint64_t line, std::uint64_t broken, const PluginCall& call)> taken_over;
   /// Is told of each member that was left out of a connection or a result, for instance of "connection 0".
   std::function<void(const Job& job, const std::string& of, const json::CheckedMembers::LeftOut& member)>
       member_left_out;

@@ -14,6 +14,7 @@
 #include "spider/public_address.hpp"
 #include "spider/system_helper.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <spdlog/fmt/fmt.h>
@@ -58,6 +59,17 @@ void name_link_change(bool away) {
     spdlog::warn("the interface is away: no connection is started until it is back");
   else
     spdlog::warn("the interface is back: connections are started again");
+}
+
+/// What a predecessor died of may be the plugin.
+auto take_over_namer(const SpiderArguments& arguments) {
+  return [&arguments](std::uint64_t line, std::uint64_t broken, const PluginCall& call) {
+    spdlog::info("goes on behind line {} of {}: {} jobs that were under way are finished as they are", line,
+                 arguments.input_name(), broken);
+    if (call.job_id != 0 && arguments.stage.takes_over != SIGKILL)
+      spdlog::error("the last one died in the plugin's {} for job {} (line {} of {})", call.name.data(), call.job_id,
+                    call.line, arguments.input_name());
+  };
 }
 
 /// Throws Error for an input that has lines, but not one job.
@@ -152,12 +164,17 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
     throw Error("plugin " + description.name + " cannot be run: " + why + origin_of(description));
   SpiderOptions options = engine_options(arguments, chosen);
   allow_descriptors(options.workers);
+  std::optional<KeptJobs> kept;
+  if (arguments.stage.kept_fd >= 0)
+    options.kept = &kept.emplace(arguments.stage.kept_fd);
+  options.takes_over = options.kept ? arguments.stage.takes_over : -1;
+  options.taken_over = take_over_namer(arguments);
   JobReader jobs(arguments.input,
                  {.csv = arguments.csv,
                   .by_domain = description.connect_kinds.empty(),
                   .by_either = false,
                   .target_octets = target_octets()},
-                 bad_line_namer(arguments));
+                 bad_line_namer(arguments), kept ? kept->input() : JobReaderMemory{});
   if (description.model == Model::synchronized)
     check_rights(configurations);
   std::optional<ForgeSender> sender;

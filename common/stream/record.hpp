@@ -49,7 +49,8 @@ static_assert(sizeof(TickRecord) == 16);
 /// was captured earlier may too.
 struct LossRecord {
   RecordHeader header;
-  std::uint64_t packets; ///< 0: a live capture ended or its interface was away: nobody knows what it would have seen
+  std::uint64_t packets; ///< 0: nobody knows how many: a live capture ended or its interface was away, or an observer
+                         ///< died, and flows that went on then are cut in two
   std::uint64_t from_ns; ///< they were captured between these times, both included; since the epoch
   std::uint64_t to_ns;
 };

@@ -12,8 +12,20 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF"; // what some progra
 
 } // namespace
 
-JobReader::JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line)
-    : lines_(path), targets_(options.target_octets), options_(options), bad_line_(std::move(bad_line)) {}
+JobReader::JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line,
+                     const JobReaderMemory& memory)
+    : lines_(path, memory.tape), targets_(options.target_octets, memory.targets), options_(options),
+      bad_line_(std::move(bad_line)) {}
+
+JobReaderPlace JobReader::place() const noexcept {
+  return {lines_.position_octets(), lines_.number(), targets_.asked(), counters_};
+}
+
+void JobReader::resume(const JobReaderPlace& place) {
+  lines_.resume(place.octets, place.line);
+  targets_.resume(place.targets_asked);
+  counters_ = place.counters;
+}
 
 bool JobReader::is_new(std::string_view target) {
   const bool fresh = targets_.insert(target);

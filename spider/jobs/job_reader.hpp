@@ -29,6 +29,20 @@ struct JobReaderCounters {
   std::uint64_t jobs = 0;
 };
 
+/// Memory that outlives the reader, where there is some.
+struct JobReaderMemory {
+  TapeMemory tape;
+  TargetSetMemory targets;
+};
+
+/// How far a reader has come: all that who follows needs besides that memory. Plain values.
+struct JobReaderPlace {
+  std::uint64_t octets; ///< of the input, up to the end of the last line
+  std::uint64_t line;   ///< its number
+  std::uint64_t targets_asked;
+  JobReaderCounters counters;
+};
+
 class JobReader {
 public:
   enum class Next {
@@ -40,15 +54,22 @@ public:
   using BadLine = std::function<void(std::uint64_t line, const std::string& why)>;
 
   /// "-" is standard input. `bad_line` is told of each line that is no job, and of the first one from which on targets
-  /// are no more remembered. Throws UsageError for what cannot be
-  /// opened.
-  JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line);
+  /// are no more remembered. Throws UsageError for what cannot be opened.
+  JobReader(const std::string& path, const JobReaderOptions& options, BadLine bad_line,
+            const JobReaderMemory& memory = {});
 
   /// Lines that one call looks through: bad ones may come faster than they are read, and for ever.
   static constexpr unsigned max_lines = 256;
 
   /// Gives the next job, its strings in the room of the last one's.
   Next next(Job& job);
+
+  /// Where a follower goes on behind the job that was given last.
+  [[nodiscard]] JobReaderPlace place() const noexcept;
+  /// A follower will go on there, and no more before.
+  void keep_from(const JobReaderPlace& place) noexcept { lines_.keep_from(place.octets); }
+  /// Goes on there; before the first job, and in the memory that a predecessor left. Throws Error where that cannot be.
+  void resume(const JobReaderPlace& place);
 
   [[nodiscard]] int descriptor() const noexcept { return lines_.descriptor(); }
   [[nodiscard]] const JobReaderCounters& counters() const noexcept { return counters_; }

@@ -2,16 +2,20 @@
 #include "spider/jobs/line_reader.hpp"
 
 #include "common/error.hpp"
+#include "common/process/kept_memory.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
 
 namespace orbweaver {
 
-LineReader::LineReader(const std::string& path)
-    : name_(path == "-" ? "standard input" : path), buffer_(max_line_octets + read_octets + slack_octets) {
+LineReader::LineReader(const std::string& path, const TapeMemory& tape)
+    : name_(path == "-" ? "standard input" : path), tape_(tape), is_kept_(tape.state != nullptr) {
   // A copy of standard input: its flags are shared with others and stay as they are.
   input_.reset(path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status {};
@@ -19,19 +23,67 @@ LineReader::LineReader(const std::string& path)
     throw UsageError("cannot read " + name_ + ": " + errno_text());
   if (S_ISDIR(status.st_mode))
     throw UsageError("cannot read " + name_ + ": it is a folder");
-  if (S_ISREG(status.st_mode))
+  is_file_ = S_ISREG(status.st_mode);
+  if (is_file_)
     size_ = static_cast<std::uint64_t>(status.st_size);
+  if (is_kept_)
+    return;
+  constexpr std::size_t room = half_octets + slack_octets;
+  own_halves_.resize(2 * room);
+  tape_ = {&own_state_, {std::span(own_halves_).first(room), std::span(own_halves_).last(room)}};
+}
+
+void LineReader::resume(std::uint64_t position_octets, std::uint64_t number) {
+  number_ = number;
+  position_ = kept_from_ = position_octets;
+  auto& left = half();
+  if (is_file_) {
+    left = {position_octets, 0, 0};
+    if (lseek(input_.get(), static_cast<off_t>(position_octets), SEEK_SET) < 0)
+      throw Error("cannot read " + name_ + " on where a predecessor stopped: " + errno_text());
+    return;
+  }
+  if (left.octets > half_octets)
+    throw Error(name_ + ": what a predecessor left of it does not fit");
+  // It may have died between its reading and its counting: what it read is no zero, but for the last of it.
+  auto end = std::min<std::size_t>(left.octets + read_octets, half_octets);
+  while (end > left.octets && octets()[end - 1] == '\0')
+    --end;
+  left.octets = end;
+  const bool is_there = position_octets >= left.from && position_octets - left.from <= left.octets;
+  begin_ = scanned_ = is_there ? position_octets - left.from : 0;
+  skipping_ = !is_there && left.is_rest != 0;
+  position_ = kept_from_ = left.from + begin_;
+}
+
+void LineReader::turn_over() noexcept {
+  const auto& full = half();
+  const char* const from = octets();
+  std::size_t needed = begin_;
+  if (is_kept_ && kept_from_ >= full.from && kept_from_ < full.from + begin_)
+    needed = kept_from_ - full.from;
+  if (full.octets - needed + read_octets > half_octets) // bad lines alone, since the last job
+    needed = begin_;
+  const auto next = (tape_.state->at_work + 1) % 2;
+  std::copy(from + needed, from + full.octets, tape_.halves[next].data());
+  tape_.state->halves[next] = {full.from + needed, full.octets - needed, skipping_ && needed == begin_};
+  in_order();
+  tape_.state->at_work = next;
+  begin_ -= needed;
+  scanned_ -= needed;
 }
 
 bool LineReader::fill() {
   pollfd readable{input_.get(), POLLIN, 0};
   if (poll(&readable, 1, 0) <= 0)
     return false;
-  if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= begin_, scanned_ -= begin_, begin_ = 0;
-  }
-  const auto got = read(input_.get(), buffer_.data() + end_, read_octets);
+  if (half().octets + read_octets > half_octets)
+    turn_over();
+  auto& filled = half();
+  char* const place = octets() + filled.octets;
+  if (is_kept_)
+    std::memset(place, 0, read_octets); // resume() tells by it
+  const auto got = read(input_.get(), place, read_octets);
   if (got < 0 && (errno == EINTR || errno == EAGAIN))
     return false;
   if (got < 0)
@@ -39,14 +91,14 @@ bool LineReader::fill() {
   if (got <= 0)
     ended_ = true;
   else
-    end_ += static_cast<std::size_t>(got);
+    filled.octets += static_cast<std::size_t>(got);
   return true;
 }
 
 LineReader::Next LineReader::give(std::string_view& line, std::size_t length, std::size_t line_end) {
   ++number_;
   position_ += length + line_end;
-  line = {buffer_.data() + begin_, length};
+  line = {octets() + begin_, length};
   begin_ = scanned_ = begin_ + length + line_end;
   const bool too_long = std::exchange(skipping_, false) || length > max_line_octets;
   if (line.ends_with('\r'))
@@ -56,17 +108,18 @@ LineReader::Next LineReader::give(std::string_view& line, std::size_t length, st
 
 LineReader::Next LineReader::next(std::string_view& line) {
   for (;;) {
-    const void* const found = std::memchr(buffer_.data() + scanned_, '\n', end_ - scanned_);
+    const auto end = half().octets;
+    const void* const found = std::memchr(octets() + scanned_, '\n', end - scanned_);
     if (found)
-      return give(line, static_cast<std::size_t>(static_cast<const char*>(found) - buffer_.data()) - begin_, 1);
-    scanned_ = end_;
-    if (end_ - begin_ > max_line_octets) {
-      position_ += end_ - begin_;
-      begin_ = scanned_ = end_ = 0;
+      return give(line, static_cast<std::size_t>(static_cast<const char*>(found) - octets()) - begin_, 1);
+    scanned_ = end;
+    if (end - begin_ > max_line_octets) {
+      position_ += end - begin_;
+      begin_ = end;
       skipping_ = true;
     }
     if (ended_)
-      return end_ > begin_ || skipping_ ? give(line, end_ - begin_, 0) : Next::end;
+      return end > begin_ || skipping_ ? give(line, end - begin_, 0) : Next::end;
     if (!fill())
       return Next::wait;
     if (skipping_)

@@ -3,80 +3,178 @@
 // between 3/8 and 3/4 full: 11 to 21 octets a target, 13.4 with 10 million (134 MB; 201 MB for the moment in which the
 // table last grew). That two of 10 million targets have one hash, so that one is skipped, has a chance of 3 in a
 // million. What it takes is bounded: beyond that, targets are no more remembered. Owned by the job reader; one thread.
+//
+// It may lie in memory that outlives the spider: a table of N places at an offset that is a multiple of its size, so
+// that a larger one is filled beside it and takes its place in one step.
 #pragma once
 
+#include "common/error.hpp"
+#include "common/memory_area.hpp"
+#include "common/process/kept_memory.hpp"
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <new>
 #include <random>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace orbweaver {
 
+/// What there is of a set besides its table. Plain values.
+struct TargetSetState {
+  std::uint64_t seed;
+  std::uint64_t places; ///< of the table; 0: there is none yet
+  std::uint64_t count;
+  std::uint64_t forgotten;
+  std::uint64_t is_full; ///< it grows no more
+  std::uint64_t asked;   ///< targets that were new
+  std::array<std::uint64_t, 8> latest; ///< hashes of the last of them
+};
+
+/// Memory that outlives the spider: the state, and the file in which tables lie from that offset on. `fd` -1: none.
+struct TargetSetMemory {
+  TargetSetState* state = nullptr;
+  int fd = -1;
+  std::uint64_t offset = 0;
+};
+
 class TargetSet {
 public:
-  /// Takes at most so many octets, while it grows too; a little in any case.
-  explicit TargetSet(std::uint64_t max_octets = std::numeric_limits<std::uint64_t>::max()) : max_octets_(max_octets) {}
+  /// Takes at most so many octets, while it grows too; a little in any case. Throws Error.
+  explicit TargetSet(std::uint64_t max_octets = std::numeric_limits<std::uint64_t>::max(),
+                     const TargetSetMemory& memory = {})
+      : state_(memory.state != nullptr ? memory.state : &own_state_), memory_(memory), max_octets_(max_octets) {
+    const bool is_left = state_->places != 0;
+    constexpr std::uint64_t most_places = std::uint64_t{1} << 40;
+    if (is_left && (state_->places < fewest_places || (state_->places & (state_->places - 1)) != 0 ||
+                    state_->places > most_places ||
+                    kept_octets(memory.fd) < memory.offset + 2 * octets_of(state_->places)))
+      throw Error("the targets that a predecessor left do not fit into their memory");
+    if (!is_left)
+      state_->seed = std::uint64_t{std::random_device()()} << 32 | std::random_device()();
+    const auto places = is_left ? state_->places : fewest_places;
+    table_ = table_of(places);
+    state_->places = places;
+  }
+
+  TargetSet(const TargetSet&) = delete;
+  TargetSet& operator=(const TargetSet&) = delete;
+
+  /// Of those that a predecessor was asked about, only so many have become jobs: the others are new once more.
+  void resume(std::uint64_t asked) noexcept {
+    again_ = state_->asked > asked ? std::min<std::uint64_t>(state_->asked - asked, state_->latest.size()) : 0;
+    for (std::size_t i = 0; i < again_; ++i)
+      again_hashes_[i] = state_->latest[(state_->asked - 1 - i) % state_->latest.size()];
+    state_->asked = asked;
+  }
 
   /// Whether it is new, as far as is known; it is known from now on, but where there is no room for more.
   bool insert(std::string_view target) {
-    std::uint64_t hash = XXH3_64bits_withSeed(target.data(), target.size(), seed_);
+    std::uint64_t hash = XXH3_64bits_withSeed(target.data(), target.size(), state_->seed);
     hash += hash == 0; // 0: an empty place
     const std::size_t at = place_of(hash);
-    if (hashes_[at] == hash)
+    const bool is_known = hashes()[at] == hash;
+    if (is_known && !is_asked_again(hash))
       return false;
-    if (full_ || ((count_ + 1) * 4 > hashes_.size() * 3 && !grow())) {
-      ++forgotten_;
+    state_->latest[state_->asked % state_->latest.size()] = hash;
+    in_order();
+    ++state_->asked;
+    in_order();
+    if (is_known)
+      return true;
+    if (state_->is_full != 0 || ((state_->count + 1) * 4 > state_->places * 3 && !grow())) {
+      ++state_->forgotten;
       return true;
     }
-    hashes_[place_of(hash)] = hash;
-    ++count_;
+    hashes()[place_of(hash)] = hash;
+    ++state_->count;
     return true;
   }
 
   /// New targets for which there was no room: one of them that comes again is not noticed.
-  [[nodiscard]] std::uint64_t forgotten() const noexcept { return forgotten_; }
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] std::size_t memory_bytes() const noexcept { return hashes_.capacity() * sizeof(std::uint64_t); }
+  [[nodiscard]] std::uint64_t forgotten() const noexcept { return state_->forgotten; }
+  [[nodiscard]] std::size_t size() const noexcept { return state_->count; }
+  /// How often a target was new.
+  [[nodiscard]] std::uint64_t asked() const noexcept { return state_->asked; }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept { return table_.size(); }
 
 private:
+  static constexpr std::uint64_t fewest_places = 1024;
+
+  [[nodiscard]] static std::uint64_t octets_of(std::uint64_t places) noexcept { return places * sizeof(std::uint64_t); }
+  [[nodiscard]] std::uint64_t* hashes() const noexcept { return reinterpret_cast<std::uint64_t*>(table_.data()); }
+
   /// Where a hash is, or the empty place that it would have.
   [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept {
-    const std::size_t mask = hashes_.size() - 1;
+    const std::size_t mask = state_->places - 1;
     std::size_t at = hash & mask;
-    while (hashes_[at] != 0 && hashes_[at] != hash)
+    while (hashes()[at] != 0 && hashes()[at] != hash)
       at = (at + 1) & mask;
     return at;
   }
 
-  bool grow() {
-    const std::uint64_t both = std::uint64_t{hashes_.size()} * 3 * sizeof hashes_[0];
-    try {
-      full_ = both > max_octets_;
-      if (full_)
-        return false;
-      const auto old = std::exchange(hashes_, std::vector<std::uint64_t>(hashes_.size() * 2));
-      for (const auto hash : old)
-        if (hash != 0)
-          hashes_[place_of(hash)] = hash;
-    } catch (const std::bad_alloc&) {
-      full_ = true;
-    }
-    return !full_;
+  [[nodiscard]] bool is_asked_again(std::uint64_t hash) noexcept {
+    for (std::size_t i = 0; i < again_; ++i)
+      if (again_hashes_[i] == hash) {
+        again_hashes_[i] = again_hashes_[--again_];
+        return true;
+      }
+    return false;
   }
 
-  std::uint64_t seed_ = std::uint64_t{std::random_device()()} << 32 | std::random_device()();
-  std::vector<std::uint64_t> hashes_ = std::vector<std::uint64_t>(1024);
-  std::size_t count_ = 0;
+  [[nodiscard]] MemoryArea table_of(std::uint64_t places) const {
+    const auto octets = octets_of(places);
+    if (memory_.fd < 0)
+      return MemoryArea(octets, Pages::normal);
+    if (kept_octets(memory_.fd) < memory_.offset + 2 * octets)
+      size_kept_memory(memory_.fd, memory_.offset + 2 * octets);
+    return {map_kept_memory(memory_.fd, memory_.offset + octets, octets), octets};
+  }
+
+  bool grow() {
+    const std::uint64_t places = state_->places * 2;
+    try {
+      state_->is_full = octets_of(places) + octets_of(state_->places) > max_octets_;
+      if (state_->is_full != 0)
+        return false;
+      auto larger = table_of(places);
+      if (memory_.fd >= 0)
+        larger.clear(larger.size()); // a predecessor may have died as it filled it
+      const auto* const old = hashes();
+      const auto old_places = state_->places;
+      auto smaller = std::exchange(table_, std::move(larger));
+      for (std::uint64_t i = 0; i < old_places; ++i)
+        if (old[i] != 0)
+          put(old[i], places - 1);
+      in_order();
+      state_->places = places;
+      if (memory_.fd >= 0)
+        smaller.clear(smaller.size());
+    } catch (const Error&) {
+      state_->is_full = 1;
+    }
+    return state_->is_full == 0;
+  }
+
+  void put(std::uint64_t hash, std::uint64_t mask) noexcept {
+    std::uint64_t at = hash & mask;
+    while (hashes()[at] != 0)
+      at = (at + 1) & mask;
+    hashes()[at] = hash;
+  }
+
+  TargetSetState own_state_{};
+  TargetSetState* state_;
+  TargetSetMemory memory_;
   std::uint64_t max_octets_;
-  std::uint64_t forgotten_ = 0;
-  bool full_ = false; ///< it grows no more
+  MemoryArea table_;
+  std::array<std::uint64_t, 8> again_hashes_{};
+  std::size_t again_ = 0; ///< of these
 };
 
 } // namespace orbweaver

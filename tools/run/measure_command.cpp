@@ -101,6 +101,7 @@ RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice
   const auto& plugin = choice.plugin;
   RunPlan plan = empty_plan(options);
   plan.leader = StageKind::spider;
+  restart_stages(plan, options, parse_results_output(options.output).path);
   plan.settle = std::chrono::milliseconds(std::lround(settle_s(options, plugin) * 1000));
   plan.patience += std::chrono::seconds(std::lround(std::ceil(options.timeout_s)));
   if (!plugin.chains.empty())

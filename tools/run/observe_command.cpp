@@ -11,7 +11,6 @@
 #include "tools/run/option_groups.hpp"
 #include "tools/run/run.hpp"
 
-#include <charconv>
 #include <filesystem>
 #include <system_error>
 
@@ -40,30 +39,6 @@ bool is_live(const std::string& source) {
          (after_format.starts_with("/dev/dag") || !std::filesystem::exists(after_format, none));
 }
 
-unsigned restarts_of(const ObserveOptions& options) {
-  constexpr unsigned by_itself = 20, most = 1000;
-  if (options.restart == "never")
-    return 0;
-  if (!options.restart.empty() && !is_live(options.source))
-    throw UsageError("--restart is for interfaces: of a file or a pipe, what a stage that died was at cannot be read "
-                     "again");
-  if (options.restart.empty())
-    return is_live(options.source) ? by_itself : 0;
-  unsigned restarts = 0;
-  const auto& text = options.restart;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), restarts);
-  if (error != std::errc() || end != text.data() + text.size() || restarts == 0 || restarts > most)
-    throw UsageError("--restart " + text + ": give a number of 1 to " + std::to_string(most) + ", or never");
-  return restarts;
-}
-
-/// Beside the results, or where we are.
-std::string poison_folder(const ObserveOptions& options) {
-  const auto target = parse_output(options.output, options.format);
-  const auto folder = std::filesystem::path(target.path).parent_path();
-  return folder.empty() ? "." : folder.string();
-}
-
 } // namespace
 
 int observe(const ObserveOptions& options) {
@@ -76,8 +51,11 @@ int observe(const ObserveOptions& options) {
     throw UsageError("--json goes with --list-chains");
   check(options);
   RunPlan plan = empty_plan(options);
-  plan.restarts = restarts_of(options);
-  plan.poison_folder = poison_folder(options);
+  if (!options.restart.empty() && options.restart != "never" && !is_live(options.source))
+    throw UsageError("--restart is for interfaces: of a file or a pipe, what a stage that died was at cannot be read "
+                     "again");
+  if (is_live(options.source))
+    restart_stages(plan, options, parse_output(options.output, options.format).path);
   add_watchers(plan, options, options.source, options.chains, needs_of(options.chains, describe_chains()));
   std::vector<std::string> merger_arguments;
   if (options.digest)

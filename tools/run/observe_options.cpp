@@ -61,10 +61,7 @@ CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
         ->type_name("ndjson|csv");
     app.add_flag("--digest", options.digest, "Print a hash of the set of flows that does not depend on their order");
   });
-  add_group(app, "Processes", [&] {
-    add_machine_options(app, options, "capture, observers, merger");
-    add_restart_option(app, options);
-  });
+  add_group(app, "Processes", [&] { add_machine_options(app, options, "capture, observers, merger"); });
   return app;
 }
 

@@ -66,13 +66,6 @@ void add_flow_options(CommandLine& app, RunOptions& options) {
       ->one_of({"any", "all", "never"}, false);
 }
 
-void add_restart_option(CommandLine& app, RunOptions& options) {
-  app.add_option("--restart", options.restart,
-                 "On an interface: how often in a minute a stage that dies is followed by another one, which goes on "
-                 "where it stopped (20)")
-      ->type_name("N|never");
-}
-
 void add_output_options(CommandLine& app, RunOptions& options, const std::string& what) {
   app.add_option("-o,--output", options.output, "Where the " + what + " go (standard output)")->type_name("FILE");
   auto& arguments = options.merger_arguments;
@@ -134,6 +127,10 @@ void add_machine_options(CommandLine& app, RunOptions& options, const std::strin
       ->capture_default_str();
   app.add_flag("--huge-pages", options.huge_pages, "Put the rings on huge pages");
   app.add_flag("--busy-poll", options.busy_poll, "Never sleep while waiting: for stages with a core each");
+  app.add_option("--restart", options.restart,
+                 "Live: how often in a minute a stage that dies is followed by another one, which goes on where it "
+                 "stopped (20)")
+      ->type_name("N|never");
   auto* const user =
       app.add_option("--user", options.user, "The user that the stages become once everything is open (root only)");
   user->type_name("NAME");

@@ -20,15 +20,13 @@ void add_filter_option(CommandLine& app, RunOptions& options);
 void add_link_options(CommandLine& app, RunOptions& options);
 /// --idle-timeout, --complete-timeout, --active-timeout, --max-flows.
 void add_flow_options(CommandLine& app, RunOptions& options);
-/// --restart.
-void add_restart_option(CommandLine& app, RunOptions& options);
 /// --output, --rotate and what goes with it, --summary; `what` goes to the output: "flows".
 void add_output_options(CommandLine& app, RunOptions& options, const std::string& what);
 /// Refuses, as a UsageError, an output that cannot be rotated, and what needs --rotate without it.
 void check_rotation(const RunOptions& options, const std::string& path);
 /// Refuses, as a UsageError, one file for output and summary.
 void refuse_shared_output(const RunOptions& options);
-/// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --session.
+/// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --restart, --session.
 void add_machine_options(CommandLine& app, RunOptions& options, const std::string& stages);
 
 /// Runs `add` so that all options that it adds stand under that heading in the help.

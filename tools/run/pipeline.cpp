@@ -55,11 +55,10 @@ bool StageProcess::can_be_followed() const noexcept {
   case StageKind::capture:
     return !streams.inherit_stdin && !std::ranges::all_of(outputs, finished);
   case StageKind::observer:
+  case StageKind::spider:
     return static_cast<bool>(kept);
   case StageKind::merger:
     return block->kept[0].load(std::memory_order_relaxed) == 1; // its output can be cut to what belongs to the rings
-  case StageKind::spider:
-    break;
   }
   return false;
 }

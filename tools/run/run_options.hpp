@@ -21,7 +21,7 @@ struct RunOptions {
   std::string session;        ///< empty: one of the process id
   unsigned packet_ring_mib = default_packet_ring_mib;
   unsigned flow_ring_mib = default_flow_ring_mib;
-  std::string restart; ///< as given: a number, or "never"; empty: what the source allows
+  std::string restart; ///< as given: a number, or "never"; empty: as often as by default
   bool huge_pages = false;
   bool busy_poll = false;
   std::string user;        ///< whose rights the stages keep; empty: ours

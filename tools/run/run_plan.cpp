@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/run_plan.hpp"
 
+#include "common/error.hpp"
 #include "common/process/defaults.hpp"
 #include "common/stream/needs.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
 
 namespace orbweaver {
 
@@ -28,6 +32,19 @@ RunPlan empty_plan(const RunOptions& options) {
   plan.no_sandbox = options.no_sandbox;
   plan.try_in_cage = options.try_in_cage;
   return plan;
+}
+
+void restart_stages(RunPlan& plan, const RunOptions& options, const std::string& output) {
+  constexpr unsigned by_itself = 20, most = 1000;
+  const auto& text = options.restart;
+  plan.restarts = text.empty() ? by_itself : 0;
+  if (!text.empty() && text != "never") {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), plan.restarts);
+    if (error != std::errc() || end != text.data() + text.size() || plan.restarts == 0 || plan.restarts > most)
+      throw UsageError("--restart " + text + ": give a number of 1 to " + std::to_string(most) + ", or never");
+  }
+  const auto folder = std::filesystem::path(output).parent_path();
+  plan.poison_folder = folder.empty() ? "." : folder.string();
 }
 
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,

@@ -66,6 +66,10 @@ struct RunPlan {
 /// A plan without stages, with what the options say of the machine.
 [[nodiscard]] RunPlan empty_plan(const RunOptions& options);
 
+/// Has stages that die followed by others, as often as the options say, which are checked. What kills them goes beside
+/// the results, whose path that is. Throws UsageError.
+void restart_stages(RunPlan& plan, const RunOptions& options, const std::string& output);
+
 /// Adds capture on that source and the observers with those chains, which need `needs` (Need), and their rings.
 void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
                   const std::vector<std::string>& chains, std::uint32_t needs);

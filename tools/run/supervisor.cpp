@@ -76,9 +76,13 @@ void Supervisor::start_next() {
 
 void Supervisor::start_followers() {
   const auto now_ns = monotonic_ns();
-  for (auto& stage : pipeline_.stages())
-    if (stage.restart_at_ns != 0 && stage.restart_at_ns <= now_ns)
-      stage.start();
+  for (auto& stage : pipeline_.stages()) {
+    if (stage.restart_at_ns == 0 || stage.restart_at_ns > now_ns)
+      continue;
+    if (stage.kind == StageKind::spider)
+      put_back_state();
+    stage.start();
+  }
   // A leader that was started again while the run ends is told when it can take it.
   if (ending_ && !told_leader_ && leader_->process.running() &&
       leader_->block->state.load(std::memory_order_acquire) == StageState::running) {
@@ -263,7 +267,7 @@ void Supervisor::end_in_order() {
 
 void Supervisor::end_watch() {
   auto* const capture = pipeline_.stage(StageKind::capture);
-  const bool leader_is_over = started_ == pipeline_.stages().size() && !leader_->process.running();
+  const bool leader_is_over = started_ == pipeline_.stages().size() && !leader_->is_there();
   if (!capture || capture == leader_ || watch_ended_ || !leader_is_over)
     return;
   const bool away = capture->block->counter(CaptureCounter::link_away) != 0; // then no late packet comes
