@@ -203,8 +203,25 @@ bool Measurement::take_job_record(const RecordHeader& record, std::string& why) 
           std::to_string(record.length) + " octets that is neither a job nor a connection";
     return false;
   }
-  return record.kind == RecordKind::job ? take_job(reinterpret_cast<const JobRecord&>(record), why)
-                                        : take_connection(reinterpret_cast<const ConnectionRecord&>(record), why);
+  switch (record.kind) {
+  case RecordKind::job:
+    return take_job(reinterpret_cast<const JobRecord&>(record), why);
+  case RecordKind::connection:
+    return take_connection(reinterpret_cast<const ConnectionRecord&>(record), why);
+  default:
+    abandon(reinterpret_cast<const AbandonedRecord&>(record).job_id);
+    return true;
+  }
+}
+
+/// No connections come any more of the jobs up to that one.
+void Measurement::abandon(std::uint64_t last_id) {
+  for (auto place = jobs_.oldest(); place != JobTable::none;) {
+    const auto newer = jobs_.newer(place);
+    if (jobs_.at(place).id <= last_id)
+      no_more_connections(place);
+    place = newer;
+  }
 }
 
 /// Splits the members of a record. Bad ones cost that record its members and nothing else: they are named and counted.
@@ -345,11 +362,7 @@ void Measurement::ended(std::size_t stream, bool whole) {
     join_.stream_ended(stream - 1, whole);
   } else {
     jobs_s_ = Join::never;
-    for (auto place = jobs_.oldest(); place != JobTable::none;) {
-      const auto newer = jobs_.newer(place);
-      no_more_connections(place);
-      place = newer;
-    }
+    abandon(UINT64_MAX);
   }
   tell_jobs_clock();
   join_.advance();

@@ -107,6 +107,7 @@ private:
   bool take_flow_record(std::size_t flow_stream, const RecordHeader& header, std::string& why);
   bool take_job_record(const RecordHeader& record, std::string& why);
   bool take_job(const JobRecord& record, std::string& why);
+  void abandon(std::uint64_t last_id);
   bool take_connection(const ConnectionRecord& record, std::string& why);
   template <typename NameOf>
   bool split(std::string_view members, NameOf&& of);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the spider tells the merger: a JobRecord for each job that it takes, then one ConnectionRecord for each
 // connection that it made for the job, in the order in which they ended. A job is finished when all its connections are
-// there.
+// there. A spider that follows one that died begins with an AbandonedRecord: of the jobs that were under way nothing
+// more comes.
 #pragma once
 
 #include "common/stream/flow_record.hpp"
@@ -60,7 +61,14 @@ struct ConnectionRecord {
 };
 static_assert(sizeof(ConnectionRecord) == 88);
 
-/// Whether a record is a whole JobRecord or ConnectionRecord: its text ends where it ends.
+/// Of the jobs of that number and below that are not finished no connection comes any more: who made them is gone.
+struct AbandonedRecord {
+  RecordHeader header;
+  std::uint64_t job_id;
+};
+static_assert(sizeof(AbandonedRecord) == 16);
+
+/// Whether a record is one of a job stream, and whole: its text ends where it ends.
 [[nodiscard]] inline bool job_record_valid(const RecordHeader* record) noexcept {
   const auto fits = [record](auto fixed, auto text) {
     return record->length >= fixed && record->length - fixed == text;
@@ -69,6 +77,8 @@ static_assert(sizeof(ConnectionRecord) == 88);
     return fits(sizeof(JobRecord), reinterpret_cast<const JobRecord*>(record)->members_octets);
   if (record->kind == RecordKind::connection && record->length >= sizeof(ConnectionRecord))
     return fits(sizeof(ConnectionRecord), reinterpret_cast<const ConnectionRecord*>(record)->members_octets);
+  if (record->kind == RecordKind::abandoned)
+    return record->length == sizeof(AbandonedRecord);
   return false;
 }
 

@@ -19,6 +19,7 @@ enum class RecordKind : std::uint16_t {
   end = 6,        ///< EndRecord: nothing comes after it
   block = 7,      ///< BlockRecord: files only, and readers keep it to themselves
   connection = 8, ///< ConnectionRecord
+  abandoned = 9,  ///< AbandonedRecord
 };
 
 /// Opens every record.

@@ -190,15 +190,25 @@ private:
     case 4:
       append(flows, TickRecord{{}, test::epoch_s + octet()}, RecordKind::tick);
       break;
+    case 6:
+      if ((what & 8) != 0) {
+        append(jobs, AbandonedRecord{{}, octet()}, RecordKind::abandoned);
+        break;
+      }
+      append_any(what);
+      break;
     case 5:
       append(flows, LossRecord{{}, 1, test::at_ns(octet()), test::at_ns(octet())}, RecordKind::loss);
       break;
-    default: {
-      auto& stream = (what & 1) != 0 ? jobs : flows;
-      stream.append(text());
-      stream.resize(record_stride(stream.size()));
+    default:
+      append_any(what);
     }
-    }
+  }
+
+  void append_any(std::uint8_t what) {
+    auto& stream = (what & 1) != 0 ? jobs : flows;
+    stream.append(text());
+    stream.resize(record_stride(stream.size()));
   }
 
   std::string_view input_;

@@ -397,6 +397,26 @@ TEST_CASE("a spider that was killed leaves unfinished jobs: written with what th
   CHECK(contains(outcome.warnings[0], "2 jobs"));
 }
 
+TEST_CASE(
+    "jobs that a spider has abandoned are written as unfinished, before the stream ends; those after them go on") {
+  Bench bench("mss");
+  for (std::uint64_t id = 1; id <= 4; ++id)
+    bench.jobs.job(id, 1, "\"n\":" + std::to_string(id));
+  bench.jobs.connection(1, 0, connection(40001, 1, 2)); // complete, its flow is to come
+  bench.jobs.write(AbandonedRecord{{}, 3}, {}, RecordKind::abandoned);
+  bench.jobs.connection(4, 0, connection(40004, 3, 4));
+  bench.jobs.connection(3, 0, connection(40003, 3, 4)); // nobody should say that; nothing breaks
+  bench.flows.tick(5).flow(flow(40001, 1, 2), good).flow(flow(40004, 3, 4), good).tick(200);
+  const auto outcome = bench.run();
+  CHECK(outcome.complete);
+  REQUIRE(outcome.lines.size() == 4);
+  CHECK(outcome.lines[0] == R"({"n":2,"conditions":["pathspider.unfinished"]})");
+  CHECK(outcome.lines[1] == R"({"n":3,"conditions":["pathspider.unfinished"]})");
+  for (const auto job : {2, 3})
+    CHECK(!contains(outcome.lines[static_cast<std::size_t>(job)], "unfinished"));
+  CHECK(outcome.counter(MergerCounter::jobs_unfinished) == 2);
+}
+
 TEST_CASE("a spider that was interrupted, and an observer that failed, are no failure of the merger") {
   Bench bench("mss");
   bench.jobs.job(1, 1, "\"n\":1").connection(1, 0, connection(40000, 1, 2));
@@ -517,6 +537,7 @@ TEST_CASE("a hostile job stream ends where it is damaged, by offset, and what ca
   const std::vector<Case> cases = {
       {job(2, 1, "\"n\":2", 4), "neither a job nor a connection"},
       {job(2, 1, "\"n\":2", 0xFFFF'FFFF), "neither a job nor a connection"},
+      {std::string("\x18\0\0\0\x09\0\0\0", 8).append(16, '\0'), "neither a job nor a connection"}, // abandoned, longer
       {job(2, 5000, "\"n\":2", 5), "5000 connections"},
       {job(2, 2, "\"n\":2", 5), "job 2: 2 connections, the plugin mss makes 1"},
       {job(9, 1, "\"n\":9", 5) + job(9, 1, "\"n\":9", 5), "job 9 comes twice"},
