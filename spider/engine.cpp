@@ -220,7 +220,6 @@ private:
 
   void end_job(Index worker) {
     workers_[worker].before.reset();
-    ++jobs_finished_;
     idle_.push_back(worker);
   }
 
@@ -356,9 +355,8 @@ private:
     ++states_.at(static_cast<std::size_t>(result.state));
     keep_good(result.members, output_.max_connection_members(), worker.job,
               [&] { return "connection " + std::to_string(worker.config); });
-    auto with_it = progress();
-    with_it.jobs_finished += worker.config + 1 == connections_;
-    output_.connection(record_of(worker, result), result.members.text(), with_it);
+    jobs_finished_ += worker.config + 1 == connections_;
+    output_.connection(record_of(worker, result), result.members.text(), progress());
     if (synchronized())
       batch_.connection_ended();
     else if (++worker.config < connections_)
@@ -402,12 +400,11 @@ private:
     worker.connection.reset();
     --connections_open_;
     ++states_.at(static_cast<std::size_t>(outcome.state));
+    ++jobs_finished_;
     for (auto& members : outcome.results) {
       keep_good(members, output_.max_job_members(), worker.job, [] { return std::string("a result"); });
-      auto with_it = progress();
-      with_it.jobs_finished += &members == &outcome.results.back();
       if (!members.empty())
-        output_.job(worker.job.id, 0, members.text(), with_it);
+        output_.job(worker.job.id, 0, members.text(), progress());
     }
     if (!outcome.problem.empty() && options_.no_result)
       options_.no_result(worker.job, outcome.problem);

@@ -63,6 +63,10 @@ void JobOutput::connection(ConnectionRecord record, std::string_view members, co
   write(record, members, progress);
 }
 
+void JobOutput::no_more_connections(std::uint64_t job_id, const SpiderProgress& progress) {
+  write(AbandonedRecord{{0, RecordKind::abandoned, 0}, job_id}, {}, progress);
+}
+
 void JobOutput::flush() noexcept {
   for (; !waiting_.empty(); waiting_.pop_front()) {
     const auto& [record, progress] = waiting_.front();

@@ -24,8 +24,11 @@ LineReader::LineReader(const std::string& path, const TapeMemory& tape)
   if (S_ISDIR(status.st_mode))
     throw UsageError("cannot read " + name_ + ": it is a folder");
   is_file_ = S_ISREG(status.st_mode);
-  if (is_file_)
+  if (is_file_) {
     size_ = static_cast<std::uint64_t>(status.st_size);
+    const auto at = lseek(input_.get(), 0, SEEK_CUR); // whoever opened standard input may have read of it
+    position_ = kept_from_ = at > 0 ? static_cast<std::uint64_t>(at) : 0;
+  }
   if (is_kept_)
     return;
   constexpr std::size_t room = half_octets + slack_octets;

@@ -66,7 +66,7 @@ class Measurement(bed_case.BedCase):
 
 class Failures(Measurement):
     def kill(self, stage, plugin, sound):
-        measuring = self.start(plugin)
+        measuring = self.start(plugin, "--restart", "never")
         measuring.wait_for_results(200)
         finished = {result["dip"] for result in measuring.results()}
         os.kill(measuring.stages()[stage], signal.SIGKILL)
@@ -157,7 +157,7 @@ class Failures(Measurement):
 
     def killed_front(self, plugin, *with_it):
         """Kills the front command, and with it some stages before they can do anything about it."""
-        measuring = self.start(plugin)
+        measuring = self.start(plugin, "--restart", "never")
         measuring.wait_for_results(200)
         finished = {result["dip"] for result in measuring.results()}
         stages = measuring.stages()

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stage of a measurement that dies is followed by another one: each job has one result, which is true or says why it is not
+known, and the system's state is as it was.
+
+    measure_restarts.py MeasureRestarts.test_killed_at_random      stages killed at random; for how long and how often say
+                                                                   ORBWEAVER_KILL_S (8) and ORBWEAVER_KILL_EVERY_S (0.7)
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import bed as beds
+import bed_case
+import measure_failures
+import support
+from measure_failures import DSCP_SOUND, ECN_SOUND, MSS_SOUND
+from support import wait_until
+
+KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "8"))
+KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "0.7"))
+WORKERS = 50
+STAGES = ("capture", "observer", "spider")
+
+
+class Fed(bed_case.Measuring):
+    """A measurement whose jobs come through a pipe, a few at a time."""
+
+    def __init__(self, test, *arguments, jobs, general=()):
+        self.output, self.session = test.path("results-fed"), f"e2e-{os.getpid()}-fed"
+        self._errors = open(test.path("errors-fed"), "w+b")
+        self.process = test.bed.start(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "--session", self.session, "--output",
+                                      self.output, *general, *arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                      stderr=self._errors)
+        test.addCleanup(self._end_by_force)
+        self._feeder = threading.Thread(target=self._feed, args=(jobs,))
+        self._feeder.start()
+        test.addCleanup(self._feeder.join)
+
+    def _feed(self, jobs):
+        try:
+            with self.process.stdin as pipe:
+                for i, job in enumerate(jobs):
+                    pipe.write(bed_case.ndjson([job, {"dip": "no address"}, jobs[i // 2]]).encode())
+                    if i % 100 == 99:
+                        pipe.flush()
+                        time.sleep(0.1)
+        except BrokenPipeError:
+            pass
+
+
+class MeasureRestarts(measure_failures.Measurement):
+    def begin(self, plugin, *general, count, rate=1000, kind=bed_case.Measuring):
+        self.summary_path = self.path("summary")
+        return kind(self, plugin, "--connect", "tcp", jobs=list(beds.crowd(count)), general=(
+            "--rate", str(rate), "-w", str(WORKERS), "--complete-timeout", "0", "--restart", "1000", "--summary",
+            self.summary_path, *general))
+
+    def stages_of(self, measuring):
+        stats = support.run(support.ORBWEAVER, "stats", measuring.session, "--json", check=0)
+        return json.loads(stats.stdout)["stages"]
+
+    def restarts(self, measuring, name):
+        return sum(stage["counters"]["restarts"] for stage in self.stages_of(measuring) if stage["stage"] == name)
+
+    def kill(self, measuring, name, stop=signal.SIGKILL):
+        """Kills a stage, and waits until another one is at work in its place."""
+        before = self.restarts(measuring, name)
+        os.kill(measuring.stages()[name], stop)
+        wait_until(lambda: self.restarts(measuring, name) > before and
+                   all(stage["state"] == "running" for stage in self.stages_of(measuring)), f"another {name}", 30)
+
+    def check(self, measuring, sound, count, kills):
+        """Waits for its end, and looks at the result of each job."""
+        status, errors, _ = measuring.end(120)
+        self.assertEqual(status, 0, errors)
+        results = measuring.results()
+        unfinished = self.assert_true_results(results, sound, count)
+        doubts = sum(any(word.startswith("pathspider.") for word in result["conditions"]) for result in results)
+        with open(self.summary_path) as file:
+            summary = json.load(file)
+        self.assert_balanced(summary)
+        sums = {}
+        for stage in summary["stages"]:
+            for name, value in stage["counters"].items():
+                sums[name] = sums.get(name, 0) + (value if isinstance(value, int) else 0)
+        print(f"{len(results)} results, {unfinished} unfinished, {doubts} in doubt; {sums['restarts']} restarts", flush=True)
+        self.assertEqual(sums["restarts"], kills, errors)
+        self.assertEqual(sums["jobs_taken"], count)
+        self.assertEqual(sums["jobs_unfinished"], unfinished)
+        self.assertEqual(sums["jobs_broken"], unfinished)
+        self.assertGreater(len(results) - doubts, count / 2, errors)
+        self.assert_all_put_back(measuring.session)
+        return errors, sums
+
+    def test_a_spider_is_followed(self):
+        for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND), ("mss", MSS_SOUND)):
+            with self.subTest(plugin):
+                measuring = self.begin(plugin, count=5000)
+                measuring.wait_for_results(100)
+                for _ in range(4):
+                    self.kill(measuring, "spider")
+                    time.sleep(0.2)
+                errors, _ = self.check(measuring, sound, 5000, 4)
+                self.assertIn("orbweaver-spider (process", errors)
+                self.assertRegex(errors, r"goes on behind line \d+ of standard input: \d+ jobs that were under way are "
+                                         "finished as they are")
+
+    def test_jobs_of_a_pipe_come_but_once(self):
+        measuring = self.begin("mss", count=4000, kind=Fed)
+        measuring.wait_for_results(100)
+        for _ in range(5):
+            self.kill(measuring, "spider")
+            time.sleep(0.2)
+        _, sums = self.check(measuring, MSS_SOUND, 4000, 5)
+        self.assertEqual((sums["lines_bad"], sums["lines_duplicate"]), (4000, 4000))
+
+    def test_who_watches_is_followed(self):
+        for stage in ("capture", "observer"):
+            for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
+                with self.subTest(stage=stage, plugin=plugin):
+                    measuring = self.begin(plugin, count=5000)
+                    measuring.wait_for_results(100)
+                    for _ in range(3):
+                        self.kill(measuring, stage)
+                        time.sleep(0.2)
+                    self.check(measuring, sound, 5000, 3)
+
+    def test_killed_at_random(self):
+        seed = int(os.environ.get("ORBWEAVER_KILL_SEED", time.time()))
+        print(f"seed {seed}", flush=True)
+        dice = random.Random(seed)
+        count = int(KILL_S * 1000) + 4000
+        measuring = self.begin("ecn", count=count)
+        measuring.wait_for_results(100)
+        first, kills, until = dice.sample(STAGES, len(STAGES)), 0, time.monotonic() + KILL_S
+        while time.monotonic() < until:
+            time.sleep(dice.uniform(0.5, 1.5) * KILL_EVERY_S)
+            pid = measuring.stages().get(first.pop() if first else dice.choice(STAGES))
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                kills += 1
+        self.check(measuring, ECN_SOUND, count, kills)
+
+
+if __name__ == "__main__":
+    support.main()
