@@ -2,6 +2,7 @@
 #include "capture/capture.hpp"
 
 #include "capture/dissect/plain_packet.hpp"
+#include "capture/last_frames.hpp"
 #include "common/clock.hpp"
 #include "common/stream/wait.hpp"
 
@@ -146,8 +147,11 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
 }
 
 void Capture::handle_batch(std::size_t count) noexcept {
-  if (options_.filter)
+  frames_at_work(std::span(frames_).first(count));
+  if (options_.filter) {
     count = leave_out_filtered(count);
+    frames_at_work(std::span(frames_).first(count));
+  }
   std::size_t handled_frames = 0, plain = 0;
   std::uint64_t octets = 0;
   for (const Frame& frame : std::span(frames_).first(count)) {
@@ -164,6 +168,7 @@ void Capture::handle_batch(std::size_t count) noexcept {
     ++handled_frames;
     octets += frame.wire_length;
   }
+  frames_at_work({});
   given_ += handled_frames;
   outcomes_[static_cast<std::size_t>(Outcome::packet)] += plain;
   counters_[CaptureCounter::octets_read] += octets;

@@ -4,6 +4,7 @@
 #include "capture/cage.hpp"
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
+#include "capture/last_frames.hpp"
 #include "common/clock.hpp"
 #include "common/stream/record_writer.hpp"
 
@@ -78,6 +79,8 @@ int run_capture(const CaptureArguments& arguments) {
   if (arguments.stage.takes_over < 0)
     stage.keep(watched_word, realtime_ns());
   Capture capture(*source, open_outputs(arguments, outputs, options.needs), options, stage.stop());
+  if (arguments.stage.poison_fd >= 0)
+    give_out_last_frames(arguments.stage.poison_fd);
   stage.enter_cage(capture_cage(from, source->live()));
   const CaptureResult result = capture.run([&](auto counters, std::uint64_t now_ns) {
     if (capture.watched_to_ns() != 0)

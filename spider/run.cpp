@@ -188,7 +188,16 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   if (description.model == Model::synchronized) {
     system.emplace(stage.session_name(), configurations, arguments.stage.caged && !arguments.stage.no_sandbox,
                    arguments.stage.try_in_helper);
-    options.configure_system = [&](unsigned config) { system->configure(config); };
+    options.configure_system = [&](unsigned config) {
+      try {
+        system->configure(config);
+      } catch (const HelperGone& gone) {
+        if (!options.kept)
+          throw;
+        spdlog::error("{}: the spider goes with it, and who follows has another one", gone.what());
+        raise(SIGKILL);
+      }
+    };
   }
   stage.enter_cage(spider_cage());
   if (!arguments.look_up_url.empty())

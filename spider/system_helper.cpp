@@ -185,7 +185,7 @@ SystemHelper::~SystemHelper() {
 void SystemHelper::configure(unsigned config) {
   Answer said{};
   if (!give(socket_.get(), Request{config}) || !receive(socket_.get(), said))
-    throw Error("what changes the system (process " + std::to_string(process_) + ") has ended");
+    throw HelperGone("what changes the system (process " + std::to_string(process_) + ") has ended");
   said.why.back() = '\0';
   if (said.failed != 0)
     throw Error(said.why.data());

@@ -6,6 +6,7 @@
 // front command puts back, or the next start (system_state.hpp).
 #pragma once
 
+#include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "spider/plugin.hpp"
 
@@ -14,6 +15,12 @@
 #include <vector>
 
 namespace orbweaver {
+
+/// The helper has ended, and was not asked to.
+class HelperGone : public Error {
+public:
+  using Error::Error;
+};
 
 class SystemHelper {
 public:
@@ -25,7 +32,7 @@ public:
   SystemHelper& operator=(const SystemHelper&) = delete;
   ~SystemHelper();
 
-  /// Sets configuration number `config`. Throws Error with what the helper said.
+  /// Sets configuration number `config`. Throws Error with what the helper said, or HelperGone.
   void configure(unsigned config);
 
   /// Puts everything back, ends the helper, and returns what could not be put back, in words; empty where all was.

@@ -3,28 +3,62 @@
 known, and the system's state is as it was.
 
     measure_restarts.py MeasureRestarts.test_killed_at_random      stages killed at random; for how long and how often say
-                                                                   ORBWEAVER_KILL_S (8) and ORBWEAVER_KILL_EVERY_S (0.7)
+                                                                   ORBWEAVER_KILL_S (6) and ORBWEAVER_KILL_EVERY_S (0.7)
 """
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
 import time
+import unittest.mock
 
 import bed as beds
 import bed_case
 import measure_failures
 import support
-from measure_failures import DSCP_SOUND, ECN_SOUND, MSS_SOUND
+from measure_failures import ECN_SOUND, MSS_SOUND
 from support import wait_until
 
-KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "8"))
+KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "6"))
 KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "0.7"))
 WORKERS = 50
 STAGES = ("capture", "observer", "spider")
+
+
+FRAGILE = """
+#include "merger/conditions.hpp"
+#include "spider/plugin.hpp"
+#include <csignal>
+namespace {
+struct Fragile final : orbweaver::Plugin {
+  unsigned connections() const override { return 1; }
+  void connect(orbweaver::ConnectRequest&, const orbweaver::Job& job, const orbweaver::PreConnect*, unsigned) override {
+    if (job.id == 300 || job.id == 600)
+      std::raise(SIGSEGV);
+  }
+};
+orbweaver::PluginEntry entry() {
+  orbweaver::PluginDescription description;
+  description.name = "fragile";
+  description.chains = {"basic"};
+  description.connect_kinds = {"tcp"};
+  return {description, []() -> std::unique_ptr<orbweaver::Plugin> { return std::make_unique<Fragile>(); }};
+}
+const orbweaver::PluginEntry entries[] = {entry()};
+void combine(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
+  if (flows[0]->observed())
+    conditions.add("fragile.seen");
+  else
+    conditions.add(std::string(orbweaver::Conditions::not_observed));
+}
+}
+ORBWEAVER_EXPORT_PLUGINS(entries)
+ORBWEAVER_EXPORT_CONDITIONS({"fragile", combine, 1, {}})
+"""
 
 
 class Fed(bed_case.Measuring):
@@ -98,43 +132,70 @@ class MeasureRestarts(measure_failures.Measurement):
         return errors, sums
 
     def test_a_spider_is_followed(self):
-        for plugin, sound in (("ecn", ECN_SOUND), ("dscp", DSCP_SOUND), ("mss", MSS_SOUND)):
+        for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
             with self.subTest(plugin):
-                measuring = self.begin(plugin, count=5000)
+                measuring = self.begin(plugin, count=2500)
                 measuring.wait_for_results(100)
-                for _ in range(4):
+                for _ in range(3):
                     self.kill(measuring, "spider")
-                    time.sleep(0.2)
-                errors, _ = self.check(measuring, sound, 5000, 4)
+                    time.sleep(0.1)
+                errors, _ = self.check(measuring, sound, 2500, 3)
                 self.assertIn("orbweaver-spider (process", errors)
                 self.assertRegex(errors, r"goes on behind line \d+ of standard input: \d+ jobs that were under way are "
                                          "finished as they are")
 
+    def test_what_changes_the_system_is_followed_with_its_spider(self):
+        measuring = self.begin("ecn", count=2500)
+        measuring.wait_for_results(100)
+        for _ in range(2):
+            spider, before = measuring.stages()["spider"], self.restarts(measuring, "spider")
+            helper = support.run("ps", "-o", "pid=", "--ppid", str(spider)).stdout.split()
+            self.assertEqual(len(helper), 1)
+            os.kill(int(helper[0]), signal.SIGKILL)
+            wait_until(lambda: self.restarts(measuring, "spider") > before, "another spider", 30)
+        errors, _ = self.check(measuring, ECN_SOUND, 2500, 2)
+        self.assertRegex(errors, r"what changes the system \(process \d+\) has ended: the spider goes with it")
+
+    def test_a_plugin_that_kills_costs_the_jobs_under_way_and_is_named(self):
+        compiler = shutil.which("c++")
+        if not compiler or support.is_instrumented():
+            self.skipTest("no compiler, or an instrumented build")
+        source = self.path("fragile.cpp")
+        with open(source, "w") as file:
+            file.write(FRAGILE)
+        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE, "-o",
+                    self.path("fragile.so"), source, check=0)
+        os.chmod(self.folder, 0o700)
+        with unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder):
+            measuring = self.begin("fragile", count=1000)
+            errors, _ = self.check(measuring, {"fragile.seen"}, 1000, 2)
+        for line in (300, 600):
+            self.assertIn(f"the last one died in the plugin's connect for job {line} (line {line} of standard input)", errors)
+
     def test_jobs_of_a_pipe_come_but_once(self):
-        measuring = self.begin("mss", count=4000, kind=Fed)
+        measuring = self.begin("mss", count=2000, kind=Fed)
         measuring.wait_for_results(100)
         for _ in range(5):
             self.kill(measuring, "spider")
-            time.sleep(0.2)
-        _, sums = self.check(measuring, MSS_SOUND, 4000, 5)
-        self.assertEqual((sums["lines_bad"], sums["lines_duplicate"]), (4000, 4000))
+            time.sleep(0.1)
+        _, sums = self.check(measuring, MSS_SOUND, 2000, 5)
+        self.assertEqual((sums["lines_bad"], sums["lines_duplicate"]), (2000, 2000))
 
     def test_who_watches_is_followed(self):
-        for stage in ("capture", "observer"):
-            for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
-                with self.subTest(stage=stage, plugin=plugin):
-                    measuring = self.begin(plugin, count=5000)
-                    measuring.wait_for_results(100)
-                    for _ in range(3):
-                        self.kill(measuring, stage)
-                        time.sleep(0.2)
-                    self.check(measuring, sound, 5000, 3)
+        for stage, plugin, sound in (("capture", "mss", MSS_SOUND), ("observer", "ecn", ECN_SOUND)):
+            with self.subTest(stage=stage, plugin=plugin):
+                measuring = self.begin(plugin, count=2500)
+                measuring.wait_for_results(100)
+                for _ in range(3):
+                    self.kill(measuring, stage)
+                    time.sleep(0.1)
+                self.check(measuring, sound, 2500, 3)
 
     def test_killed_at_random(self):
         seed = int(os.environ.get("ORBWEAVER_KILL_SEED", time.time()))
         print(f"seed {seed}", flush=True)
         dice = random.Random(seed)
-        count = int(KILL_S * 1000) + 4000
+        count = int(KILL_S * 1000) + 2000
         measuring = self.begin("ecn", count=count)
         measuring.wait_for_results(100)
         first, kills, until = dice.sample(STAGES, len(STAGES)), 0, time.monotonic() + KILL_S

@@ -125,9 +125,11 @@ void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
   if (constexpr std::string_view helper = "helper:";
       plan.kind == StageKind::spider && run.try_in_cage.starts_with(helper))
     arguments.push_back("--try-in-helper=" + run.try_in_cage.substr(helper.size()));
-  if (run.restarts > 0 && plan.kind != StageKind::capture) {
-    stage.kept = make_kept_memory("orbweaver." + session_.name() + "." + std::to_string(slot));
-    arguments.push_back("--kept=" + std::to_string(stage.kept.get()));
+  if (run.restarts > 0) {
+    if (plan.kind != StageKind::capture) {
+      stage.kept = make_kept_memory("orbweaver." + session_.name() + "." + std::to_string(slot));
+      arguments.push_back("--kept=" + std::to_string(stage.kept.get()));
+    }
     stage.poison = make_kept_memory("orbweaver." + session_.name() + ".poison");
     fcntl(stage.poison.get(), F_SETFL, O_APPEND);
     arguments.push_back("--poison=" + std::to_string(stage.poison.get()));

@@ -138,17 +138,20 @@ void Supervisor::on_end(StageProcess& stage) {
 }
 
 void Supervisor::collect_poison() {
-  constexpr std::uint64_t most_octets = 4 << 20; // whoever writes it may have been taken over
+  constexpr std::uint64_t most_octets = 8 << 20; // whoever writes it may have been taken over
   constexpr unsigned most_files = 1000;
   for (auto& stage : pipeline_.stages()) {
-    if (!stage.poison || kept_octets(stage.poison.get()) == 0 || poison_ == most_files)
+    // Capture writes it while it dies, others when they follow.
+    if (!stage.poison || kept_octets(stage.poison.get()) == 0 || poison_ == most_files ||
+        (stage.kind == StageKind::capture && stage.process.running()))
       continue;
     std::string octets(std::min(kept_octets(stage.poison.get()), most_octets), '\0');
     if (pread(stage.poison.get(), octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size()) ||
         ftruncate(stage.poison.get(), 0) != 0)
       continue;
     const auto path =
-        plan_.poison_folder + "/poison-" + pipeline_.session() + "-" + std::to_string(++poison_) + ".records";
+        plan_.poison_folder + "/poison-" + pipeline_.session() + "-" + std::to_string(++poison_) +
+        (stage.kind == StageKind::capture ? ".pcap" : ".records");
     const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     progress_.clear();
     if (file && write(file.get(), octets.data(), octets.size()) == static_cast<ssize_t>(octets.size()))
