@@ -195,7 +195,7 @@ class Measuring(bed_case.BedCase, Caged):
 
     def test_a_helper_that_is_killed_ends_the_measurement_and_the_system_is_as_before(self):
         before = self.system_state()
-        measuring = self.start()
+        measuring = self.start("--restart", "never")
         measuring.wait_for_results(50)
         helper = self.helper_of(measuring)
         os.kill(helper, signal.SIGKILL)
@@ -206,7 +206,7 @@ class Measuring(bed_case.BedCase, Caged):
 
     def test_a_spider_that_is_killed_leaves_the_system_as_it_was(self):
         before = self.system_state()
-        measuring = self.start()
+        measuring = self.start("--restart", "never")
         measuring.wait_for_results(50)
         os.kill(measuring.stages()["spider"], signal.SIGKILL)
         status, errors, _ = measuring.end()
