@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import time
+import unittest
 
 import bed as beds
 import bed_case
@@ -252,6 +253,18 @@ class Replay(Rotated):
             self.assertEqual(json.load(file)["rotate_commands"], {"run": len(names), "failed": 2, "not_run": 0})
         self.assertRegex(result.stderr, r"warning: --rotate-command \S+ for .*T22:16:00.ndjson failed with exit status 3")
         self.assertRegex(result.stderr, r"warning: --rotate-command \S+ for .*T22:18:00.ndjson was killed by SIGKILL")
+
+    @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
+    def test_the_command_is_run_for_files_that_another_user_writes(self):
+        capture, summary, command = self.capture(), self.path("run.json"), shutil.which("true")
+        for folder in (self.folder, self.out):
+            os.chmod(folder, 0o755)
+        os.chown(self.out, NOBODY, NOBODY)
+        observe(capture, "--user", "nobody", "--summary", summary, "--output", self.output(), "--rotate", "2m", "--rotate-command",
+                command, "basic")
+        with open(summary) as file:
+            self.assertEqual(json.load(file)["rotate_commands"], {"run": len(self.manifest()), "failed": 0, "not_run": 0})
+        self.assertEqual({os.stat(os.path.join(self.out, name)).st_uid for name in self.files()}, {NOBODY})
 
     def test_a_command_that_never_ends_does_not_hold_up_the_run(self):
         capture, command, pids = self.capture(), self.path("hang"), self.path("pids")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/run/rotate_command.hpp"
 
+#include "common/cage/cage.hpp"
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/printable.hpp"
@@ -64,7 +65,8 @@ std::string found(const std::string& command) {
 
 } // namespace
 
-RotateCommand::RotateCommand(const std::string& command, const std::string& output) {
+RotateCommand::RotateCommand(const std::string& command, const std::string& output, std::string user)
+    : user_(std::move(user)) {
   if (command.empty())
     return;
   program_ = found(command);
@@ -108,6 +110,7 @@ void RotateCommand::update() {
 
 void RotateCommand::read_manifest() {
   std::string why;
+  const AsUser as_user(user_); // who writes it, and whose files are in it
   const auto file = open_trusted(AT_FDCWD, names_.front().manifest(), O_RDONLY, {S_IFREG, 0, false}, why);
   struct stat status {};
   if (!file || fstat(file.get(), &status) != 0)

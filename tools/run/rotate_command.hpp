@@ -24,8 +24,8 @@ public:
   };
 
   /// `command`: a path, or a name to be found in PATH; empty: nothing is done. Throws UsageError where it cannot be
-  /// run, or where others may write it. What the manifest has already is not told of again.
-  RotateCommand(const std::string& command, const std::string& output);
+  /// run, or where others may write it. What the manifest has already is not told of again; it is `user`'s, empty: ours.
+  RotateCommand(const std::string& command, const std::string& output, std::string user = {});
   RotateCommand(const RotateCommand&) = delete;
   RotateCommand& operator=(const RotateCommand&) = delete;
   /// Ends what still runs.
@@ -55,6 +55,7 @@ private:
   void fail(const std::string& file, const std::string& why);
 
   std::string program_;
+  std::string user_;
   std::vector<NamePattern> names_; ///< one, where there is a command
   std::uint64_t read_to_ = 0;      ///< of the manifest
   std::deque<std::string> waiting_;

@@ -153,7 +153,7 @@ int run(const RunPlan& plan, const RunOptions& options, const RunDescription& de
   if (options.no_sandbox)
     spdlog::warn("{}", no_sandbox_warning);
   File summary = open_summary(options.summary);
-  RotateCommand rotate_command(options.rotate_command, parse_output(options.output, {}).path);
+  RotateCommand rotate_command(options.rotate_command, parse_output(options.output, {}).path, options.user);
   SignalWatch signals(plan.rotates);
   Pipeline pipeline(plan);
   Progress progress(options.output.empty());
