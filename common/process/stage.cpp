@@ -135,6 +135,9 @@ Stage::Stage(StageKind kind, const StageOptions& options)
     : options_(options), alone_(options.session.empty()), counters_before_(max_counters) {
   if (options.cpu >= 0)
     pin_to_cpu(options.cpu);
+  for (const int handed : {options.kept_fd, options.poison_fd}) // to this process, and to none that it starts
+    if (handed >= 0)
+      fcntl(handed, F_SETFD, FD_CLOEXEC);
   if (alone_) {
     if (!options.user.empty())
       become_user(options.user); // whose the stage's shared memory and files are then

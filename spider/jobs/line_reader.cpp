@@ -29,14 +29,17 @@ LineReader::LineReader(const std::string& path, const TapeMemory& tape)
     const auto at = lseek(input_.get(), 0, SEEK_CUR); // whoever opened standard input may have read of it
     position_ = kept_from_ = at > 0 ? static_cast<std::uint64_t>(at) : 0;
   }
-  if (is_kept_)
-    return;
-  constexpr std::size_t room = half_octets + slack_octets;
-  own_halves_.resize(2 * room);
-  tape_ = {&own_state_, {std::span(own_halves_).first(room), std::span(own_halves_).last(room)}};
+  if (!is_kept_) {
+    constexpr std::size_t room = half_octets + slack_octets;
+    own_halves_.resize(2 * room);
+    tape_ = {&own_state_, {std::span(own_halves_).first(room), std::span(own_halves_).last(room)}};
+  }
+  if (std::exchange(tape_.state->has_begun, 1) == 0)
+    tape_.state->begin = tape_.state->halves[0].from = position_;
 }
 
 void LineReader::resume(std::uint64_t position_octets, std::uint64_t number) {
+  position_octets = std::max(position_octets, tape_.state->begin);
   number_ = number;
   position_ = kept_from_ = position_octets;
   auto& left = half();

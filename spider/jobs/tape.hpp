@@ -18,6 +18,8 @@ struct TapeState {
     std::uint64_t octets;  ///< that are there
     std::uint64_t is_rest; ///< it begins within a line that is too long
   };
+  std::uint64_t has_begun;
+  std::uint64_t begin;   ///< place in a file where the first reader found it
   std::uint64_t at_work; ///< the half
   std::array<Half, 2> halves;
 };

@@ -127,10 +127,14 @@ void print_restarts(const Snapshot& snapshot) {
   std::fprintf(
       stderr,
       "stages died and were followed %s: %llu flows were given out early, %llu broken off with %llu packets, and "
-      "nobody captured for %.1f s\n",
+      "nobody captured for %.1f s",
       restarts == 1 ? "once" : (std::to_string(restarts) + " times").c_str(),
       observers(ObserverCounter::flows_interrupted), observers(ObserverCounter::flows_broken),
       observers(ObserverCounter::packets_broken), unwatched_s);
+  if (snapshot.has(StageKind::spider))
+    std::fprintf(stderr, "; %llu jobs were broken off",
+                 static_cast<unsigned long long>(snapshot.sum(StageKind::spider, SpiderCounter::jobs_broken)));
+  std::fputs("\n", stderr);
 }
 
 /// What was done, in words.
