@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How far a merger of a supervised session is, in memory that outlives it: what it has written belongs to what it has
 // read of its rings, and no ring is given back further than that. Who follows it cuts the files to what they were then,
-// reads the rings from there on, and writes no flow twice and leaves none out. A record that mergers
-// died of twice is stepped over. Owned by the merger's thread.
+// reads the rings from there on, and writes no flow twice and leaves none out. Files that get their names are noted
+// before, with all that is told of them: who follows does what was not done yet, and finds that the rest is. A record
+// that mergers died of twice is stepped over. Owned by the merger's thread.
 #pragma once
 
 #include "common/process/kept_memory.hpp"
 #include "common/stream/description.hpp"
+#include "merger/digest.hpp"
+#include "merger/rotation.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
 
@@ -14,6 +17,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace orbweaver {
@@ -26,8 +30,15 @@ struct Checkpoint {
   std::array<OutputMark, max_files> files;
   std::uint64_t file_count;
   std::array<std::uint64_t, 2> rows; ///< received: flows, events
-  std::array<std::uint64_t, 2> digest;
+  Digest digest;
+  // Where it is one file after another:
+  RotationMark rotation;
+  std::array<StreamInFile, max_streams> rotated;
+  FileSeriesMark series;
+  std::uint64_t octets_before; ///< written before the files at work
+  Completion completion;
 };
+static_assert(std::is_trivially_copyable_v<Checkpoint>);
 
 class Checkpoints {
 public:

@@ -83,7 +83,8 @@ extern "C" void on_hangup(int) {
 }
 
 /// The outputs as one file after another, where that is asked for.
-std::unique_ptr<FileSeries> series_of(const Options& options, const std::string& path) {
+std::unique_ptr<FileSeries> series_of(const Options& options, const std::string& path,
+                                      const FileSeriesMark* left = nullptr) {
   if (!options.rotate)
     return nullptr;
   struct sigaction action {};
@@ -91,8 +92,8 @@ std::unique_ptr<FileSeries> series_of(const Options& options, const std::string&
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGHUP, &action, nullptr);
-  return std::make_unique<FileSeries>(rotated_names(path), options.keep,
-                                      [](const std::string& warning) { spdlog::warn("{}", warning); });
+  return std::make_unique<FileSeries>(
+      rotated_names(path), options.keep, [](const std::string& warning) { spdlog::warn("{}", warning); }, left);
 }
 
 std::optional<Rotation> rotation_of(const Options& options, FileSeries* series, std::size_t streams,
@@ -118,19 +119,19 @@ OutputPolicy policy_of(const Options& options, Appears appears, const Stage& sta
 
 int merge(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows) {
   std::function<void()> tell;
+  std::optional<Checkpoints> checkpoints;
+  if (options.stage.kept_fd >= 0)
+    checkpoints.emplace(options.stage.kept_fd, options.stage.takes_over);
+  const Checkpoint* const left = checkpoints ? checkpoints->left() : nullptr;
   std::optional<AsUser> user(stage.user_to_become());
-  const auto series = series_of(options, target.path);
+  const auto series = series_of(options, target.path, left ? &left->series : nullptr);
   auto policy = policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), options.flows.size(), policy);
-  std::optional<Checkpoints> checkpoints;
-  if (options.stage.kept_fd >= 0 && !series)
-    checkpoints.emplace(options.stage.kept_fd, options.stage.takes_over);
   std::size_t file = 0;
-  if (checkpoints && checkpoints->left())
-    policy.resume = [&] {
-      const auto& left = *checkpoints->left();
-      return file < std::min<std::uint64_t>(left.file_count, left.files.size()) ? &left.files[file++] : nullptr;
-    };
+  if (left) {
+    policy.resume = [&] { return file < left->file_count ? &left->files[file++] : nullptr; };
+    policy.completing = left->completion.under_way;
+  }
   const auto sink = make_sink(target, policy);
   user.reset();
   auto flows = open_flows();
@@ -142,7 +143,9 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   };
   Merger merger(std::move(flows), *sink, options.digest, publish, rotation ? &*rotation : nullptr,
                 checkpoints ? &*checkpoints : nullptr, options.stage.poison_fd);
-  stage.keep(0, checkpoints && sink->can_resume());
+  if (series)
+    series->note_by([&merger] { merger.note(); });
+  stage.keep(0, merger.can_be_followed());
   tell = [&merger] { merger.tell(monotonic_ns()); };
   stage.enter_cage(merger_cage(target.path));
   const bool complete = merger.run(stage.stop_reading());

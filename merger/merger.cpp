@@ -26,7 +26,10 @@ Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, Publi
     for (std::size_t place = 0; const auto& table : reader.stream().tables)
       input.tables.push_back({sink.add_table(table, place++, reader.name()), RowDigest(table)});
   }
-  checkpoints_ = sink_.can_resume() ? checkpoints_ : nullptr;
+  if (!checkpoints_ || !sink_.can_resume())
+    checkpoints_ = nullptr;
+  else if (sink_.marks(marks_); loop_.size() > Checkpoint::max_streams || marks_.size() > Checkpoint::max_files)
+    checkpoints_ = nullptr;
   if (!checkpoints_)
     return;
   if (const auto* const left = checkpoints_->left()) {
@@ -36,7 +39,11 @@ Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, Publi
     }
     counters_[MergerCounter::flows_received] = left->rows[0];
     counters_[MergerCounter::events_received] = left->rows[1];
-    digest_ = {.low = left->digest[0], .high = left->digest[1]};
+    digest_ = left->digest;
+    if (rotation_)
+      rotation_->resume(left->rotation, std::span(left->rotated).first(loop_.size()));
+    octets_before_ = left->octets_before;
+    completion_ = left->completion;
   } else {
     secure(); // what is written from now on is more than this
   }
@@ -44,7 +51,12 @@ Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, Publi
 
 /// What was read so far is written, and bound to what was read.
 void Merger::secure() {
-  if (!checkpoints_ || !sink_.flush())
+  if (checkpoints_ && sink_.flush())
+    note();
+}
+
+void Merger::note() {
+  if (!checkpoints_)
     return;
   sink_.marks(marks_);
   auto& next = checkpoints_->next();
@@ -52,21 +64,31 @@ void Merger::secure() {
     next.streams[stream] = loop_.place(stream);
     next.taken[stream] = inputs_[stream].taken;
   }
-  next.file_count = std::min(marks_.size(), next.files.size());
-  std::copy_n(marks_.begin(), next.file_count, next.files.begin());
+  next.file_count = marks_.size();
+  std::ranges::copy(marks_, next.files.begin());
   next.rows = {counters_[MergerCounter::flows_received], counters_[MergerCounter::events_received]};
-  next.digest = {digest_.low, digest_.high};
+  next.digest = digest_;
+  if (rotation_) {
+    next.rotation = rotation_->mark();
+    std::ranges::copy(rotation_->streams(), next.rotated.begin());
+    next.series = rotation_->series().mark();
+  }
+  next.octets_before = octets_before_;
+  next.completion = completion_;
   checkpoints_->store();
+  wants_secured_ = false;
 }
 
 bool Merger::run(const std::atomic<bool>& stop) {
+  if (completion_.under_way)
+    do_completion(); // of who died at it
   loop_.hold_at(rotation_ ? rotation_->boundary_s() : Rotation::never);
   loop_.run(*this, stop);
   problems_ = loop_.problems();
   if (rotation_ && !sink_.failed())
     if (const auto span =
             rotation_->last(counters_[MergerCounter::flows_received] + counters_[MergerCounter::events_received] > 0))
-      complete(*span, std::nullopt);
+      complete(*span, false);
   if (!sink_.finish())
     problems_.push_back(sink_.failure());
   if (rotation_ && !rotation_->failure().empty())
@@ -135,31 +157,50 @@ void Merger::take_for_ledger(std::size_t stream, const RecordHeader& header) {
 }
 
 void Merger::look_for_boundary() {
-  if (rotation_->wants_next(sink_.written().octets - octets_before_))
-    loop_.hold_at(rotation_->boundary_s());
+  if (!rotation_->wants_next(sink_.written().octets - octets_before_))
+    return;
+  loop_.hold_at(rotation_->boundary_s());
+  wants_secured_ = true; // nobody asks twice
 }
 
 std::uint64_t Merger::all_held(std::uint64_t second) {
   if (!rotation_)
     return Rotation::never;
   if (const auto span = rotation_->advance(second))
-    complete(*span, span->end_s);
+    complete(*span, true);
   else
     sink_.begins_at(rotation_->state().begin_s);
   return rotation_->boundary_s();
 }
 
 /// Completes the files at work, and begins the next ones where there are any.
-bool Merger::complete(const FileSpan& span, std::optional<std::uint64_t> next_s) {
-  std::vector<CompleteFile> files;
-  if (!sink_.complete(span.begin_s, next_s, files))
+bool Merger::complete(const FileSpan& span, bool has_next) {
+  if (!sink_.write_rest())
     return false;
-  octets_before_ = sink_.written().octets;
+  if (!has_next)
+    rotation_->end();
+  completion_ = {true, span, has_next};
+  note();
+  return do_completion();
+}
+
+/// Whoever dies at it is followed by somebody who begins here again.
+bool Merger::do_completion() {
+  const auto& [under_way, span, has_next] = completion_;
+  std::vector<CompleteFile> files;
+  if (!sink_.complete(span.begin_s, files))
+    return false;
   bool has_packets = true;
   for (const auto& input : inputs_)
     has_packets = has_packets && input.packets.back() != 0;
-  return rotation_->list(span, files,
-                         {std::nullopt, wants_digest_ ? std::optional(digest_) : std::nullopt, has_packets});
+  if (!rotation_->list(span, files, {std::nullopt, wants_digest_ ? std::optional(digest_) : std::nullopt, has_packets}))
+    return false;
+  if (has_next && !sink_.begin_next(span.end_s))
+    return false;
+  octets_before_ = sink_.written().octets;
+  completion_ = {};
+  note();
+  return true;
 }
 
 bool Merger::steps_over(std::size_t stream, const RecordHeader& header, std::uint64_t number) {
@@ -183,7 +224,7 @@ std::string Merger::taken(std::size_t stream) const {
 }
 
 void Merger::quiet() {
-  if (sink_.is_read_live())
+  if (sink_.is_read_live() && sink_.is_due())
     sink_.flush();
 }
 
@@ -191,6 +232,8 @@ void Merger::housekeep(std::uint64_t now_ns) {
   quiet();
   if (rotation_)
     look_for_boundary();
+  if (wants_secured_)
+    secure();
   tell(now_ns);
 }
 

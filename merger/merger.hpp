@@ -45,6 +45,11 @@ public:
   /// Tells how far it is, and that it lives: for where the sink waits, too.
   void tell(std::uint64_t now_ns);
 
+  /// Whether another one can follow it.
+  [[nodiscard]] bool can_be_followed() const noexcept { return checkpoints_ != nullptr; }
+  /// Says how far it is while it completes files: FileSeries::note_by().
+  void note();
+
   /// One sentence for each stream that was damaged or cut off, and for a sink that failed.
   [[nodiscard]] const std::vector<std::string>& problems() const noexcept { return problems_; }
   /// As StreamLoop::warnings().
@@ -76,18 +81,22 @@ private:
   [[nodiscard]] bool failed() const override { return sink_.failed() || (rotation_ && !rotation_->failure().empty()); }
   std::uint64_t all_held(std::uint64_t second) override;
   void secure() override;
+  [[nodiscard]] bool holds_back() const noexcept override { return checkpoints_ && !sink_.is_due(); }
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
 
   void take_for_ledger(std::size_t stream, const RecordHeader& header);
   void look_for_boundary();
-  bool complete(const FileSpan& span, std::optional<std::uint64_t> next_s);
+  bool complete(const FileSpan& span, bool has_next);
+  bool do_completion();
 
   StreamLoop loop_;
   std::vector<Input> inputs_;
   Sink& sink_;
   Rotation* rotation_;
   std::uint64_t octets_before_ = 0; ///< written before the file at work
+  Completion completion_{};
+  bool wants_secured_ = false; ///< something that should not be forgotten
   bool wants_digest_;
   Checkpoints* checkpoints_; ///< nullptr: there are none
   int poison_fd_;

@@ -126,10 +126,12 @@ void StreamLoop::wait_for_one(StreamSink& sink) {
     next_to_wait_on_ = (next_to_wait_on_ + 1) % inputs_.size();
   while (!waits(inputs_[next_to_wait_on_]));
   const std::atomic<bool> never{false}; // run() itself sees to stopping
-  if (inputs_[next_to_wait_on_].reader.has_unreleased())
-    sink.secure(); // waiting gives it back
+  auto& reader = inputs_[next_to_wait_on_].reader;
+  const bool gives_back = reader.has_unreleased() && !sink.holds_back();
+  if (gives_back)
+    sink.secure();
   const auto sleep = open == 1 ? longest_sleep : sleep_among_several;
-  switch (const auto how = inputs_[next_to_wait_on_].reader.wait(never, sleep)) {
+  switch (const auto how = reader.wait(never, sleep, gives_back)) {
   case Wait::readable:
   case Wait::stopped:
     break;

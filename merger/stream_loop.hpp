@@ -35,6 +35,9 @@ public:
   /// it cannot go further back. Between batches.
   virtual void secure() {}
 
+  /// Whether what was taken is better secured later, now that nothing comes: until it has to be, no room is given back.
+  [[nodiscard]] virtual bool holds_back() const noexcept { return false; }
+
   /// Nothing more comes from that stream. `whole`: not because it was damaged or cut off.
   virtual void ended(std::size_t stream, bool whole) {
     static_cast<void>(stream);

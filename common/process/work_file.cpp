@@ -21,24 +21,18 @@ namespace orbweaver {
 namespace {
 
 constexpr std::string_view suffix = ".part";
-constexpr std::size_t random_letters = 6;
-
-std::string random_text() {
-  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz012345";
-  std::array<unsigned char, random_letters> octets{};
-  static_cast<void>(!getrandom(octets.data(), octets.size(), 0));
-  std::string text;
-  for (const auto octet : octets)
-    text += letters[octet % letters.size()];
-  return text;
-}
-
 /// Results may be for all to read; that they were written by somebody else is what matters.
 constexpr FileTrust own_results{S_IFREG, 0022, false};
 
+/// Somebody who looks for what killed runs left may have it for a moment: waited for, else it would be theirs to cut.
+void lock(const FileDescriptor& file) noexcept {
+  while (file && flock(file.get(), LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
 /// The name of the output that a work file is of, or empty where the name is no work file's.
 std::string output_of(const std::string& name) {
-  constexpr auto added = suffix.size() + random_letters + 1;
+  constexpr auto added = suffix.size() + std::tuple_size_v<decltype(WorkTag::letters)> + 1;
   return name.ends_with(suffix) && name.size() > added ? name.substr(0, name.size() - added) : std::string();
 }
 
@@ -76,18 +70,45 @@ std::vector<LeftFile> left_in(const std::filesystem::path& folder, IsOurs&& is_o
 
 } // namespace
 
-WorkFile make_work_file(const std::string& path, unsigned mode) {
-  for (;;) {
-    auto name = path + "." + random_text() + std::string(suffix);
+WorkTag random_tag() noexcept {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz012345";
+  WorkTag tag{};
+  static_cast<void>(!getrandom(tag.letters.data(), tag.letters.size(), 0));
+  for (auto& letter : tag.letters)
+    letter = letters[static_cast<unsigned char>(letter) % letters.size()];
+  return tag;
+}
+
+WorkFile make_work_file(const std::string& path, unsigned mode, WorkTag& tag) {
+  for (;; tag = random_tag()) {
+    auto name = path + "." + std::string(tag.text()) + std::string(suffix);
     FileDescriptor file(open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
     if (!file && errno == EEXIST)
       continue;
-    // Somebody who looks for what killed runs left may have it for a moment: waited for, else it would be theirs to
-    // cut.
-    while (file && flock(file.get(), LOCK_EX) != 0 && errno == EINTR) {
-    }
+    lock(file);
     return {std::move(file), std::move(name)};
   }
+}
+
+WorkFile find_work_file(const NamePattern& names, const WorkTag& tag) {
+  const auto ending = "." + std::string(tag.text()) + std::string(suffix);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(names.folder(), error)) {
+    const auto name = entry.path().filename().string();
+    if (!name.ends_with(ending) || !names.matches(output_of(name)))
+      continue;
+    auto path = names.path_of(name);
+    FileDescriptor file(open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (file && fstat(file.get(), &status) == 0 && !is_trusted(status, {S_IFREG, 0, false})) {
+      file.reset();
+      errno = EPERM;
+    }
+    lock(file);
+    return {std::move(file), std::move(path)};
+  }
+  errno = error ? error.value() : ENOENT;
+  return {FileDescriptor(), {}};
 }
 
 std::uint64_t cut_to_line(int fd) noexcept {

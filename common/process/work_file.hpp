@@ -7,6 +7,7 @@
 #include "common/file_descriptor.hpp"
 #include "common/process/rotation.hpp"
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,13 +15,31 @@
 
 namespace orbweaver {
 
-/// A new work file for an output of that path, locked; its name. Mode as the umask says, of at most `mode`. The
-/// descriptor is empty where it cannot be made: errno says why.
+/// What tells a work file from others of its name.
+struct WorkTag {
+  std::array<char, 6> letters;
+
+  [[nodiscard]] std::string_view text() const noexcept { return {letters.data(), letters.size()}; }
+};
+/// One that nobody can guess.
+[[nodiscard]] WorkTag random_tag() noexcept;
+
+/// A work file for an output of that path, locked; its name. The descriptor is empty where there is none: errno says
+/// why.
 struct WorkFile {
   FileDescriptor file;
   std::string path;
 };
-[[nodiscard]] WorkFile make_work_file(const std::string& path, unsigned mode);
+/// A new one. Mode as the umask says, of at most `mode`. Where there is a file with that tag it gets another one.
+[[nodiscard]] WorkFile make_work_file(const std::string& path, unsigned mode, WorkTag& tag);
+[[nodiscard]] inline WorkFile make_work_file(const std::string& path, unsigned mode) {
+  auto tag = random_tag();
+  return make_work_file(path, mode, tag);
+}
+
+/// The one with that tag of an output whose names have their time, made by somebody who is gone. errno is ENOENT where
+/// there is none.
+[[nodiscard]] WorkFile find_work_file(const NamePattern& names, const WorkTag& tag);
 
 /// Cuts off what stands behind the last line's end of a regular file; returns how many octets that were.
 std::uint64_t cut_to_line(int fd) noexcept;

@@ -272,14 +272,14 @@ void RecordReader::release_now() noexcept {
   wake_peer(header.producer.waiting);
 }
 
-Wait RecordReader::wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep) noexcept {
+Wait RecordReader::wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep, bool gives_back) noexcept {
   if (!damage_.empty())
     return Wait::damaged;
   if (ended_)
     return Wait::ended;
   if (!ring_)
     return Wait::cut_off;
-  if (released_ != cursor_)
+  if (released_ != cursor_ && gives_back)
     release_now();
   auto& header = ring_.header();
   const auto ready = [&] { return look() || !damage_.empty(); };

@@ -144,9 +144,11 @@ public:
   /// Begins at a place where a predecessor was. False where the ring has no such place any more.
   bool resume_at(std::uint64_t position) noexcept;
 
-  /// Waits for records, one round: call it when peek() gave none. Gives back everything first. Who reads several
-  /// streams gives a short `sleep`, so that one that is quiet does not hold up the others.
-  Wait wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep = longest_sleep) noexcept;
+  /// Waits for records, one round: call it when peek() gave none. Gives back everything first, unless the reader has to
+  /// keep it; there is room for more still. Who reads several streams gives a short `sleep`, so that one that is quiet
+  /// does not hold up the others.
+  Wait wait(const std::atomic<bool>& stop, std::chrono::nanoseconds sleep = longest_sleep,
+            bool gives_back = true) noexcept;
 
   /// Declares what peek() gave out to be bad; the stream ends there. Offsets count from the start of the file, or of
   /// the ring's life.

@@ -49,6 +49,8 @@ std::size_t CsvSink::add_table(const TableDescription& table, std::size_t place,
 
 /// A file that grows has its heading from the first run; another one's rows would stand under the wrong names.
 void CsvSink::write_heading(File& file, const std::string& heading) {
+  if (file.output.goes_on())
+    return;
   const auto& there = file.output.first_line();
   if (there.empty())
     file.output.write_line(heading, Line::heading);
@@ -75,7 +77,7 @@ std::size_t CsvSink::file_of(const TableDescription& table, std::size_t place, c
 
 bool CsvSink::flush() noexcept {
   for (const auto& file : files_)
-    file->output.pass_on();
+    file->output.flush();
   return !failed();
 }
 
@@ -84,11 +86,22 @@ void CsvSink::begins_at(std::uint64_t second) {
     file->output.begins_at(second);
 }
 
-bool CsvSink::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) {
+bool CsvSink::write_rest() noexcept {
+  for (const auto& file : files_)
+    file->output.write_rest();
+  return !failed();
+}
+
+bool CsvSink::complete(std::uint64_t begin_s, std::vector<CompleteFile>& files) {
+  return std::ranges::all_of(files_,
+                             [&](const auto& file) { return file->output.complete(begin_s, files.emplace_back()); });
+}
+
+bool CsvSink::begin_next(std::uint64_t begin_s) {
   for (const auto& file : files_) {
-    if (!file->output.complete(begin_s, next_s, files.emplace_back()))
+    if (!file->output.begin_next(begin_s))
       return false;
-    if (next_s && !file->heading.empty())
+    if (!file->heading.empty())
       file->output.write_line(file->heading, Line::heading);
   }
   return true;
@@ -108,7 +121,7 @@ bool CsvSink::can_resume() const noexcept {
   return std::ranges::all_of(files_, [](const auto& file) { return file->output.can_resume(); });
 }
 
-void CsvSink::marks(std::vector<OutputMark>& marks) const {
+void CsvSink::marks(std::vector<OutputMark>& marks) {
   marks.clear();
   for (const auto& file : files_)
     marks.push_back(file->output.mark());

@@ -28,12 +28,16 @@ public:
     put_row(rows, row, files_[file]->line, files_[file]->output, scratch_);
   }
   bool flush() noexcept override;
+  /// All files are flushed together.
+  [[nodiscard]] bool is_due() const noexcept override { return files_.front()->output.is_due(); }
   void begins_at(std::uint64_t second) override;
-  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override;
+  bool write_rest() noexcept override;
+  bool complete(std::uint64_t begin_s, std::vector<CompleteFile>& files) override;
+  bool begin_next(std::uint64_t begin_s) override;
   bool finish() noexcept override;
   [[nodiscard]] bool is_read_live() const noexcept override;
   [[nodiscard]] bool can_resume() const noexcept override;
-  void marks(std::vector<OutputMark>& marks) const override;
+  void marks(std::vector<OutputMark>& marks) override;
   [[nodiscard]] bool failed() const noexcept override;
   [[nodiscard]] std::string failure() const override;
   [[nodiscard]] Written written() const noexcept override;

@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 namespace orbweaver {
 
 namespace {
@@ -41,6 +44,18 @@ struct KeptFile {
   std::uint64_t octets;
 };
 
+/// Whether two names are of one file.
+bool is_same_file(const char* one, const char* other) noexcept {
+  struct stat status {
+  }, other_status{};
+  return lstat(one, &status) == 0 && lstat(other, &other_status) == 0 && status.st_dev == other_status.st_dev &&
+         status.st_ino == other_status.st_ino;
+}
+
+std::uint64_t hash_of(const std::string& name) noexcept {
+  return XXH3_64bits(name.data(), name.size()) | 1;
+}
+
 bool is_older(const KeptFile& one, const KeptFile& other) noexcept {
   if (one.changed.tv_sec != other.changed.tv_sec)
     return one.changed.tv_sec < other.changed.tv_sec;
@@ -51,7 +66,7 @@ bool is_older(const KeptFile& one, const KeptFile& other) noexcept {
 
 } // namespace
 
-FileSeries::FileSeries(const NamePattern& names, FileBound keep, const Warn& warn)
+FileSeries::FileSeries(const NamePattern& names, FileBound keep, const Warn& warn, const FileSeriesMark* left)
     : names_{names}, keep_(keep), warn_(warn), manifest_path_(names.manifest()) {
   const auto refuse = [this](const std::string& why) {
     throw Error("cannot write " + printable(manifest_path_) + ", which lists the files that are complete: " + why);
@@ -66,13 +81,19 @@ FileSeries::FileSeries(const NamePattern& names, FileBound keep, const Warn& war
   if (flock(manifest_.get(), LOCK_EX | LOCK_NB) != 0)
     refuse("another run is writing files of that name");
   cut_to_line(manifest_.get());
+  if (left) {
+    mark_ = *left;
+    return;
+  }
+  const auto end = lseek(manifest_.get(), 0, SEEK_END);
+  mark_.listed = end > 0 ? static_cast<std::uint64_t>(end) : 0;
   if (warn_)
-    for (const auto& left : left_files(names))
-      warn_(to_string(left));
+    for (const auto& file : left_files(names))
+      warn_(to_string(file));
 }
 
-WorkFile FileSeries::begin(const NamePattern& names, std::uint64_t begin_s) {
-  return make_work_file(names.path_of(names.name(begin_s)), 0666);
+WorkFile FileSeries::begin(const NamePattern& names, std::uint64_t begin_s, WorkTag& tag) {
+  return make_work_file(names.path_of(names.name(begin_s)), 0666, tag);
 }
 
 void FileSeries::rename_work(const NamePattern& names, std::uint64_t begin_s, std::string& work_path) noexcept {
@@ -83,16 +104,31 @@ void FileSeries::rename_work(const NamePattern& names, std::uint64_t begin_s, st
 }
 
 int FileSeries::complete(const NamePattern& names, const std::string& work_path, std::uint64_t begin_s,
-                         std::string& name) {
-  int error = EEXIST;
-  for (unsigned number = 0; error == EEXIST && number < most_of_one_name; ++number) {
-    name = names.name(begin_s, number);
-    error = rename_new(work_path.c_str(), names.path_of(name).c_str());
+                         unsigned& number) const {
+  for (;; note()) { // who follows looks for the number that was tried last
+    const auto path = names.path_of(names.name(begin_s, number));
+    const int error = rename_new(work_path.c_str(), path.c_str());
+    if (error != EEXIST)
+      return error;
+    if (is_same_file(work_path.c_str(), path.c_str())) // it was given its name, and nobody came to take the other one
+      return unlink(work_path.c_str()) == 0 ? 0 : errno;
+    if (++number == most_of_one_name)
+      return error;
   }
-  return error;
 }
 
-bool FileSeries::list(const std::string& line, const std::function<bool()>& wait_on) noexcept {
+bool FileSeries::is_listed(std::string_view line) const {
+  std::string there(line.size(), '\0');
+  return pread(manifest_.get(), there.data(), there.size(), static_cast<off_t>(mark_.listed)) ==
+             static_cast<ssize_t>(line.size()) &&
+         there == line;
+}
+
+bool FileSeries::list(const std::string& line, const std::function<bool()>& wait_on) {
+  if (is_listed(line)) {
+    mark_.listed += line.size();
+    return true;
+  }
   const auto start = lseek(manifest_.get(), 0, SEEK_END);
   int error = start < 0 ? errno : 0;
   for (std::size_t done = 0; done < line.size() && error == 0;) {
@@ -113,18 +149,20 @@ bool FileSeries::list(const std::string& line, const std::function<bool()>& wait
   if (error != 0)
     failure_ = "cannot write " + printable(manifest_path_) + ": " + errno_text(error) +
                "; the files that it lists, and the one that is complete since, are whole";
+  else
+    mark_.listed = static_cast<std::uint64_t>(start) + line.size();
   return error == 0;
 }
 
-std::uint64_t FileSeries::remove_oldest(std::span<const CompleteFile> newest) noexcept {
+void FileSeries::remove_oldest(std::span<const CompleteFile> newest) {
   if (!keep_)
-    return 0;
+    return;
   const auto& folder_name = names_.front().folder();
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(folder_name.c_str()), closedir);
   if (!folder) {
     if (warn_)
       warn_("cannot look for files that --keep removes in " + printable(folder_name) + ": " + errno_text());
-    return 0;
+    return;
   }
   const int at = dirfd(folder.get());
   std::vector<KeptFile> files;
@@ -139,22 +177,27 @@ std::uint64_t FileSeries::remove_oldest(std::span<const CompleteFile> newest) no
     if (std::ranges::find(newest, name, &CompleteFile::name) == newest.end())
       files.push_back({name, status.st_mtim, static_cast<std::uint64_t>(status.st_size)});
   }
+  if (mark_.removing != 0 &&
+      std::ranges::none_of(files, [this](const KeptFile& file) { return hash_of(file.name) == mark_.removing; }))
+    ++mark_.removed; // by who died then
+  mark_.removing = 0;
   std::ranges::sort(files, is_older);
   const auto oldest_s = std::time(nullptr) - static_cast<std::time_t>(keep_.seconds);
-  std::uint64_t removed = 0;
   for (const auto& file : files) {
     const bool too_old = keep_.seconds != 0 && file.changed.tv_sec < oldest_s;
     const bool too_much = keep_.octets != 0 && octets > keep_.octets;
     if (!too_old && !too_much)
       break;
+    mark_.removing = hash_of(file.name);
+    note();
     if (unlinkat(at, file.name.c_str(), 0) == 0) {
-      ++removed;
+      ++mark_.removed;
       octets -= file.octets;
     } else if (warn_) {
       warn_("--keep cannot remove " + printable(names_.front().path_of(file.name)) + ": " + errno_text());
     }
+    mark_.removing = 0;
   }
-  return removed;
 }
 
 } // namespace orbweaver

@@ -22,15 +22,18 @@ public:
   void put(std::size_t table, RowView row) override {
     put_row(tables_[table].rows, row, tables_[table].line, output_, scratch_);
   }
-  bool flush() noexcept override { return output_.pass_on(); }
+  bool flush() noexcept override { return output_.flush(); }
+  [[nodiscard]] bool is_due() const noexcept override { return output_.is_due(); }
   void begins_at(std::uint64_t second) override { output_.begins_at(second); }
-  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override {
-    return output_.complete(begin_s, next_s, files.emplace_back());
+  bool write_rest() noexcept override { return output_.write_rest(); }
+  bool complete(std::uint64_t begin_s, std::vector<CompleteFile>& files) override {
+    return output_.complete(begin_s, files.emplace_back());
   }
+  bool begin_next(std::uint64_t begin_s) override { return output_.begin_next(begin_s); }
   bool finish() noexcept override { return output_.finish(); }
   [[nodiscard]] bool is_read_live() const noexcept override { return output_.is_read_live(); }
   [[nodiscard]] bool can_resume() const noexcept override { return output_.can_resume(); }
-  void marks(std::vector<OutputMark>& marks) const override { marks.assign(1, output_.mark()); }
+  void marks(std::vector<OutputMark>& marks) override { marks.assign(1, output_.mark()); }
   [[nodiscard]] bool failed() const noexcept override { return output_.failed(); }
   [[nodiscard]] std::string failure() const override { return output_.failure(); }
   [[nodiscard]] Written written() const noexcept override {

@@ -186,12 +186,42 @@ void Output::open_series(const std::string& path) {
   names_ = rotated_names(path);
   path_ = path;
   is_regular_ = renames_ = true;
+  if (const auto* const mark = policy_.resume ? policy_.resume() : nullptr) {
+    resume_series(*mark);
+    return;
+  }
+  tag_ = random_tag();
+  next_tag_ = random_tag();
   // The clock is not known yet; begins_at() tells it.
-  auto work = FileSeries::begin(*names_, static_cast<std::uint64_t>(std::time(nullptr)));
+  auto work = FileSeries::begin(*names_, static_cast<std::uint64_t>(std::time(nullptr)), tag_);
   if (!work.file)
     refuse(path, errno_text());
   file_ = std::move(work.file);
   work_path_ = std::move(work.path);
+}
+
+void Output::resume_series(const OutputMark& mark) {
+  tag_ = mark.tag;
+  next_tag_ = mark.next_tag;
+  number_ = mark.number;
+  size_ = mark.offset;
+  lines_before_ = mark.lines_before;
+  lines_written_ = mark.lines;
+  octets_written_ = mark.octets;
+  // One that was begun while those before it were completed: nothing is in it.
+  if (policy_.completing)
+    if (const auto next = find_work_file(*names_, next_tag_); next.file)
+      unlink(next.path.c_str());
+  if (!mark.at_work)
+    return;
+  auto work = find_work_file(*names_, tag_);
+  if (!work.file && policy_.completing && errno == ENOENT)
+    return; // it has its name
+  if (!work.file)
+    refuse(path_, "the file at work, *." + std::string(tag_.text()) + ".part, cannot be gone on with: " + errno_text());
+  file_ = std::move(work.file);
+  work_path_ = std::move(work.path);
+  go_on_at(file_.get(), mark);
 }
 
 void Output::begins_at(std::uint64_t second) noexcept {
@@ -199,26 +229,32 @@ void Output::begins_at(std::uint64_t second) noexcept {
     FileSeries::rename_work(*names_, second, work_path_);
 }
 
-bool Output::complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept {
+bool Output::write_rest() noexcept {
+  flush();
+  if (compressor_ && size_ == 0 && !failed())
+    write({}); // a file without a line can be decompressed too
+  return !failed();
+}
+
+bool Output::complete(std::uint64_t begin_s, CompleteFile& file) noexcept {
   // Files that come faster than the disk takes them are waited for here, and not once this one has its name: it is in
   // the manifest soon after.
   if (closing_.joinable())
     closing_.join();
-  flush();
-  if (compressor_ && size_ == 0 && !failed())
-    write({}); // a file without a line can be decompressed too
   if (failed())
     return false;
+  if (!work_path_.empty()) {
+    if (const int error = policy_.series->complete(*names_, work_path_, begin_s, number_); error != 0) {
+      fail(error);
+      return false;
+    }
+    work_path_.clear();
+    sync_apart(names_->path_of(names_->name(begin_s, number_)));
+  }
+  file.name = names_->name(begin_s, number_);
   file.octets = size_;
   file.rows = lines_of_file(Line::main) + lines_of_file(Line::other);
-  lines_before_ = lines_written_;
-  if (const int error = FileSeries::complete(*names_, work_path_, begin_s, file.name); error != 0) {
-    fail(error);
-    return false;
-  }
-  work_path_.clear();
-  sync_apart(names_->path_of(file.name));
-  return !next_s || begin_next(*next_s);
+  return !failed();
 }
 
 /// A complete file comes to the disk on a thread of its own: what comes meanwhile goes into the next one.
@@ -245,9 +281,8 @@ void Output::sync_apart(const std::string& path) noexcept {
 }
 
 bool Output::begin_next(std::uint64_t begin_s) noexcept {
-  size_ = 0;
   for (;;) {
-    auto work = FileSeries::begin(*names_, begin_s);
+    auto work = FileSeries::begin(*names_, begin_s, next_tag_);
     if (work.file) {
       file_ = std::move(work.file);
       work_path_ = std::move(work.path);
@@ -259,6 +294,10 @@ bool Output::begin_next(std::uint64_t begin_s) noexcept {
       return false;
     }
   }
+  size_ = 0;
+  number_ = 0;
+  lines_before_ = lines_written_;
+  tag_ = std::exchange(next_tag_, random_tag());
   return true;
 }
 
@@ -273,39 +312,41 @@ void Output::open_growing(const std::string& path, bool exists) {
     refuse(path, "another run is writing it");
   is_ours_ = !exists;
   begins_ = true;
+  resume(file_.get());
   if (compressor_) {
     first_line_ = first_line_of_frame(file_.get(), std::size_t{1} << 16);
     return;
   }
-  resume(file_.get());
   std::array<char, 1 << 16> head{};
   const auto got = pread(file_.get(), head.data(), head.size(), 0);
   const std::string_view text(head.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
   first_line_ = text.substr(0, text.find('\n'));
 }
 
-/// Cuts off what a predecessor wrote after it last said how far it was: that is written again.
 void Output::resume(int fd) {
-  const auto* const mark = policy_.resume ? policy_.resume() : nullptr;
-  if (!mark)
-    return;
-  struct stat status {};
-  if (fstat(fd, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < mark->offset)
-    refuse(path_.empty() ? "standard output" : path_, "it is shorter than what was written to it");
-  const auto offset = static_cast<off_t>(mark->offset);
-  if (ftruncate(fd, offset) != 0 || lseek(fd, offset, SEEK_SET) < 0)
-    refuse(path_.empty() ? "standard output" : path_, errno_text());
-  lines_written_ = mark->lines;
-  octets_written_ = mark->octets;
+  if (const auto* const mark = policy_.resume ? policy_.resume() : nullptr)
+    go_on_at(fd, *mark);
 }
 
-OutputMark Output::mark() const noexcept {
-  OutputMark mark{size_, lines_written_, octets_written_};
+/// Cuts off what a predecessor wrote after it last said how far it was: that is written again.
+void Output::go_on_at(int fd, const OutputMark& mark) {
   struct stat status {};
-  if (begins_ && !file_) // nothing was written yet
+  const auto name = path_.empty() ? "standard output" : work_path_.empty() ? path_ : work_path_;
+  if (fstat(fd, &status) != 0 || static_cast<std::uint64_t>(status.st_size) < mark.offset)
+    refuse(name, "it is shorter than what was written to it");
+  const auto offset = static_cast<off_t>(mark.offset);
+  if (ftruncate(fd, offset) != 0 || lseek(fd, offset, SEEK_SET) < 0)
+    refuse(name, errno_text());
+  lines_written_ = mark.lines;
+  octets_written_ = mark.octets;
+}
+
+OutputMark Output::mark() noexcept {
+  if (file_ && begins_)
+    begin(); // half a line that is there goes now: else what is written instead may be cut in its middle
+  OutputMark mark{size_, lines_written_, octets_written_, lines_before_, tag_, next_tag_, number_, !work_path_.empty()};
+  if (begins_)
     mark.offset = stdout_at();
-  else if (begins_)
-    mark.offset = fstat(file_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
   return mark;
 }
 
@@ -344,20 +385,14 @@ void Output::write_line(std::string_view text, Line line) {
     commit(place + text.size(), line);
     return;
   }
-  flush();
+  write_buffer();
   marks_.push_back({text.size(), line});
   write(text);
 }
 
-bool Output::pass_on() noexcept {
+bool Output::is_due() const noexcept {
   constexpr std::uint64_t often_enough_ns = 1'000'000'000;
-  if (compressor_) {
-    const auto now_ns = monotonic_ns();
-    if (now_ns - passed_on_ns_ < often_enough_ns)
-      return !failed();
-    passed_on_ns_ = now_ns;
-  }
-  return flush();
+  return !compressor_ || monotonic_ns() - passed_on_ns_ >= often_enough_ns;
 }
 
 /// The frame for a text, valid until the next call.
@@ -371,10 +406,15 @@ std::string_view Output::compressed(std::string_view text) noexcept {
   return {};
 }
 
+void Output::write_buffer() noexcept {
+  if (fill_ > 0)
+    write({buffer_.get(), std::exchange(fill_, 0)});
+}
+
 bool Output::flush() noexcept {
-  if (fill_ == 0)
-    return !failed();
-  write({buffer_.get(), std::exchange(fill_, 0)});
+  if (compressor_)
+    passed_on_ns_ = monotonic_ns();
+  write_buffer();
   return !failed();
 }
 

@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace orbweaver {
@@ -29,12 +30,19 @@ enum class Appears {
   growing,  ///< from the start, behind what is there: what is done is worth something by itself
 };
 
-/// How far a file is written: what a follower cuts it to, and goes on counting from.
+/// How far an output is written, once all is flushed: what a follower cuts its file to, and goes on counting from. Lies
+/// in any memory (kept_memory.hpp).
 struct OutputMark {
-  std::uint64_t offset = 0;
+  std::uint64_t offset = 0;             ///< of the file
   std::array<std::uint64_t, 3> lines{}; ///< by Line
   std::uint64_t octets = 0;
+  // Of one file after another:
+  std::array<std::uint64_t, 3> lines_before{}; ///< in files before the one at work
+  WorkTag tag{}, next_tag{};                   ///< of the file at work, and of the one after it
+  std::uint32_t number = 0;                    ///< of the name that it gets
+  bool at_work = false;                        ///< whether there is such a file
 };
+static_assert(std::is_trivially_copyable_v<OutputMark>);
 
 /// How files are written.
 struct OutputPolicy {
@@ -47,6 +55,8 @@ struct OutputPolicy {
   /// Of who follows a writer that died: where it was, for each file in the order in which they are opened. nullptr: no
   /// further than it was before.
   std::function<const OutputMark*()> resume{};
+  /// Of who follows one that was completing its files: they may have their names already.
+  bool completing = false;
 };
 
 /// What a line counts as.
@@ -75,7 +85,7 @@ public:
   /// failure is dropped.
   [[nodiscard]] char* claim(std::size_t bytes) noexcept {
     if (buffer_bytes - fill_ < bytes) [[unlikely]]
-      flush();
+      write_buffer();
     return buffer_.get() + fill_;
   }
 
@@ -91,28 +101,41 @@ public:
   /// Writes what is in the buffer. False once writing has failed.
   bool flush() noexcept;
 
-  /// The same for who reads as it is written; what is compressed waits for a second, since small frames are large.
-  bool pass_on() noexcept;
+  /// Whether what is in the buffer should go to who reads it as it is written: what is compressed waits for a second
+  /// since it was flushed last, since small frames are large.
+  [[nodiscard]] bool is_due() const noexcept;
+  bool pass_on() noexcept { return is_due() ? flush() : !failed(); }
 
   /// Of one file after another: the second in which the first one begins, once it is known.
   void begins_at(std::uint64_t second) noexcept;
 
-  /// Of one file after another: completes the one at work, which began at that second, and begins the next one where
-  /// there is to be one. False where that failed.
-  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept;
+  /// Of one file after another: writes all that the one at work is to have. False once writing has failed.
+  bool write_rest() noexcept;
+
+  /// Then gives it, which began at that second, its name. False where that failed. Who follows one that was doing so
+  /// does it again: what was done is left as it is.
+  bool complete(std::uint64_t begin_s, CompleteFile& file) noexcept;
+
+  /// Then begins the next one. False where that failed.
+  bool begin_next(std::uint64_t begin_s) noexcept;
+
+  /// Both, for who is not followed.
+  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept {
+    return write_rest() && complete(begin_s, file) && (!next_s || begin_next(*next_s));
+  }
 
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
   [[nodiscard]] bool is_read_live() const noexcept { return !renames_ || names_; }
 
-  /// Whether who follows can go on where this stopped: a regular file that has its name, and holds nothing back.
-  [[nodiscard]] bool can_resume() const noexcept {
-    return is_regular_ && !renames_ && !compressor_ && policy_.series == nullptr;
-  }
-  /// Where that is, once all is flushed.
-  [[nodiscard]] OutputMark mark() const noexcept;
+  /// Whether who follows can go on where this stopped: a regular file that grows, or one after another.
+  [[nodiscard]] bool can_resume() const noexcept { return is_regular_ && (!renames_ || names_); }
+  /// Where that is, once all is flushed; of a file after another, headings that open it need not be.
+  [[nodiscard]] OutputMark mark() noexcept;
 
   /// Of a file that grows: its first line, or empty where nothing is in it.
   [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
+  /// Whether it goes on with a file of one after another in which something is.
+  [[nodiscard]] bool goes_on() const noexcept { return names_ && size_ > 0; }
 
   /// Writes the rest, closes, and gives a file its name. False where that failed.
   bool finish() noexcept;
@@ -128,14 +151,6 @@ public:
   [[nodiscard]] std::uint64_t octets_written() const noexcept { return octets_written_; }
   /// How long a full disk was waited for.
   [[nodiscard]] std::uint64_t full_ns() const noexcept { return full_ns_; }
-
-  /// The file at work and how far it is written, to a line's end: with RotationState all that somebody needs who goes
-  /// on with it.
-  struct Position {
-    const std::string& path;
-    std::uint64_t octets;
-  };
-  [[nodiscard]] Position position() const noexcept { return {work_path_.empty() ? path_ : work_path_, size_}; }
 
   static const OutputPolicy default_policy;
 
@@ -153,11 +168,13 @@ private:
     return lines_written(line) - lines_before_[static_cast<std::size_t>(line)];
   }
   void open_series(const std::string& path);
-  bool begin_next(std::uint64_t begin_s) noexcept;
+  void resume_series(const OutputMark& mark);
+  void write_buffer() noexcept;
   void sync_apart(const std::string& path) noexcept;
   [[nodiscard]] std::string_view compressed(std::string_view text) noexcept;
   void open_growing(const std::string& path, bool exists);
   void resume(int fd);
+  void go_on_at(int fd, const OutputMark& mark);
   void begin() noexcept;
   void start_syncer() noexcept;
   void write(std::string_view octets) noexcept;
@@ -186,8 +203,10 @@ private:
   int error_ = 0;         ///< errno of what failed first
   std::unique_ptr<Syncer> syncer_;
   std::unique_ptr<Compressor> compressor_;      ///< where it is compressed
-  std::uint64_t passed_on_ns_ = 0;              ///< when what is compressed was passed on last
+  std::uint64_t passed_on_ns_ = 0;              ///< when what is compressed was flushed last
   std::optional<NamePattern> names_;            ///< of one file after another
+  WorkTag tag_{}, next_tag_{};                  ///< the same: as in OutputMark
+  unsigned number_ = 0;                         ///< the same
   std::array<std::uint64_t, 3> lines_before_{}; ///< written to the files before this one
   std::thread closing_;                         ///< brings the file before this one to the disk
   std::atomic<int> closing_error_{0};           ///< errno of that

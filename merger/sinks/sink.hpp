@@ -38,14 +38,18 @@ public:
 
   /// Hands on what waits in a buffer. False once writing has failed.
   virtual bool flush() noexcept = 0;
+  /// Whether who reads as it is written should have that now: as Output::is_due().
+  [[nodiscard]] virtual bool is_due() const noexcept = 0;
 
   /// Where it is one file after another: the second in which the first begins.
   virtual void begins_at(std::uint64_t second) = 0;
 
-  /// Where it is one file after another: completes those that are at work and began at that second, one for each table
-  /// of CSV, and begins the next ones where there are to be any. Appends them to `files`. False where that failed.
-  virtual bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s,
-                        std::vector<CompleteFile>& files) = 0;
+  /// Where it is one file after another, one for each table of CSV: writes all that those at work are to have; gives
+  /// them, which began at that second, their names, and appends them to `files`; begins the next ones. False where that
+  /// failed.
+  virtual bool write_rest() noexcept = 0;
+  virtual bool complete(std::uint64_t begin_s, std::vector<CompleteFile>& files) = 0;
+  virtual bool begin_next(std::uint64_t begin_s) = 0;
 
   /// Writes the rest and ends. False where anything failed.
   virtual bool finish() noexcept = 0;
@@ -56,7 +60,7 @@ public:
   /// Whether who follows a killed merger can go on where it stopped (OutputPolicy::resume).
   [[nodiscard]] virtual bool can_resume() const noexcept = 0;
   /// How far each file is, once all is flushed, in the order in which they were opened.
-  virtual void marks(std::vector<OutputMark>& marks) const = 0;
+  virtual void marks(std::vector<OutputMark>& marks) = 0;
 
   [[nodiscard]] virtual bool failed() const noexcept = 0;
   /// What failed, where, and how much was written, or empty.

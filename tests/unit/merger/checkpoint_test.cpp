@@ -42,14 +42,17 @@ public:
     sink_.put(table, row);
   }
   bool flush() noexcept override { return sink_.flush(); }
+  [[nodiscard]] bool is_due() const noexcept override { return sink_.is_due(); }
   void begins_at(std::uint64_t second) override { sink_.begins_at(second); }
-  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, std::vector<CompleteFile>& files) override {
-    return sink_.complete(begin_s, next_s, files);
+  bool write_rest() noexcept override { return sink_.write_rest(); }
+  bool complete(std::uint64_t begin_s, std::vector<CompleteFile>& files) override {
+    return sink_.complete(begin_s, files);
   }
+  bool begin_next(std::uint64_t begin_s) override { return sink_.begin_next(begin_s); }
   bool finish() noexcept override { return sink_.finish(); }
   [[nodiscard]] bool is_read_live() const noexcept override { return sink_.is_read_live(); }
   [[nodiscard]] bool can_resume() const noexcept override { return sink_.can_resume(); }
-  void marks(std::vector<OutputMark>& marks) const override { sink_.marks(marks); }
+  void marks(std::vector<OutputMark>& marks) override { sink_.marks(marks); }
   [[nodiscard]] bool failed() const noexcept override { return sink_.failed(); }
   [[nodiscard]] std::string failure() const override { return sink_.failure(); }
   [[nodiscard]] Written written() const noexcept override { return sink_.written(); }

@@ -109,12 +109,12 @@ TEST_CASE("a file ends where the clock's second is a multiple of its time") {
   REQUIRE(span);
   CHECK(span->begin_s == 1000);
   CHECK(span->end_s == 1200);
-  CHECK(span->cause == "time");
+  CHECK(span->cause == FileEnd::time);
   CHECK(rotation.boundary_s() == 1500);
   schedule.at(1333);
   CHECK(rotation.last(true)->begin_s == 1200);
   CHECK(rotation.last(true)->end_s == 1333);
-  CHECK(rotation.last(true)->cause == "end");
+  CHECK(rotation.last(true)->cause == FileEnd::end);
 }
 
 TEST_CASE("a clock that leaps leaves one file before the last boundary that it leaps over") {
@@ -140,7 +140,7 @@ TEST_CASE("a file of its size ends with the second that is under way, and so doe
   auto span = rotation.advance(113);
   CHECK(span->begin_s == 100);
   CHECK(span->end_s == 112);
-  CHECK(span->cause == "size");
+  CHECK(span->cause == FileEnd::size);
   schedule.asked = true;
   rotation.at(0, 120);
   rotation.at(1, 120);
@@ -149,7 +149,7 @@ TEST_CASE("a file of its size ends with the second that is under way, and so doe
   span = rotation.advance(121);
   CHECK(span->begin_s == 112);
   CHECK(span->end_s == 120);
-  CHECK(span->cause == "signal");
+  CHECK(span->cause == FileEnd::signal);
 }
 
 TEST_CASE("every flow is in the file of the second in which it left, also where a stream is far ahead") {
