@@ -110,9 +110,8 @@ bool Rotation::list(const FileSpan& span, std::span<const CompleteFile> files, c
           .add("losses", share.losses)
           .add("lost_packets", share.lost_packets);
   }
-  if (!series_.list(line + "\n", wait_on_))
+  if (!series_.list(line + "\n", files, wait_on_))
     return false;
-  series_.remove_oldest(files);
   // Only now: who follows somebody that dies before makes the same line.
   for (auto& stream : streams_)
     stream.share = {};

@@ -124,11 +124,17 @@ bool FileSeries::is_listed(std::string_view line) const {
          there == line;
 }
 
-bool FileSeries::list(const std::string& line, const std::function<bool()>& wait_on) {
-  if (is_listed(line)) {
-    mark_.listed += line.size();
-    return true;
-  }
+bool FileSeries::list(const std::string& line, std::span<const CompleteFile> newest,
+                      const std::function<bool()>& wait_on) {
+  if (!is_listed(line) && !append(line, wait_on))
+    return false;
+  remove_oldest(newest); // until it is over, who follows begins with the line again
+  const auto end = lseek(manifest_.get(), 0, SEEK_END);
+  mark_.listed = end > 0 ? static_cast<std::uint64_t>(end) : 0;
+  return true;
+}
+
+bool FileSeries::append(const std::string& line, const std::function<bool()>& wait_on) {
   const auto start = lseek(manifest_.get(), 0, SEEK_END);
   int error = start < 0 ? errno : 0;
   for (std::size_t done = 0; done < line.size() && error == 0;) {
@@ -149,8 +155,6 @@ bool FileSeries::list(const std::string& line, const std::function<bool()>& wait
   if (error != 0)
     failure_ = "cannot write " + printable(manifest_path_) + ": " + errno_text(error) +
                "; the files that it lists, and the one that is complete since, are whole";
-  else
-    mark_.listed = static_cast<std::uint64_t>(start) + line.size();
   return error == 0;
 }
 

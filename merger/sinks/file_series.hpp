@@ -61,20 +61,20 @@ public:
   /// nothing is replaced. 0, or errno.
   int complete(const NamePattern& names, const std::string& work_path, std::uint64_t begin_s, unsigned& number) const;
 
-  /// Adds a line to the manifest, where it is not its last one already. `wait_on`, if there is one, says whether to go
-  /// on while the disk is full. False where it failed: failure() says why.
-  bool list(const std::string& line, const std::function<bool()>& wait_on);
+  /// Adds a line to the manifest, where it is not its last one already, then removes the oldest files, by the time of
+  /// their last change, until what stays is within the bound: regular files in the folder that belong to this user and
+  /// have a name of the series. `newest` stay in any case. `wait_on`, if there is one, says whether to go on while the
+  /// disk is full. False where it failed: failure() says why.
+  bool list(const std::string& line, std::span<const CompleteFile> newest, const std::function<bool()>& wait_on);
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
 
   /// Files of a table whose names are those beside the series' own are kept and removed with them.
   void add_names(const NamePattern& names) { names_.push_back(names); }
 
-  /// Removes the oldest files, by the time of their last change, until what stays is within the bound: regular files in
-  /// the folder that belong to this user and have a name of the series. `newest` stay in any case.
-  void remove_oldest(std::span<const CompleteFile> newest);
-
 private:
   bool is_listed(std::string_view line) const;
+  bool append(const std::string& line, const std::function<bool()>& wait_on);
+  void remove_oldest(std::span<const CompleteFile> newest);
 
   std::vector<NamePattern> names_;
   FileBound keep_;

@@ -7,7 +7,12 @@
 #include <atomic>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
 #include <random>
+#include <string>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,6 +53,23 @@ inline int status_of(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);
   return status;
+}
+
+/// Calls `take` with each line of a file, which may be compressed, without its end.
+template <typename Take>
+void for_each_line(const std::string& path, bool is_compressed, Take&& take) {
+  const auto close = [is_compressed](FILE* file) { return is_compressed ? pclose(file) : fclose(file); };
+  const std::unique_ptr<FILE, decltype(close)> file(
+      is_compressed ? popen(("zstd -dcq '" + path + "'").c_str(), "r") : fopen(path.c_str(), "r"), close);
+  char* line = nullptr;
+  std::size_t room = 0;
+  while (file) {
+    const auto octets = getline(&line, &room, file.get());
+    if (octets <= 0)
+      break;
+    take(std::string_view(line, static_cast<std::size_t>(octets) - (line[octets - 1] == '\n')));
+  }
+  std::free(line);
 }
 
 /// Starts `stage(follows)` in a process and kills it after a while, again and again, each following the one before;

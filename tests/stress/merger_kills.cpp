@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Kills a merger at any moment while it has all the flows that it can take, again and again, and lets another one
-// follow. At the end every flow is in the file once. Flows come from a process of their own, over two rings.
+// follow. At the end every flow is in the file once, or in one of those that there are one after another, which the
+// manifest lists as they are. Flows come from a process of their own, over two rings.
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/flow_record.hpp"
@@ -9,15 +10,18 @@
 #include "merger/sinks/make_sink.hpp"
 #include "tests/stress/kills.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <charconv>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -27,7 +31,8 @@ using namespace orbweaver::test;
 namespace {
 
 struct Options : KillOptions {
-  std::string format = "ndjson";
+  std::string format;
+  std::string rotate; ///< empty: into one file
 };
 
 struct Shared {
@@ -64,10 +69,15 @@ StreamDescription numbers() {
   std::array writers{RecordWriter::open(rings[0], numbers(), options),
                      RecordWriter::open(rings[1], numbers(), options)};
   std::array<std::uint64_t, 2> count{};
+  constexpr std::uint64_t rows_a_second = 20'000;
   for (std::uint64_t turn = 0; !shared.enough.load(std::memory_order_relaxed); ++turn) {
     const std::size_t ring = turn * 0x9E37'79B9'7F4A'7C15 >> 63;
     NumberedRow row{};
     row.flow.header = {sizeof row, RecordKind::row, 0};
+    if (const TickRecord tick{{}, 1000 + count[ring] / rows_a_second}; count[ring] % rows_a_second == 0)
+      while (!writers[ring].write(&tick, sizeof tick, RecordKind::tick))
+        if (writers[ring].wait_for_room(sizeof tick, never) != Room::available)
+          _exit(10);
     row.number = 2 * count[ring]++ + ring;
     while (!writers[ring].write(&row, sizeof row, RecordKind::row))
       if (writers[ring].wait_for_room(sizeof row, never) != Room::available)
@@ -81,23 +91,36 @@ StreamDescription numbers() {
   _exit(0);
 }
 
-[[noreturn]] void merge_once(const std::array<Endpoint, 2>& rings, const OutputTarget& target, int kept_fd,
-                             bool takes_over) {
+[[noreturn]] void merge_once(const std::array<Endpoint, 2>& rings, const OutputTarget& target,
+                             const std::string& rotate, int kept_fd, bool takes_over) {
   try {
     EndpointOptions endpoints;
     endpoints.takes_over = takes_over;
     Checkpoints checkpoints(kept_fd, takes_over ? SIGKILL : -1);
+    const auto* const left = checkpoints.left();
     OutputPolicy policy;
     policy.appears = Appears::growing;
+    std::optional<FileSeries> series;
+    std::optional<Rotation> rotation;
+    std::atomic<bool> asked{false};
+    if (!rotate.empty()) {
+      series.emplace(rotated_names(target.path), FileBound{}, nullptr, left ? &left->series : nullptr);
+      rotation.emplace(parse_file_bound("--rotate", rotate), rings.size(), *series, asked, nullptr);
+      policy.series = &*series;
+    }
     std::size_t file = 0;
-    if (checkpoints.left())
-      policy.resume = [&] { return &checkpoints.left()->files[file++]; };
+    if (left) {
+      policy.resume = [&] { return &left->files[file++]; };
+      policy.completing = left->completion.under_way;
+    }
     const auto sink = make_sink(target, policy);
     std::vector<RecordReader> readers;
     for (const auto& ring : rings)
       readers.push_back(RecordReader::open(ring, StreamKind::flows, endpoints));
     Merger merger(
-        std::move(readers), *sink, false, [](auto, std::uint64_t) {}, nullptr, &checkpoints);
+        std::move(readers), *sink, false, [](auto, std::uint64_t) {}, rotation ? &*rotation : nullptr, &checkpoints);
+    if (series)
+      series->note_by([&merger] { merger.note(); });
     const bool complete = merger.run(never);
     for (const auto& problem : merger.problems())
       std::fprintf(stderr, "%s\n", problem.c_str());
@@ -108,28 +131,43 @@ StreamDescription numbers() {
   }
 }
 
-/// Whether each number is in the file once.
-bool check(const std::string& path, const Shared& shared) {
-  std::ifstream file(path);
-  std::string line;
+/// Whether each number is in one of the files once, and all but one file are in the manifest once.
+bool check(const std::filesystem::path& folder, const Shared& shared) {
   std::array<std::vector<bool>, 2> seen{std::vector<bool>(shared.produced[0]), std::vector<bool>(shared.produced[1])};
-  std::uint64_t lines = 0, bad = 0;
-  while (std::getline(file, line)) {
-    const auto digits = line.find_first_of("0123456789");
-    if (digits == std::string::npos)
-      continue; // the heading of CSV
-    ++lines;
-    const auto number = std::stoull(line.substr(digits));
-    auto& of_ring = seen[number % 2];
-    if (number / 2 >= of_ring.size() || of_ring[number / 2])
+  std::uint64_t lines = 0, bad = 0, files = 0;
+  std::string manifest;
+  for_each_line(folder / "flows.manifest", false, [&](std::string_view line) { (manifest += line) += '\n'; });
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    if (name == "flows.manifest")
+      continue;
+    ++files;
+    const auto listed = "\"" + name + "\"";
+    if (const auto at = manifest.find(listed);
+        !manifest.empty() && (at == std::string::npos || manifest.find(listed, at + 1) != std::string::npos)) {
+      std::printf("%s is in the manifest twice, or not at all\n", name.c_str());
       ++bad;
-    else
-      of_ring[number / 2] = true;
+    }
+    for_each_line(entry.path(), name.ends_with("zst"), [&](std::string_view line) {
+      const auto digits = line.find_first_of("0123456789");
+      if (digits == std::string::npos)
+        return; // the heading of CSV
+      ++lines;
+      std::uint64_t number = 0;
+      std::from_chars(line.data() + digits, line.data() + line.size(), number);
+      auto& of_ring = seen[number % 2];
+      if (number / 2 >= of_ring.size() || of_ring[number / 2])
+        ++bad;
+      else
+        of_ring[number / 2] = true;
+    });
   }
   const std::uint64_t produced = shared.produced[0] + shared.produced[1];
-  std::printf("%llu rows, %llu lines, %llu of them twice or none\n", static_cast<unsigned long long>(produced),
-              static_cast<unsigned long long>(lines), static_cast<unsigned long long>(bad));
-  return lines == produced && bad == 0;
+  std::printf("%llu rows, %llu lines in %llu files, %llu of them twice or none\n",
+              static_cast<unsigned long long>(produced), static_cast<unsigned long long>(lines),
+              static_cast<unsigned long long>(files), static_cast<unsigned long long>(bad));
+  const auto listed = static_cast<std::uint64_t>(std::ranges::count(manifest, '\n'));
+  return lines == produced && bad == 0 && listed == (manifest.empty() ? 0 : files);
 }
 
 int run(const Options& options) {
@@ -139,28 +177,31 @@ int run(const Options& options) {
                                       Endpoint{Endpoint::Kind::ring, name + ".1"}};
   const std::array made{Ring::create(rings[0].segment_name(), 1 << 20, false, true),
                         Ring::create(rings[1].segment_name(), 4 << 20, false, true)};
-  const auto path = (std::filesystem::temp_directory_path() / (name + "." + options.format)).string();
-  const auto target = parse_output(path, options.format);
+  const auto folder = std::filesystem::temp_directory_path() / name;
+  std::filesystem::create_directory(folder);
+  const auto target =
+      parse_output((folder / ((options.rotate.empty() ? "flows." : "flows-%s.") + options.format)).string(), {});
   const auto kept_fd = make_kept_memory("merger-kills");
   const pid_t producer = in_process([&] { produce(rings, shared); });
-  bool good = kill_again_and_again(options, shared.enough,
-                                   [&](bool follows) { merge_once(rings, target, kept_fd.get(), follows); });
+  bool good = kill_again_and_again(
+      options, shared.enough, [&](bool follows) { merge_once(rings, target, options.rotate, kept_fd.get(), follows); });
   if (!good)
     kill(producer, SIGKILL);
   good = status_of(producer) == 0 && good;
   for (const auto& ring : rings)
     Segment::remove(ring.segment_name());
-  good = good && check(path, shared);
-  std::filesystem::remove(path);
+  good = good && check(folder, shared);
+  std::filesystem::remove_all(folder);
   return good ? 0 : 1;
 }
 
 } // namespace
 
 int main(int argc, char** argv) {
-  Options options{{.kills = 200}};
+  Options options{{.kills = 200}, "ndjson", {}};
   CommandLine app("Kills mergers at work and looks whether a flow was lost, or written twice.", "stress-merger-kills");
   add_kill_options(app, options);
-  app.add_option("--format", options.format, "Of the output");
+  app.add_option("--rotate", options.rotate, "As of the merger; a second has 20,000 rows of each ring");
+  app.add_option("--format", options.format, "Of the output: its suffix");
   return run_program(app, argc, argv, [&] { return run(options); });
 }
