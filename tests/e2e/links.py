@@ -72,10 +72,10 @@ class Session:
 
     _count = 0
 
-    def __init__(self, test, namespace, source, *arguments):
+    def __init__(self, test, namespace, source, *arguments, suffix=".ndjson"):
         Session._count += 1
         self.name = f"e2e-links-{os.getpid()}-{Session._count}"
-        self.flows_path, self._summary_path = test.path(self.name + ".ndjson"), test.path(self.name + ".json")
+        self.flows_path, self._summary_path = test.path(self.name + suffix), test.path(self.name + ".json")
         self.process = subprocess.Popen(
             namespace.command(ORBWEAVER, "observe", "-i", source, "--session", self.name, "--output", self.flows_path,
                               "--summary", self._summary_path, *arguments, "basic", "udp"),
