@@ -23,6 +23,12 @@ constexpr CageCall files[] = {
     {"renameat2"},
 };
 
+constexpr CageCall pipe[] = {
+    // Lines go into it out of memory that outlives the process, and give that back.
+    {"fallocate"},
+    {"sendfile"},
+};
+
 } // namespace
 
 CageRules merger_cage(const std::string& output) {
@@ -31,8 +37,10 @@ CageRules merger_cage(const std::string& output) {
   rules.program = "orbweaver-merger";
   rules.calls = {base_calls(), thread_calls()}; // a thread brings what is written to the disk
   rules.paths = base_paths();
-  if (output.empty() || output == "-")
+  if (output.empty() || output == "-") {
+    rules.calls.emplace_back(pipe);
     return rules;
+  }
   // A link's target is written, in the target's folder (sinks/output.hpp). A device or a pipe is open, and no more.
   std::error_code error;
   const auto target = fs::weakly_canonical(fs::absolute(output), error);

@@ -51,6 +51,11 @@ public:
     return memory_->count == 0 ? nullptr : &memory_->checkpoints[memory_->count % 2];
   }
 
+  /// Where, behind all this, the lines for a pipe may lie: PipeSpool.
+  [[nodiscard]] static constexpr std::uint64_t spool_at() noexcept {
+    return (sizeof(Memory) + huge_page_octets - 1) / huge_page_octets * huge_page_octets;
+  }
+
   /// To be filled; the one before it is good until store().
   [[nodiscard]] Checkpoint& next() noexcept { return memory_->checkpoints[(memory_->count + 1) % 2]; }
   void store() noexcept {

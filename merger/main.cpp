@@ -127,6 +127,9 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   const auto series = series_of(options, target.path, left ? &left->series : nullptr);
   auto policy = policy_of(options, options.grow ? Appears::growing : Appears::complete, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), options.flows.size(), policy);
+  std::optional<PipeSpool> spool;
+  if (checkpoints)
+    policy.spool = &spool.emplace(options.stage.kept_fd, Checkpoints::spool_at());
   std::size_t file = 0;
   if (left) {
     policy.resume = [&] { return file < left->file_count ? &left->files[file++] : nullptr; };

@@ -51,8 +51,15 @@ Merger::Merger(std::vector<RecordReader> streams, Sink& sink, bool digest, Publi
 
 /// What was read so far is written, and bound to what was read.
 void Merger::secure() {
-  if (checkpoints_ && sink_.flush())
-    note();
+  if (checkpoints_)
+    hand_on();
+}
+
+void Merger::hand_on() {
+  if (!sink_.flush())
+    return;
+  note();
+  sink_.deliver();
 }
 
 void Merger::note() {
@@ -80,8 +87,10 @@ void Merger::note() {
 }
 
 bool Merger::run(const std::atomic<bool>& stop) {
+  // What who died was at:
   if (completion_.under_way)
-    do_completion(); // of who died at it
+    do_completion();
+  sink_.deliver();
   loop_.hold_at(rotation_ ? rotation_->boundary_s() : Rotation::never);
   loop_.run(*this, stop);
   problems_ = loop_.problems();
@@ -225,7 +234,7 @@ std::string Merger::taken(std::size_t stream) const {
 
 void Merger::quiet() {
   if (sink_.is_read_live() && sink_.is_due())
-    sink_.flush();
+    hand_on();
 }
 
 void Merger::housekeep(std::uint64_t now_ns) {

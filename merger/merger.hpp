@@ -85,6 +85,7 @@ private:
   void quiet() override;
   void housekeep(std::uint64_t now_ns) override;
 
+  void hand_on();
   void take_for_ledger(std::size_t stream, const RecordHeader& header);
   void look_for_boundary();
   bool complete(const FileSpan& span, bool has_next);

@@ -28,6 +28,8 @@ public:
     put_row(rows, row, files_[file]->line, files_[file]->output, scratch_);
   }
   bool flush() noexcept override;
+  /// Standard output has one table.
+  bool deliver() noexcept override { return files_.front()->output.deliver(); }
   /// All files are flushed together.
   [[nodiscard]] bool is_due() const noexcept override { return files_.front()->output.is_due(); }
   void begins_at(std::uint64_t second) override;

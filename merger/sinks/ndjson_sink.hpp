@@ -23,6 +23,7 @@ public:
     put_row(tables_[table].rows, row, tables_[table].line, output_, scratch_);
   }
   bool flush() noexcept override { return output_.flush(); }
+  bool deliver() noexcept override { return output_.deliver(); }
   [[nodiscard]] bool is_due() const noexcept override { return output_.is_due(); }
   void begins_at(std::uint64_t second) override { output_.begins_at(second); }
   bool write_rest() noexcept override { return output_.write_rest(); }

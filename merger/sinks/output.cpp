@@ -140,8 +140,16 @@ Output::Output(const std::string& path, std::string what, const OutputPolicy& po
     struct stat status {};
     is_regular_ = fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
     begins_ = is_regular_;
-    if (is_regular_)
+    if (is_regular_) {
       resume(STDOUT_FILENO);
+    } else if (policy.spool != nullptr && PipeSpool::takes(STDOUT_FILENO)) {
+      spool_ = policy.spool;
+      if (const auto* const mark = policy.resume ? policy.resume() : nullptr) {
+        spool_->resume(mark->offset);
+        lines_written_ = mark->lines;
+        octets_written_ = mark->octets;
+      }
+    }
     return;
   }
   if (is_compressed_name(path))
@@ -347,6 +355,8 @@ OutputMark Output::mark() noexcept {
   OutputMark mark{size_, lines_written_, octets_written_, lines_before_, tag_, next_tag_, number_, !work_path_.empty()};
   if (begins_)
     mark.offset = stdout_at();
+  if (spool_)
+    mark.offset = spool_->end();
   return mark;
 }
 
@@ -445,8 +455,44 @@ std::size_t Output::whole_lines(std::size_t octets) const noexcept {
   return whole;
 }
 
+/// What is in the spool counts as written: it comes out, whoever dies, but where the pipe fails.
+void Output::write_to_spool(std::string_view lines) noexcept {
+  const auto begin = spool_->end();
+  if (const int error = failed() ? 0 : spool_->add(lines); error != 0)
+    fail(error);
+  if (!failed()) {
+    octets_written_ += lines.size();
+    for (const auto& mark : marks_) {
+      in_spool_.emplace_back(begin + mark.end, mark.line);
+      ++lines_written_[static_cast<std::size_t>(mark.line)];
+    }
+  }
+  marks_.clear();
+}
+
+bool Output::deliver() noexcept {
+  if (!spool_)
+    return !failed();
+  while (!failed() && spool_->moved() < spool_->end())
+    if (const int error = spool_->move(STDOUT_FILENO); error != 0 && !may_retry(STDOUT_FILENO, error))
+      fail(error);
+  if (failed()) {
+    const auto moved = spool_->moved();
+    octets_written_ -= std::min(octets_written_, spool_->end() - moved);
+    for (const auto& [end, line] : in_spool_)
+      lines_written_[static_cast<std::size_t>(line)] -= end > moved;
+    spool_->resume(moved);
+  }
+  in_spool_.clear();
+  return !failed();
+}
+
 /// Writes a text whose lines end at the marks.
 void Output::write(std::string_view text) noexcept {
+  if (spool_) {
+    write_to_spool(text);
+    return;
+  }
   const int fd = file_ ? file_.get() : STDOUT_FILENO;
   if (syncer_ && syncer_->error() != 0)
     fail(syncer_->error());
@@ -502,6 +548,7 @@ bool Output::wait_for_room(int error) noexcept {
 
 bool Output::finish() noexcept {
   flush();
+  deliver();
   syncer_.reset();
   if (closing_.joinable())
     closing_.join();

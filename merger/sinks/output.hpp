@@ -8,6 +8,7 @@
 
 #include "common/file_descriptor.hpp"
 #include "merger/sinks/file_series.hpp"
+#include "merger/sinks/pipe_spool.hpp"
 
 #include <array>
 #include <atomic>
@@ -20,6 +21,7 @@
 #include <string_view>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace orbweaver {
@@ -33,7 +35,7 @@ enum class Appears {
 /// How far an output is written, once all is flushed: what a follower cuts its file to, and goes on counting from. Lies
 /// in any memory (kept_memory.hpp).
 struct OutputMark {
-  std::uint64_t offset = 0;             ///< of the file
+  std::uint64_t offset = 0;             ///< of the file, or the spool
   std::array<std::uint64_t, 3> lines{}; ///< by Line
   std::uint64_t octets = 0;
   // Of one file after another:
@@ -55,6 +57,8 @@ struct OutputPolicy {
   /// Of who follows a writer that died: where it was, for each file in the order in which they are opened. nullptr: no
   /// further than it was before.
   std::function<const OutputMark*()> resume{};
+  /// Of who is followed: what is written to standard output goes through it where that is a pipe, by deliver().
+  PipeSpool* spool = nullptr;
   /// Of who follows one that was completing its files: they may have their names already.
   bool completing = false;
 };
@@ -101,6 +105,10 @@ public:
   /// Writes what is in the buffer. False once writing has failed.
   bool flush() noexcept;
 
+  /// Where it goes through a spool: moves what was flushed, and noted by mark(), into the pipe. False once that has
+  /// failed.
+  bool deliver() noexcept;
+
   /// Whether what is in the buffer should go to who reads it as it is written: what is compressed waits for a second
   /// since it was flushed last, since small frames are large.
   [[nodiscard]] bool is_due() const noexcept;
@@ -127,15 +135,15 @@ public:
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
   [[nodiscard]] bool is_read_live() const noexcept { return !renames_ || names_; }
 
-  /// Whether who follows can go on where this stopped: a regular file that grows, or one after another.
-  [[nodiscard]] bool can_resume() const noexcept { return is_regular_ && (!renames_ || names_); }
+  /// Whether who follows can go on where this stopped: a regular file that grows, or one after another, or a spool.
+  [[nodiscard]] bool can_resume() const noexcept { return (is_regular_ && (!renames_ || names_)) || spool_; }
   /// Where that is, once all is flushed; of a file after another, headings that open it need not be.
   [[nodiscard]] OutputMark mark() noexcept;
 
   /// Of a file that grows: its first line, or empty where nothing is in it.
   [[nodiscard]] const std::string& first_line() const noexcept { return first_line_; }
-  /// Whether it goes on with a file of one after another in which something is.
-  [[nodiscard]] bool goes_on() const noexcept { return names_ && size_ > 0; }
+  /// Whether it goes on with a file of one after another, or a spool, in which something is.
+  [[nodiscard]] bool goes_on() const noexcept { return (names_ && size_ > 0) || (spool_ && octets_written_ > 0); }
 
   /// Writes the rest, closes, and gives a file its name. False where that failed.
   bool finish() noexcept;
@@ -178,6 +186,7 @@ private:
   void begin() noexcept;
   void start_syncer() noexcept;
   void write(std::string_view octets) noexcept;
+  void write_to_spool(std::string_view lines) noexcept;
   [[nodiscard]] std::size_t whole_lines(std::size_t octets) const noexcept;
   bool wait_for_room(int error) noexcept;
   void fail(int error) noexcept;
@@ -202,14 +211,16 @@ private:
   bool is_named_ = false; ///< that the disk is full has been said
   int error_ = 0;         ///< errno of what failed first
   std::unique_ptr<Syncer> syncer_;
-  std::unique_ptr<Compressor> compressor_;      ///< where it is compressed
-  std::uint64_t passed_on_ns_ = 0;              ///< when what is compressed was flushed last
-  std::optional<NamePattern> names_;            ///< of one file after another
-  WorkTag tag_{}, next_tag_{};                  ///< the same: as in OutputMark
-  unsigned number_ = 0;                         ///< the same
-  std::array<std::uint64_t, 3> lines_before_{}; ///< written to the files before this one
-  std::thread closing_;                         ///< brings the file before this one to the disk
-  std::atomic<int> closing_error_{0};           ///< errno of that
+  std::unique_ptr<Compressor> compressor_;               ///< where it is compressed
+  std::uint64_t passed_on_ns_ = 0;                       ///< when what is compressed was flushed last
+  std::optional<NamePattern> names_;                     ///< of one file after another
+  WorkTag tag_{}, next_tag_{};                           ///< the same: as in OutputMark
+  unsigned number_ = 0;                                  ///< the same
+  std::array<std::uint64_t, 3> lines_before_{};          ///< written to the files before this one
+  std::thread closing_;                                  ///< brings the file before this one to the disk
+  std::atomic<int> closing_error_{0};                    ///< errno of that
+  PipeSpool* spool_ = nullptr;                           ///< where what is written goes through one
+  std::vector<std::pair<std::uint64_t, Line>> in_spool_; ///< lines by their ends
 };
 
 } // namespace orbweaver

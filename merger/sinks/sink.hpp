@@ -38,6 +38,8 @@ public:
 
   /// Hands on what waits in a buffer. False once writing has failed.
   virtual bool flush() noexcept = 0;
+  /// Lets what was flushed, and noted by marks(), go where it cannot be taken back from. False once that has failed.
+  virtual bool deliver() noexcept = 0;
   /// Whether who reads as it is written should have that now: as Output::is_due().
   [[nodiscard]] virtual bool is_due() const noexcept = 0;
 

@@ -72,14 +72,18 @@ class Session:
 
     _count = 0
 
-    def __init__(self, test, namespace, source, *arguments, suffix=".ndjson"):
+    def __init__(self, test, namespace, source, *arguments, suffix=".ndjson", through_pipe=False):
         Session._count += 1
         self.name = f"e2e-links-{os.getpid()}-{Session._count}"
         self.flows_path, self._summary_path = test.path(self.name + suffix), test.path(self.name + ".json")
+        self.reader = subprocess.Popen(["sh", "-c", f"cat > {self.flows_path}"], stdin=subprocess.PIPE) if through_pipe else None
         self.process = subprocess.Popen(
-            namespace.command(ORBWEAVER, "observe", "-i", source, "--session", self.name, "--output", self.flows_path,
-                              "--summary", self._summary_path, *arguments, "basic", "udp"),
-            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            namespace.command(ORBWEAVER, "observe", "-i", source, "--session", self.name, "--output",
+                              "-" if through_pipe else self.flows_path, "--summary", self._summary_path, *arguments, "basic", "udp"),
+            stdin=subprocess.DEVNULL, stdout=self.reader.stdin if through_pipe else None, stderr=subprocess.PIPE, text=True)
+        if through_pipe:
+            test.addCleanup(self.reader.wait)
+            self.reader.stdin.close()
         test.addCleanup(self.process.stderr.close)
         test.addCleanup(self.process.wait)
         test.addCleanup(self.process.kill)
@@ -111,6 +115,8 @@ class Session:
             self.process.send_signal(signal_)
         start = time.monotonic()
         _, errors = self.process.communicate(timeout=support.PATIENCE_S)
+        if self.reader:
+            self.reader.wait(support.PATIENCE_S)
         return self.process.returncode, errors, time.monotonic() - start
 
     def flows(self):

@@ -89,9 +89,10 @@ ORBWEAVER_EXPORT_CHAINS(FragileChain)
 
 
 class Restarts(support.TestCase):
-    def start(self, *arguments, observers=2, suffix=".ndjson"):
+    def start(self, *arguments, observers=2, **output):
         namespace = links.Namespace(self)
-        session = links.Session(self, namespace, "ow1", "--observers", str(observers), "--idle-timeout", "1", *arguments, suffix=suffix)
+        session = links.Session(self, namespace, "ow1", "--observers", str(observers), "--idle-timeout", "1", *arguments, **output)
+        suffix = output.get("suffix", ".ndjson")
         if "%" in suffix or suffix != ".ndjson":
             session.flows = lambda: self.lines_in(session.flows_path)
         return session, Traffic(self, namespace)
@@ -267,8 +268,18 @@ class Restarts(support.TestCase):
             time.sleep(0.3)
         self.check(session, traffic, 4, capture_died=True)
 
-    def test_a_merger_whose_output_is_a_pipe_ends_the_session(self):
-        # What of the last lines came out of a pipe, nobody knows.
+    def test_a_merger_that_writes_into_a_pipe_is_followed(self):
+        for suffix, arguments in ((".ndjson", ("dns",)), (".csv", ("--format", "csv"))):
+            with self.subTest(arguments=arguments):
+                session, traffic = self.start(*arguments, "--restart", "1000", suffix=suffix, through_pipe=True)
+                self.wait_for_flows(session)
+                for _ in range(10):
+                    self.kill(session, "merger")
+                    time.sleep(random.uniform(0, 0.4))
+                self.check(session, traffic, 10)
+
+    def test_a_merger_whose_output_is_a_fifo_ends_the_session(self):
+        # Whoever reads it is at its end when the only one that writes it dies.
         namespace = links.Namespace(self)
         pipe = self.path(f"e2e-links-{os.getpid()}-{links.Session._count + 1}.ndjson")
         os.mkfifo(pipe)

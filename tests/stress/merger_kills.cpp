@@ -19,7 +19,9 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <unistd.h>
@@ -113,6 +115,8 @@ StreamDescription numbers() {
       policy.resume = [&] { return &left->files[file++]; };
       policy.completing = left->completion.under_way;
     }
+    PipeSpool spool(kept_fd, Checkpoints::spool_at());
+    policy.spool = &spool;
     const auto sink = make_sink(target, policy);
     std::vector<RecordReader> readers;
     for (const auto& ring : rings)
@@ -170,6 +174,19 @@ bool check(const std::filesystem::path& folder, const Shared& shared) {
   return lines == produced && bad == 0 && listed == (manifest.empty() ? 0 : files);
 }
 
+/// Reads a pipe to its end, now and then slowly, into a file.
+[[noreturn]] void read_pipe(int pipe, const std::string& path, std::uint64_t seed) {
+  std::mt19937_64 dice(seed);
+  std::ofstream file(path, std::ios::binary);
+  std::array<char, 1 << 16> piece{};
+  for (ssize_t got = 0; (got = read(pipe, piece.data(), 1 + dice() % piece.size())) > 0;) {
+    file.write(piece.data(), got);
+    if (dice() % 1000 == 0)
+      usleep(static_cast<unsigned>(dice() % 20'000));
+  }
+  _exit(file.flush() ? 0 : 14);
+}
+
 int run(const Options& options) {
   auto& shared = shared_by_all<Shared>();
   const auto name = "merger-kills-" + std::to_string(getpid());
@@ -179,15 +196,36 @@ int run(const Options& options) {
                         Ring::create(rings[1].segment_name(), 4 << 20, false, true)};
   const auto folder = std::filesystem::temp_directory_path() / name;
   std::filesystem::create_directory(folder);
+  const bool to_pipe = options.format == "pipe";
   const auto target =
-      parse_output((folder / ((options.rotate.empty() ? "flows." : "flows-%s.") + options.format)).string(), {});
+      to_pipe
+          ? parse_output("-", {})
+          : parse_output((folder / ((options.rotate.empty() ? "flows." : "flows-%s.") + options.format)).string(), {});
   const auto kept_fd = make_kept_memory("merger-kills");
   const pid_t producer = in_process([&] { produce(rings, shared); });
+  pid_t reader = 0;
+  const int own_output = dup(STDOUT_FILENO);
+  if (to_pipe) { // as if standard output were one
+    std::array<int, 2> ends{};
+    if (pipe(ends.data()) != 0)
+      throw Error("no pipe: " + errno_text());
+    reader = in_process([&] {
+      close(ends[1]);
+      read_pipe(ends[0], folder / "flows.ndjson", options.seed);
+    });
+    close(ends[0]);
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[1]);
+  }
   bool good = kill_again_and_again(
       options, shared.enough, [&](bool follows) { merge_once(rings, target, options.rotate, kept_fd.get(), follows); });
   if (!good)
     kill(producer, SIGKILL);
   good = status_of(producer) == 0 && good;
+  if (reader != 0) {
+    dup2(own_output, STDOUT_FILENO);
+    good = status_of(reader) == 0 && good;
+  }
   for (const auto& ring : rings)
     Segment::remove(ring.segment_name());
   good = good && check(folder, shared);
@@ -202,6 +240,6 @@ int main(int argc, char** argv) {
   CommandLine app("Kills mergers at work and looks whether a flow was lost, or written twice.", "stress-merger-kills");
   add_kill_options(app, options);
   app.add_option("--rotate", options.rotate, "As of the merger; a second has 20,000 rows of each ring");
-  app.add_option("--format", options.format, "Of the output: its suffix");
+  app.add_option("--format", options.format, "Of the output: its suffix, or pipe");
   return run_program(app, argc, argv, [&] { return run(options); });
 }

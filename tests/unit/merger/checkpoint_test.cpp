@@ -42,6 +42,7 @@ public:
     sink_.put(table, row);
   }
   bool flush() noexcept override { return sink_.flush(); }
+  bool deliver() noexcept override { return sink_.deliver(); }
   [[nodiscard]] bool is_due() const noexcept override { return sink_.is_due(); }
   void begins_at(std::uint64_t second) override { sink_.begins_at(second); }
   bool write_rest() noexcept override { return sink_.write_rest(); }
