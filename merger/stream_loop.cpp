@@ -46,6 +46,7 @@ void StreamLoop::run(StreamSink& sink, const std::atomic<bool>& stop) {
     }
     if (!let_go(sink) && records == 0 && !stopping && !passed_over)
       wait_for_one(sink);
+    settle(sink);
     const auto now = monotonic_ns();
     duty_.look(now);
     if (now - last_housekeeping_ns >= housekeeping_ns) {
@@ -81,11 +82,40 @@ std::size_t StreamLoop::take(std::size_t stream, StreamSink& sink) {
       warnings_.push_back(std::move(warning));
     leave(stream, Wait::ended, sink);
   }
-  if (reader.is_release_due()) {
-    sink.secure();
-    reader.release();
-  }
   return count;
+}
+
+/// Gives up what was taken where there is much of it, and the streams that have ended. Only between two rounds, so that
+/// who follows goes on in the same order.
+void StreamLoop::settle(StreamSink& sink) {
+  bool any_leaves = false, is_due = false, is_urgent = false;
+  for (const auto& input : inputs_) {
+    any_leaves = any_leaves || input.leaves;
+    is_due = is_due || input.reader.is_release_due();
+    is_urgent = is_urgent || input.reader.is_release_urgent();
+  }
+  if (!any_leaves) {
+    if (is_due)
+      give_back(sink, is_urgent);
+    return;
+  }
+  sink.secure();
+  for (auto& input : inputs_)
+    if (std::exchange(input.leaves, false))
+      input.reader.close();
+    else if (!input.done)
+      input.reader.give_back();
+}
+
+/// Gives up in all rings what was taken, where the sink may be secured.
+bool StreamLoop::give_back(StreamSink& sink, bool urgent) {
+  if (!sink.may_secure(urgent))
+    return false;
+  sink.secure();
+  for (auto& input : inputs_)
+    if (!input.done)
+      input.reader.give_back();
+  return true;
 }
 
 /// Once all streams that go on are held, they go on to where they are held next. Whether any does.
@@ -127,11 +157,10 @@ void StreamLoop::wait_for_one(StreamSink& sink) {
   while (!waits(inputs_[next_to_wait_on_]));
   const std::atomic<bool> never{false}; // run() itself sees to stopping
   auto& reader = inputs_[next_to_wait_on_].reader;
-  const bool gives_back = reader.has_unreleased() && !sink.holds_back();
-  if (gives_back)
-    sink.secure();
+  if (reader.has_unreleased() && !sink.holds_back())
+    give_back(sink, false);
   const auto sleep = open == 1 ? longest_sleep : sleep_among_several;
-  switch (const auto how = reader.wait(never, sleep, gives_back)) {
+  switch (const auto how = reader.wait(never, sleep, false)) {
   case Wait::readable:
   case Wait::stopped:
     break;
@@ -156,8 +185,7 @@ void StreamLoop::leave(std::size_t stream, Wait how, StreamSink& sink) {
   if (how == Wait::cut_off)
     problems_.push_back(input.reader.name() + ": cut off, it has no end record; " + sink.taken(stream) +
                         " until there");
-  sink.secure();
-  input.reader.close();
+  input.leaves = true;
   sink.ended(stream, how != Wait::damaged && how != Wait::cut_off);
 }
 

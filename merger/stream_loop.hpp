@@ -12,6 +12,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace orbweaver {
@@ -38,7 +39,14 @@ public:
   /// Whether what was taken is better secured later, now that nothing comes: until it has to be, no room is given back.
   [[nodiscard]] virtual bool holds_back() const noexcept { return false; }
 
-  /// Nothing more comes from that stream. `whole`: not because it was damaged or cut off.
+  /// Whether it may be called now; else nothing is given up, and it is asked again. `urgent`: a ring is half full of
+  /// what was taken.
+  virtual bool may_secure(bool urgent) {
+    static_cast<void>(urgent);
+    return true;
+  }
+
+  /// Nothing more comes from that stream. `whole`: not because it was damaged or cut off. Before it is secured.
   virtual void ended(std::size_t stream, bool whole) {
     static_cast<void>(stream);
     static_cast<void>(whole);
@@ -93,6 +101,12 @@ public:
   /// Begins a stream there; before run(). Throws Error where the stream has no such place any more.
   void resume(std::size_t stream, Place place);
 
+  /// What a predecessor had to say of its streams; before run().
+  void say_again(std::vector<std::string> problems, std::vector<std::string> warnings) {
+    problems_ = std::move(problems);
+    warnings_ = std::move(warnings);
+  }
+
   /// A sign of life to those who write the streams.
   void beat(std::uint64_t now_ns) noexcept;
 
@@ -106,6 +120,7 @@ private:
     explicit Input(RecordReader&& stream) : reader(std::move(stream)) {}
     RecordReader reader;
     bool done = false;
+    bool leaves = false;         ///< it has ended, and its reader is to be closed
     bool held = false;           ///< its next record is a tick of
     std::uint64_t held_at_s = 0; ///< this second, which is not to be read yet
   };
@@ -118,6 +133,8 @@ private:
     return input.held;
   }
   bool let_go(StreamSink& sink);
+  void settle(StreamSink& sink);
+  bool give_back(StreamSink& sink, bool urgent);
   void wait_for_one(StreamSink& sink);
   void leave(std::size_t stream, Wait how, StreamSink& sink);
 

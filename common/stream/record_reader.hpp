@@ -135,8 +135,17 @@ public:
 
   /// Whether release() would give room back now.
   [[nodiscard]] bool is_release_due() const noexcept { return cursor_ - released_ >= release_batch_; }
+  /// Whether half of the ring is kept from its producer: it has room still for the longest record, and no longer for
+  /// much more.
+  [[nodiscard]] bool is_release_urgent() const noexcept { return (cursor_ - released_) / 4 >= release_batch_; }
   /// Whether there is room to give back.
   [[nodiscard]] bool has_unreleased() const noexcept { return cursor_ != released_; }
+
+  /// As release(), however little it is.
+  void give_back() noexcept {
+    if (has_unreleased())
+      release_now();
+  }
 
   /// Where the next record is: octets since the start of the ring's life, or of the file.
   [[nodiscard]] std::uint64_t position() const noexcept { return cursor_; }
