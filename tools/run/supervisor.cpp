@@ -5,6 +5,7 @@
 #include "common/file_descriptor.hpp"
 #include "common/process/kept_memory.hpp"
 #include "common/process/stage.hpp"
+#include "common/stream/poison.hpp"
 #include "common/stream/wait.hpp"
 #include "common/system/system_state.hpp"
 
@@ -149,16 +150,24 @@ void Supervisor::collect_poison() {
     if (pread(stage.poison.get(), octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size()) ||
         ftruncate(stage.poison.get(), 0) != 0)
       continue;
-    const auto path =
-        plan_.poison_folder + "/poison-" + pipeline_.session() + "-" + std::to_string(++poison_) +
-        (stage.kind == StageKind::capture ? ".pcap" : ".records");
-    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    progress_.clear();
-    if (file && write(file.get(), octets.data(), octets.size()) == static_cast<ssize_t>(octets.size()))
-      spdlog::error("what {} died of is in {}: please report it", stage.name, path);
-    else
-      spdlog::error("what {} died of cannot be written to {}: {}", stage.name, path, errno_text());
+    if (stage.kind == StageKind::capture) {
+      write_poison_file(stage.name, octets, ".pcap");
+      continue;
+    }
+    for (const auto recording : recordings_in(octets))
+      if (poison_ < most_files)
+        write_poison_file(stage.name, recording, ".records");
   }
+}
+
+void Supervisor::write_poison_file(const std::string& stage, std::string_view octets, const char* suffix) {
+  const auto path = plan_.poison_folder + "/poison-" + pipeline_.session() + "-" + std::to_string(++poison_) + suffix;
+  const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  progress_.clear();
+  if (file && write(file.get(), octets.data(), octets.size()) == static_cast<ssize_t>(octets.size()))
+    spdlog::error("what {} died of is in {}: please report it", stage, path);
+  else
+    spdlog::error("what {} died of cannot be written to {}: {}", stage, path, errno_text());
 }
 
 std::string Supervisor::death_of(const StageProcess& stage) const {

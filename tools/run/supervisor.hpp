@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace orbweaver {
 
@@ -62,6 +63,7 @@ private:
   void start_followers();
   /// Makes files of what stages died of.
   void collect_poison();
+  void write_poison_file(const std::string& stage, std::string_view octets, const char* suffix);
   void put_back_state();
   void end_in_order();
   /// Capture on an interface has no end of its own: it is asked to end once the leader has, and flows have settled.
