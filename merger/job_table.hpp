@@ -6,6 +6,7 @@
 #include "common/stream/job_record.hpp"
 #include "merger/join/join.hpp"
 #include "merger/row.hpp"
+#include "merger/state_octets.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -65,6 +66,7 @@ public:
   Place add(std::uint64_t id, std::uint32_t connections, std::string_view members);
   [[nodiscard]] Place find(std::uint64_t id) const;
   [[nodiscard]] Job& at(Place place) { return places_[place].job; }
+  [[nodiscard]] const Job& at(Place place) const { return places_[place].job; }
   void append(Place place, std::string_view text);
   void remove(Place place);
 
@@ -74,6 +76,14 @@ public:
   /// The job that came first, or none; and the one that came after another one.
   [[nodiscard]] Place oldest() const noexcept { return oldest_; }
   [[nodiscard]] Place newer(Place place) const noexcept { return places_[place].newer; }
+
+  /// Writes down all jobs, the oldest first.
+  void save(StateWriter& state) const noexcept;
+  /// The reverse, of a table that is new; with other places. What the texts hold is for the caller to check. Throws
+  /// Error. `connections`: what a job may expect, or none.
+  void restore(StateReader& state, std::uint32_t connections);
+  /// What save() writes at most of jobs of so many octets().
+  [[nodiscard]] static std::uint64_t most_octets(std::uint32_t jobs, std::uint64_t octets) noexcept;
 
 private:
   struct Slot {

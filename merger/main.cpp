@@ -18,6 +18,7 @@
 #include "merger/sinks/file_series.hpp"
 #include "merger/sinks/make_sink.hpp"
 #include "merger/sinks/output.hpp"
+#include "merger/snapshots.hpp"
 
 #include <algorithm>
 #include <array>
@@ -117,6 +118,16 @@ OutputPolicy policy_of(const Options& options, Appears appears, const Stage& sta
   return policy;
 }
 
+/// Tells the counters, those that go on from a predecessor's with them.
+PublishCounters publish_with(Stage& stage) {
+  return [&stage](std::span<const std::uint64_t> counters, std::uint64_t now_ns) {
+    std::array<std::uint64_t, MergerCounter::count> all{};
+    std::copy_n(counters.begin(), std::min(counters.size(), all.size()), all.begin());
+    all[MergerCounter::disk_full_ns] += stage.counters_before()[MergerCounter::disk_full_ns];
+    stage.publish(all, now_ns);
+  };
+}
+
 int merge(Stage& stage, const Options& options, const OutputTarget& target, const auto& open_flows) {
   std::function<void()> tell;
   std::optional<Checkpoints> checkpoints;
@@ -138,13 +149,7 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
   const auto sink = make_sink(target, policy);
   user.reset();
   auto flows = open_flows();
-  const auto publish = [&stage](std::span<const std::uint64_t> counters, std::uint64_t now_ns) {
-    std::array<std::uint64_t, MergerCounter::count> all{};
-    std::copy_n(counters.begin(), std::min(counters.size(), all.size()), all.begin());
-    all[MergerCounter::disk_full_ns] += stage.counters_before()[MergerCounter::disk_full_ns];
-    stage.publish(all, now_ns);
-  };
-  Merger merger(std::move(flows), *sink, options.digest, publish, rotation ? &*rotation : nullptr,
+  Merger merger(std::move(flows), *sink, options.digest, publish_with(stage), rotation ? &*rotation : nullptr,
                 checkpoints ? &*checkpoints : nullptr, options.stage.poison_fd);
   if (series)
     series->note_by([&merger] { merger.note(); });
@@ -159,10 +164,21 @@ int merge(Stage& stage, const Options& options, const OutputTarget& target, cons
 int measure(Stage& stage, const Options& options, const OutputTarget& target, const CombinerEntry* asked,
             const auto& open_flows, const auto& open_jobs) {
   std::function<void()> tell;
+  std::optional<Snapshots> snapshots;
+  if (options.stage.kept_fd >= 0)
+    snapshots.emplace(options.stage.kept_fd, options.stage.takes_over);
+  const SnapshotHead* const left = snapshots && snapshots->left() ? &snapshots->left()->head : nullptr;
   std::optional<AsUser> user(stage.user_to_become());
-  const auto series = series_of(options, target.path);
-  const auto policy = policy_of(options, Appears::growing, stage, tell, series.get());
+  const auto series = series_of(options, target.path, left ? &left->series : nullptr);
+  auto policy = policy_of(options, Appears::growing, stage, tell, series.get());
   auto rotation = rotation_of(options, series.get(), std::max<std::size_t>(options.flows.size(), 1), policy);
+  std::optional<PipeSpool> spool;
+  if (snapshots)
+    policy.spool = &spool.emplace(options.stage.kept_fd, Snapshots::spool_at());
+  if (left) {
+    policy.resume = [left] { return &left->output; };
+    policy.completing = left->completion.under_way;
+  }
   Output output(target.path, "jobs", policy);
   user.reset();
   auto flows = open_flows();
@@ -174,12 +190,17 @@ int measure(Stage& stage, const Options& options, const OutputTarget& target, co
   const auto combiner = combiner_of(jobs.stream(), jobs.name(), asked);
   auto how = options.measurement;
   how.digest = options.digest;
-  keep_within(memory_left(), how);
+  keep_within(snapshots ? memory_left() / 2 : memory_left(), how); // what is kept is there up to three times
+  if (snapshots)
+    snapshots->keep_limits(how);
   how.join.answer_ns = static_cast<std::uint64_t>(options.answer_timeout_s * 1e9);
   Measurement measurement(
-      std::move(jobs), std::move(flows), output, combiner, how,
-      [&](auto counters, std::uint64_t now_ns) { stage.publish(counters, now_ns); },
-      [](const std::string& warning) { spdlog::warn("{}", warning); }, rotation ? &*rotation : nullptr);
+      std::move(jobs), std::move(flows), output, combiner, how, publish_with(stage),
+      [](const std::string& warning) { spdlog::warn("{}", warning); }, rotation ? &*rotation : nullptr,
+      snapshots ? &*snapshots : nullptr, options.stage.poison_fd);
+  if (series)
+    series->note_by([&measurement] { measurement.note(); });
+  stage.keep(0, measurement.can_be_followed());
   tell = [&measurement] { measurement.tell(monotonic_ns()); };
   stage.enter_cage(merger_cage(target.path));
   const bool complete = measurement.run(stage.stop_reading());

@@ -6,6 +6,7 @@
 #include "merger/flow_stream.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace orbweaver {
@@ -17,6 +18,9 @@ constexpr std::uint64_t second_ns = 1'000'000'000;
 
 /// Streams are this far apart at most while both have something to read: as exact as the packet clock.
 constexpr std::uint64_t lead_s = 1;
+
+/// Of a state, what is neither jobs nor join, sentences about 65 streams among it.
+constexpr std::uint64_t most_other_octets = std::uint64_t{16} << 20;
 
 std::vector<RecordReader> in_one_list(RecordReader jobs, std::vector<RecordReader> flows) {
   std::vector<RecordReader> list;
@@ -74,16 +78,81 @@ CombinerEntry combiner_of(const StreamDescription& jobs, const std::string& name
 
 Measurement::Measurement(RecordReader jobs, std::vector<RecordReader> flows, Output& output,
                          const CombinerEntry& combiner, const MeasurementOptions& options, PublishCounters publish,
-                         ResultWriter::Warn warn, Rotation* rotation)
+                         ResultWriter::Warn warn, Rotation* rotation, Snapshots* snapshots, int poison_fd)
     : loop_(in_one_list(std::move(jobs), std::move(flows))), output_(output), rotation_(rotation), options_(options),
       run_(loop_.reader(jobs_stream).stream().plugin), publish_(std::move(publish)), warn_(std::move(warn)),
       join_(record_bytes_of(loop_), options.join, *this),
-      results_(flow_streams_of(loop_), combiner, run_, {options.output_flows, options.join.server_mode}, warn_) {
+      results_(flow_streams_of(loop_), combiner, run_, {options.output_flows, options.join.server_mode}, warn_),
+      snapshots_(output.can_resume() ? snapshots : nullptr), poison_fd_(poison_fd) {
   for (std::size_t stream = 0; stream < loop_.size(); ++stream)
     streams_.emplace_back(loop_.reader(stream).stream());
+  if (!snapshots_)
+    return;
+  if (const auto* const left = snapshots_->left()) {
+    StateReader state(left->state);
+    restore(state);
+    completion_ = left->head.completion;
+    StateReader::check(counters_[MergerCounter::jobs_received] ==
+                           left->head.output.lines[0] + jobs_.size() + jobs_stepped_over_,
+                       "its jobs are another number than it counted");
+  } else {
+    snapshots_->reserve(JobTable::most_octets(options.limits.max_jobs, options.limits.max_job_octets) +
+                        Join::most_octets(record_bytes_of(loop_), options.join) + most_other_octets);
+    secure(); // what is written from now on is more than this
+  }
+}
+
+/// A state costs what it has of octets to be written down: see SnapshotPace. But where a ring is half full, at once.
+bool Measurement::may_secure(bool urgent) {
+  return !snapshots_ || urgent || (monotonic_ns() >= next_snapshot_ns_ && output_.is_due());
+}
+
+void Measurement::secure() {
+  if (snapshots_)
+    hand_on();
+}
+
+/// What is written goes to who reads it; into a pipe once it cannot be written again.
+void Measurement::hand_on() {
+  if (!output_.flush())
+    return;
+  note();
+  output_.deliver();
+}
+
+/// What was read so far, and what was written of it.
+void Measurement::note() {
+  if (!snapshots_)
+    return;
+  const auto begin_ns = monotonic_ns();
+  auto state = snapshots_->next();
+  save(state);
+  SnapshotHead head{output_.mark(), {}, {}, completion_};
+  if (rotation_) {
+    head.series = rotation_->series().mark();
+    head.rotation = rotation_->mark();
+  }
+  if (!snapshots_->store(state, head)) {
+    warn_("the state of the measurement is larger than what was kept for it, " + std::to_string(state.size() >> 20) +
+          " MiB: where this merger dies, none can follow");
+    snapshots_ = nullptr;
+    return;
+  }
+  wants_secured_ = false;
+  const auto now_ns = monotonic_ns();
+  const auto took_ns = now_ns - begin_ns;
+  ++snapshot_cost_.count;
+  snapshot_cost_.octets = std::max(snapshot_cost_.octets, state.size());
+  snapshot_cost_.all_ns += took_ns;
+  snapshot_cost_.longest_ns = std::max(snapshot_cost_.longest_ns, took_ns);
+  next_snapshot_ns_ = now_ns + std::max(options_.pace.least_between_ns, took_ns * options_.pace.times);
 }
 
 bool Measurement::run(const std::atomic<bool>& stop) {
+  // What who died was at:
+  if (completion_.under_way)
+    do_completion();
+  output_.deliver();
   loop_.run(*this, stop);
   problems_ = loop_.problems();
   join_.finish();
@@ -91,7 +160,8 @@ bool Measurement::run(const std::atomic<bool>& stop) {
     give_up(jobs_.oldest());
   if (rotation_ && !output_.failed())
     if (const auto span = rotation_->last(counters_[MergerCounter::jobs_received] > 0))
-      complete(*span, std::nullopt);
+      complete(*span, false);
+  secure();
   if (!output_.finish())
     problems_.push_back(output_.failure());
   if (rotation_ && !rotation_->failure().empty())
@@ -118,14 +188,26 @@ bool Measurement::is_due(std::size_t stream) noexcept {
 }
 
 std::size_t Measurement::take(std::size_t stream, std::span<const RecordHeader* const> records, std::string& why) {
+  const auto take_one = [&](const RecordHeader& record) {
+    return stream == jobs_stream ? take_job_record(record, why) : take_flow_record(stream - 1, record, why);
+  };
   std::size_t count = 0;
-  while (count < records.size() && (stream == jobs_stream ? take_job_record(*records[count], why)
-                                                          : take_flow_record(stream - 1, *records[count], why)))
-    ++count;
+  if (!snapshots_) {
+    while (count < records.size() && take_one(*records[count]))
+      ++count;
+  } else {
+    for (auto& number = streams_[stream].records; count < records.size(); ++count, ++number) {
+      if (!may_be_read(stream, *records[count], number)) [[unlikely]]
+        step_over(stream, *records[count]);
+      else if (!take_one(*records[count]))
+        break;
+    }
+    snapshots_->notes().at_rest();
+  }
   streams_[stream].has_nothing = records.empty();
   tell_jobs_clock();
   join_.advance();
-  if (rotation_)
+  if (rotation_ && count == records.size()) // else it is about to end where it is damaged
     look_for_boundary();
   return count;
 }
@@ -136,23 +218,39 @@ void Measurement::look_for_boundary() {
   if (!has_flows && jobs_s_ != Join::never)
     rotation_->at(0, jobs_s_ + 1); // the second under way is the one before what the clock reads
   const auto clock_s = has_flows ? join_.clock() : jobs_s_ == Join::never || jobs_s_ == 0 ? 0 : jobs_s_ + 1;
-  rotation_->wants_next(output_.octets_written() - octets_before_);
+  if (rotation_->wants_next(output_.octets_written() - octets_before_))
+    wants_secured_ = true; // nobody asks twice
   if (clock_s == Join::never || clock_s <= rotation_->boundary_s())
     return;
   if (const auto span = rotation_->advance(clock_s))
-    complete(*span, span->end_s);
+    complete(*span, true);
   else
     output_.begins_at(rotation_->state().begin_s);
 }
 
 /// Completes the file at work, and begins the next one where there is any.
-void Measurement::complete(const FileSpan& span, std::optional<std::uint64_t> next_s) {
+void Measurement::complete(const FileSpan& span, bool has_next) {
+  if (!output_.write_rest())
+    return;
+  if (!has_next)
+    rotation_->end();
+  completion_ = {true, span, has_next};
+  note();
+  do_completion();
+}
+
+/// Whoever dies at it is followed by somebody who begins here again.
+void Measurement::do_completion() {
+  const auto& [under_way, span, has_next] = completion_;
   CompleteFile file;
-  if (!output_.complete(span.begin_s, next_s, file))
+  if (!output_.complete(span.begin_s, file) ||
+      !rotation_->list(span, {&file, 1},
+                       {output_.lines_written(), options_.digest ? std::optional(digest_) : std::nullopt, false}) ||
+      (has_next && !output_.begin_next(span.end_s)))
     return;
   octets_before_ = output_.octets_written();
-  rotation_->list(span, {&file, 1},
-                  {output_.lines_written(), options_.digest ? std::optional(digest_) : std::nullopt, false});
+  completion_ = {};
+  note();
 }
 
 /// While flows go on, a job stream that has nothing to read does not hold them up; when they have ended, they are all
@@ -349,7 +447,7 @@ void Measurement::write_if_decided(JobTable::Place place) {
 void Measurement::write(JobTable::Place place) {
   auto& job = jobs_.at(place);
   counters_[MergerCounter::jobs_unfinished] += job.unfinished;
-  const auto line = results_.line(job);
+  const auto line = snapshots_ ? line_with_notes(job) : results_.line(job);
   if (options_.digest)
     digest_.add(line.substr(0, line.size() - 1));
   output_.write_line(line);
@@ -373,14 +471,22 @@ std::string Measurement::taken(std::size_t stream) const {
 }
 
 void Measurement::quiet() {
-  if (output_.is_read_live())
-    output_.pass_on();
+  if (!output_.is_read_live() || !output_.is_due())
+    return;
+  if (!snapshots_)
+    hand_on();
+  else if (!output_.waits_for_note())
+    output_.flush();
+  else if (may_secure(false))
+    hand_on();
 }
 
 void Measurement::housekeep(std::uint64_t now_ns) {
   quiet();
   if (rotation_)
     look_for_boundary();
+  if (wants_secured_)
+    secure();
   tell(now_ns);
 }
 

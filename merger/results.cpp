@@ -98,6 +98,14 @@ ResultWriter::ResultWriter(const std::vector<FlowStream>& streams, const Combine
 }
 
 std::string_view ResultWriter::line(Job& job) {
+  return line(job, false);
+}
+
+std::string_view ResultWriter::line_of_poison(Job& job) {
+  return line(job, true);
+}
+
+std::string_view ResultWriter::line(Job& job, bool is_poison) {
   line_.assign(1, '{');
   line_ += job.members();
   auto& connections = job.connections;
@@ -120,7 +128,7 @@ std::string_view ResultWriter::line(Job& job) {
           return connection.fate != JobConnection::Fate::joined;
         }));
     json::append_member(line_, "conditions", "[");
-    const auto conditions = conditions_of(job, missed);
+    const auto conditions = conditions_of(job, missed, is_poison);
     for (const char* comma = ""; const auto& condition : conditions.list()) {
       line_ += std::exchange(comma, ",");
       json::append_string(line_, condition);
@@ -130,6 +138,8 @@ std::string_view ResultWriter::line(Job& job) {
       json::append_member(line_, "missed_flows", std::to_string(missed));
       json::append_member(line_, "flow_results", "[");
       for (const char* comma = ""; const auto& connection : connections) {
+        if (is_poison)
+          break;
         line_ += std::exchange(comma, ",");
         append_flow_result(job, connection);
       }
@@ -140,7 +150,7 @@ std::string_view ResultWriter::line(Job& job) {
   return line_;
 }
 
-Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows) {
+Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows, bool is_poison) {
   Conditions conditions;
   const auto any_is = [&job](ConnectionState state) {
     return std::any_of(job.connections.begin(), job.connections.end(),
@@ -152,6 +162,9 @@ Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows)
     conditions.add(std::string(discarded));
   } else if (any_is(ConnectionState::skipped)) {
     conditions.add(std::string(Conditions::not_observed)); // one was never tried: nothing can be said of the path
+  } else if (is_poison) {
+    conditions.add_uncertain();
+    ++combiner_failures_;
   } else {
     std::vector<MergedFlow> flows;
     flows.reserve(job.connections.size());

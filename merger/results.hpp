@@ -48,8 +48,13 @@ public:
   /// Jobs at which the conditions' function threw.
   [[nodiscard]] std::uint64_t combiner_failures() const noexcept { return combiner_failures_; }
 
+  void resume(std::uint64_t combiner_failures) noexcept { combiner_failures_ = combiner_failures; }
+
   /// The line of a job whose connections wait for nothing more, with its newline; valid until the next call.
   [[nodiscard]] std::string_view line(Job& job);
+  /// The same where neither the conditions' function nor the flows are to be touched, since mergers died of them: a
+  /// failure of the conditions.
+  [[nodiscard]] std::string_view line_of_poison(Job& job);
 
   /// Conditions where the plugin's own cannot be had.
   static constexpr std::string_view unfinished = "pathspider.unfinished";
@@ -68,7 +73,8 @@ private:
     std::string value;
   };
 
-  [[nodiscard]] Conditions conditions_of(const Job& job, std::size_t missed_flows);
+  std::string_view line(Job& job, bool is_poison);
+  [[nodiscard]] Conditions conditions_of(const Job& job, std::size_t missed_flows, bool is_poison);
   void append_flow_result(Job& job, const JobConnection& connection);
   void collect_members(const Job& job, const JobConnection& connection);
   void append_flow_members(Job& job, const JobConnection& connection);

@@ -85,6 +85,24 @@ void FlowWindow::add_chains() {
     link(number);
 }
 
+void FlowWindow::save(StateWriter& state) const noexcept {
+  state.put(size());
+  for (auto number = first_; number != next_; ++number) {
+    const auto& kept = entry(number);
+    const auto& flow = kept.flow();
+    state.put(Saved{kept.came_s, kept.owner_ns, kept.stream, kept.claimed});
+    state.put_octets(&flow, flow.header.length - kept.tail_octets);
+    state.put_octets(kept.tail, kept.tail_octets);
+  }
+}
+
+std::uint64_t FlowWindow::unclaimed() const noexcept {
+  std::uint64_t count = 0;
+  for (auto number = first_; number != next_; ++number)
+    count += !entry(number).claimed;
+  return count;
+}
+
 std::uint64_t FlowWindow::memory_bytes() const noexcept {
   const auto used = std::count_if(chunks_.begin(), chunks_.end(), [](const Chunk& chunk) { return chunk != nullptr; });
   return (static_cast<std::uint64_t>(used) + spare_.size()) * chunk_flows * stride_ + chains_.size() * sizeof(Chain) +

@@ -11,6 +11,7 @@
 
 #include "merger/join/join_key.hpp"
 #include "merger/row.hpp"
+#include "merger/state_octets.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -63,6 +64,18 @@ public:
     }
   }
 
+  /// Writes down all flows, the oldest first. Restored by add().
+  void save(StateWriter& state) const noexcept;
+  /// What stands before each of them, whole as it came.
+  struct Saved {
+    std::uint64_t came_s, owner_ns;
+    std::uint32_t stream;
+    std::uint32_t claimed;
+  };
+
+  /// How many were not claimed.
+  [[nodiscard]] std::uint64_t unclaimed() const noexcept;
+
   /// Octets of all tails.
   [[nodiscard]] std::uint64_t tail_octets() const noexcept { return tail_octets_; }
   /// Octets that flows and chains take.
@@ -78,7 +91,7 @@ private:
   };
   static constexpr std::uint64_t chunk_flows = 1024;
 
-  [[nodiscard]] Entry& entry(std::uint64_t number) noexcept {
+  [[nodiscard]] Entry& entry(std::uint64_t number) const noexcept {
     const auto place = number & (max_flows_ - 1);
     return *reinterpret_cast<Entry*>(chunks_[place / chunk_flows].get() + place % chunk_flows * stride_);
   }

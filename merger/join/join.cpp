@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
+#include <iterator>
+#include <numeric>
 
 namespace orbweaver {
 
@@ -56,17 +59,23 @@ Join::Join(const std::vector<std::uint32_t>& stream_record_bytes, const JoinOpti
   update_clock();
 }
 
+inline WaitingList::Connection Join::waiting_of(const ConnectionRecord& record, ConnectionRef ref) const noexcept {
+  WaitingList::Connection connection;
+  connection.key = key_of(record, options_.server_mode);
+  connection.start_ns = record.start_ns;
+  connection.stop_ns = std::max(record.start_ns, record.stop_ns);
+  connection.give_up_s = add_capped(connection.stop_ns / second_ns + 1, options_.missed_after_s);
+  connection.ref = ref;
+  return connection;
+}
+
 void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
   ++counters_.connections_received;
   if (record.source_port < 0) {
     miss(ref, MissedCause::no_port);
     return;
   }
-  WaitingList::Connection connection;
-  connection.key = key_of(record, options_.server_mode);
-  connection.start_ns = record.start_ns;
-  connection.stop_ns = std::max(record.start_ns, record.stop_ns);
-  connection.ref = ref;
+  const auto connection = waiting_of(record, ref);
 
   FlowWindow::Entry* best = nullptr;
   bool best_reversed = false;
@@ -89,7 +98,6 @@ void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
     join(ref, connection.start_ns, connection.stop_ns, *best, best_reversed);
     return;
   }
-  connection.give_up_s = add_capped(connection.stop_ns / second_ns + 1, options_.missed_after_s);
   if (clock_s_ >= connection.give_up_s)
     miss(ref, cause(connection));
   else
@@ -272,6 +280,78 @@ void Join::finish() {
   clock_s_ = never;
   jobs_s_ = never;
   advance();
+}
+
+void Join::save(StateWriter& state) const noexcept {
+  state.put(std::uint64_t{streams_.size()});
+  for (const auto& stream : streams_) {
+    state.put(stream.clock_s);
+    stream.losses.save(state);
+  }
+  state.put(jobs_s_);
+  state.put(std::uint8_t{stream_cut_});
+  state.put(counters_);
+  flows_.save(state);
+  const auto is_used = [](const LetGo& gone) { return gone.key_hash != 0; };
+  if (counters_.flows_unclaimed > 0) // else there is none to be looked for
+    for (const auto& gone : let_go_)
+      if (is_used(gone))
+        state.put(gone);
+  state.put(LetGo{});
+}
+
+void Join::restore(StateReader& state, const std::function<bool(std::size_t, const RecordHeader&)>& check_row) {
+  StateReader::check(state.get<std::uint64_t>() == streams_.size(), "it has another number of flow streams");
+  for (auto& stream : streams_) {
+    stream.clock_s = state.get<std::uint64_t>();
+    stream.losses.restore(state);
+  }
+  update_clock();
+  jobs_s_ = state.get<std::uint64_t>();
+  stream_cut_ = state.get_flag();
+  counters_ = state.get<JoinCounters>();
+  std::vector<std::uint64_t> row; // at an address that a record may have
+  for (auto count = state.get<std::uint64_t>(); count > 0; --count) {
+    const auto saved = state.get<FlowWindow::Saved>();
+    const auto header = state.get<RecordHeader>();
+    StateReader::check(saved.stream < streams_.size() && saved.claimed <= 1 && header.kind == RecordKind::row &&
+                           header.table == 0 && header.length >= streams_[saved.stream].record_bytes &&
+                           header.length <= state.left() + sizeof header && !flows_.is_full(),
+                       "a flow that waits is none");
+    row.resize(record_stride(header.length) / sizeof row[0]);
+    std::memcpy(row.data(), &header, sizeof header);
+    state.get_octets(reinterpret_cast<std::byte*>(row.data()) + sizeof header, header.length - sizeof header);
+    const auto& record = *reinterpret_cast<const RecordHeader*>(row.data());
+    StateReader::check(check_row(saved.stream, record), "a flow that waits has values that it cannot have");
+    auto& entry =
+        flows_.add({reinterpret_cast<const std::byte*>(row.data()), header.length}, streams_[saved.stream].record_bytes,
+                   static_cast<std::uint16_t>(saved.stream), saved.came_s);
+    entry.owner_ns = saved.owner_ns;
+    entry.claimed = saved.claimed != 0;
+  }
+  for (auto gone = state.get<LetGo>(); gone.key_hash != 0; gone = state.get<LetGo>())
+    let_go_[gone.key_hash & (let_go_.size() - 1)] = gone;
+}
+
+void Join::wait_again(const ConnectionRecord& record, ConnectionRef ref) {
+  waiting_.add(waiting_of(record, ref));
+}
+
+void Join::check_restored() const {
+  const auto& c = counters_;
+  StateReader::check(c.connections_received ==
+                         c.connections_joined + waiting_.size() +
+                             std::accumulate(std::begin(c.missed), std::end(c.missed), std::uint64_t{0}),
+                     "its connections are another number than it counted");
+  StateReader::check(flows_waiting() == flows_.unclaimed(), "its flows are another number than it counted");
+}
+
+std::uint64_t Join::most_octets(const std::vector<std::uint32_t>& stream_record_bytes,
+                                const JoinOptions& options) noexcept {
+  constexpr std::uint64_t of_stream = 16 + LossTimes::max_spans * 16;
+  return 1024 + stream_record_bytes.size() * of_stream +
+         options.max_flows * (sizeof(FlowWindow::Saved) + std::uint64_t{widest(stream_record_bytes)}) +
+         options.max_tail_octets + std::uint64_t{options.remembered} * sizeof(LetGo);
 }
 
 std::uint64_t Join::memory_bytes() const noexcept {

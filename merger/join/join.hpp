@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -113,6 +114,28 @@ public:
   /// All streams have ended: whoever still waits, waits no longer.
   void finish();
 
+  /// A flow of which nothing more is known came, and is let go: counted.
+  void stepped_over_flow() noexcept {
+    ++counters_.flows_received;
+    ++counters_.flows_unclaimed;
+  }
+
+  /// Writes down all but the connections that wait, and what these are: in the order in which they came.
+  void save(StateWriter& state) const noexcept;
+  template <typename Visit>
+  void for_each_waiting(Visit&& visit) const {
+    for (auto place = waiting_.oldest(); place != WaitingList::none; place = waiting_.newer(place))
+      visit(waiting_.at(place).ref);
+  }
+  /// The reverse, of a join that is new: first restore(), then wait_again() for each that waited, then
+  /// check_restored(). `check_row(stream, record)` says whether it is a flow of that stream. Throws Error.
+  void restore(StateReader& state, const std::function<bool(std::size_t, const RecordHeader&)>& check_row);
+  void wait_again(const ConnectionRecord& record, ConnectionRef ref);
+  void check_restored() const;
+  /// What save() writes at most.
+  [[nodiscard]] static std::uint64_t most_octets(const std::vector<std::uint32_t>& stream_record_bytes,
+                                                 const JoinOptions& options) noexcept;
+
   [[nodiscard]] const JoinCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] std::uint64_t flows_waiting() const noexcept {
     return counters_.flows_received - counters_.flows_joined - counters_.flows_unclaimed;
@@ -135,6 +158,7 @@ private:
     std::uint32_t first_s = 0, last_s = 0;
   };
 
+  [[nodiscard]] WaitingList::Connection waiting_of(const ConnectionRecord& record, ConnectionRef ref) const noexcept;
   void make_room(std::uint32_t tail_octets) noexcept;
   void claim(FlowWindow::Entry& entry, std::uint64_t start_ns) noexcept;
   void join(WaitingList::Place place, FlowWindow::Entry& entry, bool reversed);

@@ -3,6 +3,8 @@
 // oldest ones melt into one long one. Owned by the join; one thread.
 #pragma once
 
+#include "merger/state_octets.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +35,21 @@ public:
   }
 
   static constexpr std::size_t max_spans = 1024;
+
+  void save(StateWriter& state) const noexcept {
+    state.put(std::uint64_t{spans_.size()});
+    for (const auto& span : spans_)
+      state.put(span);
+  }
+  void restore(StateReader& state) {
+    for (auto count = state.get<std::uint64_t>(); count > 0; --count) {
+      const auto span = state.get<Span>();
+      StateReader::check(span.from_ns <= span.to_ns && (spans_.empty() || spans_.back().to_ns < span.from_ns) &&
+                             spans_.size() < max_spans,
+                         "its times of loss are not in order");
+      spans_.push_back(span);
+    }
+  }
 
 private:
   struct Span {

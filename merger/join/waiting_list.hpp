@@ -41,6 +41,8 @@ public:
   [[nodiscard]] const Connection& at(Place place) const noexcept { return connections_[place]; }
   /// The one that came first, or none.
   [[nodiscard]] Place oldest() const noexcept { return oldest_; }
+  /// The one that came after that one, or none.
+  [[nodiscard]] Place newer(Place place) const noexcept { return connections_[place].newer; }
 
   Place add(const Connection& connection);
   void remove(Place place) noexcept;

@@ -109,6 +109,9 @@ public:
   /// failed.
   bool deliver() noexcept;
 
+  /// Whether nothing goes out before it is noted where who follows goes on.
+  [[nodiscard]] bool waits_for_note() const noexcept { return spool_ != nullptr; }
+
   /// Whether what is in the buffer should go to who reads it as it is written: what is compressed waits for a second
   /// since it was flushed last, since small frames are large.
   [[nodiscard]] bool is_due() const noexcept;
