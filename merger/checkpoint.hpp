@@ -12,13 +12,11 @@
 #include "merger/rotation.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/stream_loop.hpp"
+#include "merger/work_notes.hpp"
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <type_traits>
-#include <utility>
 
 namespace orbweaver {
 
@@ -64,39 +62,13 @@ public:
     in_order();
   }
 
-  /// A record, by its number in its stream, is at work now.
-  void at_work(std::size_t stream, std::uint64_t number) noexcept {
-    memory_->at_work.number = number;
-    memory_->at_work.stream = stream + 1;
-    in_order();
-  }
-  /// None is.
-  void at_rest() noexcept {
-    in_order();
-    memory_->at_work.stream = 0;
-  }
-  /// Whether mergers died of that record twice.
-  [[nodiscard]] bool is_poison(std::size_t stream, std::uint64_t number) const noexcept;
-  /// Whether it is the first time that one is stepped over: it may be read again by who follows.
-  [[nodiscard]] bool is_new_poison() noexcept {
-    return std::exchange(memory_->poison_told, memory_->poison_count) < memory_->poison_count;
-  }
+  [[nodiscard]] WorkNotes& notes() noexcept { return memory_->notes; }
 
 private:
-  static constexpr std::size_t max_poison = 64;
-
-  struct Record {
-    std::uint64_t stream; ///< its place, from 1; 0: none
-    std::uint64_t number;
-
-    friend bool operator==(const Record&, const Record&) = default;
-  };
   struct Memory {
     std::uint64_t count; ///< of checkpoints; the last one's place is its lowest bit
     std::array<Checkpoint, 2> checkpoints;
-    Record at_work, died_at;
-    std::uint64_t poison_count, poison_told;
-    std::array<Record, max_poison> poison; ///< the latest
+    WorkNotes notes;
   };
 
   Memory* memory_;

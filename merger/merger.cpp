@@ -144,7 +144,7 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
     }
   }
   if (checkpoints_) {
-    checkpoints_->at_rest();
+    checkpoints_->notes().at_rest();
     input.taken += count;
   }
   counters_[MergerCounter::flows_received] += rows[0];
@@ -213,11 +213,12 @@ bool Merger::do_completion() {
 }
 
 bool Merger::steps_over(std::size_t stream, const RecordHeader& header, std::uint64_t number) {
-  if (!checkpoints_->is_poison(stream, number)) [[likely]] {
-    checkpoints_->at_work(stream, number);
+  auto& notes = checkpoints_->notes();
+  if (!notes.is_poison(stream, number)) [[likely]] {
+    notes.at_work(stream, number);
     return false;
   }
-  if (checkpoints_->is_new_poison()) {
+  if (notes.is_new_poison()) {
     spdlog::error("a row that a merger died of twice is stepped over");
     if (poison_fd_ >= 0 && !write_poison(poison_fd_, loop_.reader(stream).stream(), header))
       spdlog::warn("it cannot be given out: {}", errno_text());
