@@ -23,6 +23,7 @@ struct KillOptions {
   unsigned kills;
   unsigned longest_us = 20'000;
   std::uint64_t seed = 0;
+  bool may_end = false; ///< one that has come to its end is followed too
 };
 
 inline void add_kill_options(CommandLine& app, KillOptions& options) {
@@ -84,7 +85,8 @@ bool kill_again_and_again(const KillOptions& options, std::atomic<bool>& enough,
     const pid_t at_work = in_process([&] { stage(follows); });
     usleep(static_cast<unsigned>(dice() % options.longest_us));
     kill(at_work, SIGKILL);
-    good = WIFSIGNALED(status_of(at_work));
+    const int status = status_of(at_work);
+    good = WIFSIGNALED(status) || (options.may_end && status == 0);
     follows = true;
   }
   enough = true;
