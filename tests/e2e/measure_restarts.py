@@ -6,6 +6,7 @@ known, and the system's state is as it was.
                                                                    ORBWEAVER_KILL_S (6) and ORBWEAVER_KILL_EVERY_S (0.7)
 """
 
+import functools
 import json
 import os
 import random
@@ -19,6 +20,7 @@ import unittest.mock
 import bed as beds
 import bed_case
 import measure_failures
+import rotation
 import support
 from measure_failures import ECN_SOUND, MSS_SOUND
 from support import wait_until
@@ -26,7 +28,7 @@ from support import wait_until
 KILL_S = float(os.environ.get("ORBWEAVER_KILL_S", "6"))
 KILL_EVERY_S = float(os.environ.get("ORBWEAVER_KILL_EVERY_S", "0.7"))
 WORKERS = 50
-STAGES = ("capture", "observer", "spider")
+STAGES = ("capture", "observer", "spider", "merger")
 
 
 FRAGILE = """
@@ -37,7 +39,7 @@ namespace {
 struct Fragile final : orbweaver::Plugin {
   unsigned connections() const override { return 1; }
   void connect(orbweaver::ConnectRequest&, const orbweaver::Job& job, const orbweaver::PreConnect*, unsigned) override {
-    if (job.id == 300 || job.id == 600)
+    if (!FRAGILE_CONDITIONS && (job.id == 300 || job.id == 600))
       std::raise(SIGSEGV);
   }
 };
@@ -50,6 +52,8 @@ orbweaver::PluginEntry entry() {
 }
 const orbweaver::PluginEntry entries[] = {entry()};
 void combine(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
+  if (FRAGILE_CONDITIONS && flows[0]->state() == orbweaver::ConnectionState::failed)
+    std::raise(SIGSEGV);
   if (flows[0]->observed())
     conditions.add("fragile.seen");
   else
@@ -85,6 +89,45 @@ class Fed(bed_case.Measuring):
                         time.sleep(0.1)
         except BrokenPipeError:
             pass
+
+
+class Written(bed_case.Measuring):
+    """A measurement whose results are compressed, one file after another, or come out of a pipe."""
+
+    def __init__(self, test, *arguments, jobs, general=(), suffix="", through_pipe=False):
+        Written._count += 1
+        self.session, self.output = f"e2e-{os.getpid()}-w{Written._count}", test.path(f"written-{Written._count}{suffix}")
+        self._errors = open(test.path(f"errors-w{Written._count}"), "w+b")
+        self._folder, self._start = test.folder, f"written-{Written._count}"
+        reader = subprocess.Popen(["sh", "-c", f"cat > {self.output}"], stdin=subprocess.PIPE) if through_pipe else None
+        with open(test.path(f"jobs-w{Written._count}"), "w+") as file:
+            file.write(bed_case.ndjson(jobs))
+            file.seek(0)
+            self.process = test.bed.start(support.ORBWEAVER, "measure", "-i", beds.INTERFACE, "--session", self.session, "--output",
+                                          "-" if through_pipe else self.output, *general, *arguments, stdin=file,
+                                          stdout=reader.stdin if reader else subprocess.DEVNULL, stderr=self._errors)
+        test.addCleanup(self._end_by_force)
+        if reader:
+            test.addCleanup(reader.wait)
+            reader.stdin.close()
+        self._reader = reader
+
+    def end(self, patience_s=support.PATIENCE_S):
+        ended = super().end(patience_s)
+        if self._reader:
+            self._reader.wait(patience_s)
+        return ended
+
+    def results(self):
+        results = []
+        for name in sorted(os.listdir(self._folder)):
+            if name.startswith(self._start) and not name.endswith(".manifest"):
+                try:
+                    results += map(json.loads, rotation.lines_of(os.path.join(self._folder, name)))
+                except (subprocess.CalledProcessError, FileNotFoundError, AssertionError, UnicodeDecodeError):
+                    if self.process.poll() is not None:  # while it writes, a name may be another one, or a frame not whole
+                        raise
+        return results
 
 
 class MeasureRestarts(measure_failures.Measurement):
@@ -156,21 +199,76 @@ class MeasureRestarts(measure_failures.Measurement):
         errors, _ = self.check(measuring, ECN_SOUND, 2500, 2)
         self.assertRegex(errors, r"what changes the system \(process \d+\) has ended: the spider goes with it")
 
-    def test_a_plugin_that_kills_costs_the_jobs_under_way_and_is_named(self):
+    def fragile(self, conditions):
+        """A folder with a plugin that kills its spider at two jobs, or whose conditions kill the merger where one failed."""
         compiler = shutil.which("c++")
         if not compiler or support.is_instrumented():
             self.skipTest("no compiler, or an instrumented build")
         source = self.path("fragile.cpp")
         with open(source, "w") as file:
             file.write(FRAGILE)
-        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE, "-o",
-                    self.path("fragile.so"), source, check=0)
+        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE,
+                    f"-DFRAGILE_CONDITIONS={int(conditions)}", "-o", self.path("fragile.so"), source, check=0)
         os.chmod(self.folder, 0o700)
-        with unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder):
+        return unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+
+    def test_a_plugin_that_kills_costs_the_jobs_under_way_and_is_named(self):
+        with self.fragile(conditions=False):
             measuring = self.begin("fragile", count=1000)
             errors, _ = self.check(measuring, {"fragile.seen"}, 1000, 2)
         for line in (300, 600):
             self.assertIn(f"the last one died in the plugin's connect for job {line} (line {line} of standard input)", errors)
+
+    def test_a_merger_is_followed(self):
+        for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
+            with self.subTest(plugin):
+                measuring = self.begin(plugin, count=2500)
+                measuring.wait_for_results(100)
+                for _ in range(5):
+                    self.kill(measuring, "merger")
+                    time.sleep(0.1)
+                _, sums = self.check(measuring, sound, 2500, 5)
+                self.assertEqual(sums["jobs_unfinished"], 0)
+                self.assertEqual(sums["jobs_written"], 2500)
+
+    def test_a_merger_is_followed_whatever_it_writes_to(self):
+        cases = ((".zst", False, ()), ("-%Y%m%dT%H%M%SZ.ndjson", False, ("--rotate", "1s")),
+                 ("-%Y%m%dT%H%M%SZ.ndjson.zst", False, ("--rotate", "2s")), ("", True, ()))
+        for suffix, through_pipe, arguments in cases:
+            with self.subTest(suffix=suffix, through_pipe=through_pipe):
+                kind = functools.partial(Written, suffix=suffix, through_pipe=through_pipe)
+                measuring = self.begin("mss", *arguments, count=4000, kind=kind)
+                measuring.wait_for_results(100)
+                for _ in range(6):
+                    self.kill(measuring, "merger")
+                    time.sleep(random.uniform(0, 0.3))
+                _, sums = self.check(measuring, MSS_SOUND, 4000, 6)
+                self.assertEqual((sums["jobs_unfinished"], sums["jobs_written"]), (0, 4000))
+                if "--rotate" in arguments:
+                    with open(measuring.output[:measuring.output.index("-%")] + ".manifest") as file:
+                        spans = [json.loads(line) for line in file]
+                    self.assertGreater(len(spans), 1)
+                    self.assertEqual(sum(span["jobs"] for span in spans), 4000)
+
+    def test_a_job_whose_conditions_kill_is_in_doubt_and_given_out(self):
+        with self.fragile(conditions=True):
+            refused = {"dip": next(iter(beds.crowd(1)))["dip"], "dp": 1}
+            self.summary_path = self.path("summary")
+            measuring = bed_case.Measuring(
+                self, "fragile", "--connect", "tcp", jobs=[*list(beds.crowd(1001))[1:601], refused, *list(beds.crowd(1001))[601:]],
+                general=("--rate", "1000", "-w", str(WORKERS), "--complete-timeout", "0", "--restart", "1000", "--summary",
+                         self.summary_path))
+            errors, sums = self.check(measuring, {"fragile.seen"}, 1001, 2)
+        self.assertEqual(sums["combiner_failures"], 1)
+        self.assertRegex(errors, r"job 601: a merger died of its conditions twice")
+        results = [result for result in measuring.results() if result["dip"] == refused["dip"]]
+        self.assertEqual([result["conditions"] for result in results], [["pathspider.uncertain"]])
+        # What was given out shows it again.
+        jobs, flows = (self.path(f"poison-{measuring.session}-{number}.records") for number in (1, 2))
+        with self.fragile(conditions=True):
+            again = subprocess.run([support.program("orbweaver-merger"), "--jobs", f"file:{jobs}", "--flows",
+                                    f"file:{flows}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.assertEqual(again.returncode, -signal.SIGSEGV)
 
     def test_jobs_of_a_pipe_come_but_once(self):
         measuring = self.begin("mss", count=2000, kind=Fed)
