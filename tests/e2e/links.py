@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import bed as beds
@@ -76,15 +77,16 @@ class Session:
         Session._count += 1
         self.name = f"e2e-links-{os.getpid()}-{Session._count}"
         self.flows_path, self._summary_path = test.path(self.name + suffix), test.path(self.name + ".json")
+        self._errors = tempfile.TemporaryFile("w+")  # no pipe: one that nobody empties blocks who writes it
+        test.addCleanup(self._errors.close)
         self.reader = subprocess.Popen(["sh", "-c", f"cat > {self.flows_path}"], stdin=subprocess.PIPE) if through_pipe else None
         self.process = subprocess.Popen(
             namespace.command(ORBWEAVER, "observe", "-i", source, "--session", self.name, "--output",
                               "-" if through_pipe else self.flows_path, "--summary", self._summary_path, *arguments, "basic", "udp"),
-            stdin=subprocess.DEVNULL, stdout=self.reader.stdin if through_pipe else None, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.DEVNULL, stdout=self.reader.stdin if through_pipe else None, stderr=self._errors)
         if through_pipe:
             test.addCleanup(self.reader.wait)
             self.reader.stdin.close()
-        test.addCleanup(self.process.stderr.close)
         test.addCleanup(self.process.wait)
         test.addCleanup(self.process.kill)
         wait_until(lambda: self.capture() or self.process.poll() is not None, "the session")
@@ -114,10 +116,12 @@ class Session:
         if signal_:
             self.process.send_signal(signal_)
         start = time.monotonic()
-        _, errors = self.process.communicate(timeout=support.PATIENCE_S)
+        self.process.wait(support.PATIENCE_S)
+        took_s = time.monotonic() - start
         if self.reader:
             self.reader.wait(support.PATIENCE_S)
-        return self.process.returncode, errors, time.monotonic() - start
+        self._errors.seek(0)
+        return self.process.returncode, self._errors.read(), took_s
 
     def flows(self):
         with open(self.flows_path) as file:

@@ -112,6 +112,12 @@ TEST_CASE("who follows a reader begins where that one was, and nowhere else") {
   CHECK(reader.resume_at(24 * 2));
   CHECK(numbers_in(reader) == std::vector<std::uint64_t>{3, 4});
   CHECK(reader.position() == 24 * 4);
+  const std::atomic<bool> never{false};
+  const auto& given_back = ring.ring.header().consumer.index;
+  CHECK(reader.wait(never, std::chrono::milliseconds(1), false) == Wait::quiet); // it keeps what it has to write yet
+  CHECK(given_back == 0);
+  CHECK(reader.wait(never, std::chrono::milliseconds(1)) == Wait::quiet);
+  CHECK(given_back == 24 * 4);
 }
 
 TEST_CASE("what a dead writer has left is not believed where it does not fit") {
