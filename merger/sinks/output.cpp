@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -62,6 +63,19 @@ std::string followed(const std::string& path) {
   std::error_code error;
   const auto target = fs::canonical(path, error);
   return error ? path : target.string();
+}
+
+/// A FIFO that somebody else has put where a file was meant to be would get it all. A pipe without a name was handed to
+/// us, whoever made it.
+void refuse_fifo_of_others(const std::string& path) {
+  constexpr auto pipes_without_name = 0x50495045; // PIPEFS_MAGIC
+  struct stat status {};
+  struct statfs system {};
+  if (stat(path.c_str(), &status) != 0 || !S_ISFIFO(status.st_mode) || statfs(path.c_str(), &system) != 0 ||
+      system.f_type == pipes_without_name)
+    return;
+  if (status.st_uid != 0 && status.st_uid != geteuid())
+    refuse(path, "it is a FIFO of user " + std::to_string(status.st_uid) + ", who would read it: make one of your own");
 }
 
 /// Where standard output, which is a file, goes on: where who opened it left it.
@@ -169,6 +183,7 @@ Output::Output(const std::string& path, std::string what, const OutputPolicy& po
     for (const auto& left : left_files(path_))
       policy.warn(to_string(left));
   if (!is_regular_) { // it may have no path of its own (a pipe in /dev/fd)
+    refuse_fifo_of_others(path);
     file_ = FileDescriptor(open(path.c_str(), O_WRONLY | O_CLOEXEC));
     if (!file_)
       refuse(path, errno == EINTR ? "asked to end before anybody had opened it to read" : errno_text());

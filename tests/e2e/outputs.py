@@ -178,6 +178,20 @@ class Outputs(support.TestCase):
         with open(victim) as file:
             self.assertEqual(file.read(), "precious")
 
+    def test_a_planted_fifo_gets_nothing_and_a_pipe_that_was_handed_over_all(self):
+        if os.geteuid() != 0:
+            self.skipTest("it takes root to be two users")
+        fifo = self.path("fifo")
+        os.mkfifo(fifo)
+        os.chown(fifo, 65534, 65534)
+        started = time.monotonic()
+        self.assertIn("is a FIFO of user 65534, who would read it", observe(TROUBLES, "-o", fifo, "basic", check=1).stderr)
+        self.assertLess(time.monotonic() - started, support.PATIENCE_S / 2)
+        command = f'"{ORBWEAVER}" observe -i "{TROUBLES}" -o >(wc -l > "{self.path("count")}") basic; wait $!'
+        self.assertEqual(subprocess.run(["bash", "-c", command], timeout=support.PATIENCE_S).returncode, 0)
+        with open(self.path("count")) as file:
+            self.assertGreater(int(file.read()), 0)
+
     def test_a_closed_pipe_is_an_error_and_what_was_read_is_whole(self):
         command = f'"{ORBWEAVER}" observe -i "{self.volume()}" basic | head -n 1; echo "${{PIPESTATUS[0]}}"'
         result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=support.PATIENCE_S)
