@@ -89,13 +89,13 @@ ORBWEAVER_EXPORT_CHAINS(FragileChain)
 
 
 class Restarts(support.TestCase):
-    def start(self, *arguments, observers=2, **output):
+    def start(self, *arguments, observers=2, flows=2000, **output):
         namespace = links.Namespace(self)
         session = links.Session(self, namespace, "ow1", "--observers", str(observers), "--idle-timeout", "1", *arguments, **output)
         suffix = output.get("suffix", ".ndjson")
         if "%" in suffix or suffix != ".ndjson":
             session.flows = lambda: self.lines_in(session.flows_path)
-        return session, Traffic(self, namespace)
+        return session, Traffic(self, namespace, flows)
 
     def stages(self, session):
         stats = support.run(support.ORBWEAVER, "stats", session.name, "--json", check=0)
@@ -196,7 +196,8 @@ class Restarts(support.TestCase):
                 with open(command, "w") as file:
                     file.write(f'#!/bin/sh\necho "$1" >> {told}\n')
                 os.chmod(command, 0o755)
-                session, traffic = self.start(*arguments, "--rotate-command", command, "--restart", "1000", suffix="-%Y%m%dT%H%M%SZ" + suffix)
+                session, traffic = self.start(*arguments, "--rotate-command", command, "--restart", "1000", flows=30000,
+                                              suffix="-%Y%m%dT%H%M%SZ" + suffix)  # so many that they leave all the time
                 self.wait_for_flows(session)
                 until, kills = time.monotonic() + KILL_S / 2, 0
                 while time.monotonic() < until:
