@@ -36,7 +36,7 @@ _orbweaver() {
       ;;
     measure:-w | measure:--workers | measure:--rate | measure:--timeout | measure:--public-address | measure:--asn | \
       measure:--look-up-public | measure:--filter | measure:--*-timeout | measure:--max-flows | measure:--settle | \
-      measure:--missed-after | measure:--observers | measure:--cpus | measure:--*-mib | measure:--session | \
+      measure:--missed-after | measure:--observers | measure:--restart | measure:--cpus | measure:--*-mib | measure:--session | \
       filter:--dp | metadata:--extra | upload:--url | upload:--campaign | upload:--token | upload:--add | \
       upload:--retries) return ;;
     metadata:-t | metadata:--filetype) COMPREPLY=(ps-ndjson) && return ;;
@@ -53,7 +53,7 @@ _orbweaver() {
     measure:-*)
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
-        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --rotate --rotate-command --keep
+        --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --restart --rotate --rotate-command --keep
         --session --settle --summary --sync --timeout --user --workers' -- "$cur"))
       ;;
     measure:*)
