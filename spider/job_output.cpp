@@ -22,7 +22,8 @@ void JobOutput::write(const Record& record, std::string_view members, const Spid
     fill(place);
     commit(place, header, progress);
   } else {
-    fill(waiting_.emplace_back(std::vector<std::byte>(length), progress).record.data());
+    waiting_.push_back({std::vector<std::byte>(length), progress});
+    fill(waiting_.back().record.data());
   }
 }
 
