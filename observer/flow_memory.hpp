@@ -5,8 +5,8 @@
 // blocks are chained, and freed together when it leaves. Observer's thread.
 #pragma once
 
-#include "common/stream/field_types.hpp"
 #include "common/memory_area.hpp"
+#include "common/stream/field_types.hpp"
 
 #include <array>
 #include <cstddef>

@@ -9,6 +9,7 @@
 // second.
 #pragma once
 
+#include "common/memory_area.hpp"
 #include "common/process/defaults.hpp"
 #include "common/stream/flow_record.hpp"
 #include "common/stream/packet_record.hpp"
@@ -18,7 +19,6 @@
 #include "observer/flow_scope.hpp"
 #include "observer/flow_table.hpp"
 #include "observer/kept_flows.hpp"
-#include "common/memory_area.hpp"
 #include "observer/row.hpp"
 #include "observer/timer_wheel.hpp"
 

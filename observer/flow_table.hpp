@@ -7,9 +7,9 @@
 // from its home to there are full as long as it stands there.
 #pragma once
 
+#include "common/memory_area.hpp"
 #include "common/stream/packet_record.hpp"
 #include "observer/flow.hpp"
-#include "common/memory_area.hpp"
 
 #include <bit>
 #include <cstddef>

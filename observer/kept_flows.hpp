@@ -8,9 +8,9 @@
 // by the follower.
 #pragma once
 
+#include "common/memory_area.hpp"
 #include "common/process/kept_memory.hpp"
 #include "observer/flow_meter_counters.hpp"
-#include "common/memory_area.hpp"
 
 #include <array>
 #include <cstdint>

@@ -447,8 +447,7 @@ private:
       fail(writer_.failure());
       if (result.problem.empty())
         result.problem = writer_.name() + ": its reader has left; " +
-                         std::to_string(jobs_.counters().jobs - jobs_finished_ - jobs_broken_) +
-                         " jobs were under way";
+                         std::to_string(jobs_.counters().jobs - jobs_finished_ - jobs_broken_) + " jobs were under way";
     }
     return result;
   }

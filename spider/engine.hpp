@@ -25,8 +25,8 @@
 namespace orbweaver {
 
 struct SpiderOptions {
-  KeptJobs* kept = nullptr; ///< where it can be followed; the reader of jobs is in that memory
-  int takes_over = -1;      ///< the signal that a predecessor died of, 0: none; -1: there was no predecessor
+  KeptJobs* kept = nullptr;            ///< where it can be followed; the reader of jobs is in that memory
+  int takes_over = -1;                 ///< the signal that a predecessor died of, 0: none; -1: there was no predecessor
   ConnectKind kind = ConnectKind::tcp; ///< of a plugin that makes connections
   LocalAddresses local;
   unsigned workers = 100; ///< connections under way at once

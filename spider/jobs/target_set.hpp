@@ -31,8 +31,8 @@ struct TargetSetState {
   std::uint64_t places; ///< of the table; 0: there is none yet
   std::uint64_t count;
   std::uint64_t forgotten;
-  std::uint64_t is_full; ///< it grows no more
-  std::uint64_t asked;   ///< targets that were new
+  std::uint64_t is_full;               ///< it grows no more
+  std::uint64_t asked;                 ///< targets that were new
   std::array<std::uint64_t, 8> latest; ///< hashes of the last of them
 };
 
@@ -51,9 +51,9 @@ public:
       : state_(memory.state != nullptr ? memory.state : &own_state_), memory_(memory), max_octets_(max_octets) {
     const bool is_left = state_->places != 0;
     constexpr std::uint64_t most_places = std::uint64_t{1} << 40;
-    if (is_left && (state_->places < fewest_places || (state_->places & (state_->places - 1)) != 0 ||
-                    state_->places > most_places ||
-                    kept_octets(memory.fd) < memory.offset + 2 * octets_of(state_->places)))
+    if (is_left &&
+        (state_->places < fewest_places || (state_->places & (state_->places - 1)) != 0 ||
+         state_->places > most_places || kept_octets(memory.fd) < memory.offset + 2 * octets_of(state_->places)))
       throw Error("the targets that a predecessor left do not fit into their memory");
     if (!is_left)
       state_->seed = std::uint64_t{std::random_device()()} << 32 | std::random_device()();

@@ -2,8 +2,8 @@
 // The flow table alone: packets of N flows in random order, `basic tcp`, all flows open all the time. Prints two lines
 // of JSON for each N given: throughput once all flows are open, with the memory of a flow; and what memory itself gives
 // where nothing is done but touch a bucket of the index and the two cache lines of a flow.
-#include "observer/flow_meter.hpp"
 #include "common/memory_area.hpp"
+#include "observer/flow_meter.hpp"
 
 #include <array>
 #include <chrono>

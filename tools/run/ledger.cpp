@@ -74,9 +74,8 @@ void add_job_sums(Ledger& ledger, const Snapshot& snapshot) {
   const auto totals = job_totals_of(snapshot);
   ledger.sums.push_back({"lines read = bad + duplicate + jobs taken", spider(S::lines_read),
                          spider(S::lines_bad) + spider(S::lines_duplicate) + spider(S::jobs_taken)});
-  ledger.sums.push_back(
-      {"jobs taken = finished + under way + broken off", spider(S::jobs_taken),
-       spider(S::jobs_finished) + spider(S::jobs_open) + spider(S::jobs_broken)});
+  ledger.sums.push_back({"jobs taken = finished + under way + broken off", spider(S::jobs_taken),
+                         spider(S::jobs_finished) + spider(S::jobs_open) + spider(S::jobs_broken)});
   ledger.sums.push_back({"jobs received = written + dropped", merger(M::jobs_received),
                          merger(M::jobs_written) + merger(M::jobs_dropped)});
   if (!snapshot.has(StageKind::capture))

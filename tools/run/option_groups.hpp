@@ -26,7 +26,8 @@ void add_output_options(CommandLine& app, RunOptions& options, const std::string
 void check_rotation(const RunOptions& options, const std::string& path);
 /// Refuses, as a UsageError, one file for output and summary.
 void refuse_shared_output(const RunOptions& options);
-/// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --restart, --session.
+/// --observers, --cpus (dealt out in the order that `stages` tells), ring sizes, --huge-pages, --busy-poll, --restart,
+/// --session.
 void add_machine_options(CommandLine& app, RunOptions& options, const std::string& stages);
 
 /// Runs `add` so that all options that it adds stand under that heading in the help.

@@ -31,6 +31,7 @@ struct StageProcess {
   std::vector<RingHeader*> outputs;      ///< those that it writes
   FileDescriptor kept;                   ///< memory that outlives its processes, where it has any
   FileDescriptor poison;                 ///< where they give out what they die of
+  std::uint64_t poison_octets = 0;       ///< that were there at the last look: more may be on their way
   std::deque<std::uint64_t> restarts_ns; ///< when others were started in its place in the last minute
   std::uint64_t restart_at_ns = 0;       ///< when the next one is due; 0: none is
   int last_signal = 0;                   ///< that ended the last one

@@ -24,7 +24,8 @@ public:
   };
 
   /// `command`: a path, or a name to be found in PATH; empty: nothing is done. Throws UsageError where it cannot be
-  /// run, or where others may write it. What the manifest has already is not told of again; it is `user`'s, empty: ours.
+  /// run, or where others may write it. What the manifest has already is not told of again; it is `user`'s, empty:
+  /// ours.
   RotateCommand(const std::string& command, const std::string& output, std::string user = {});
   RotateCommand(const RotateCommand&) = delete;
   RotateCommand& operator=(const RotateCommand&) = delete;

@@ -14,6 +14,7 @@
 #include <numeric>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <utility>
 
 namespace orbweaver {
 
@@ -46,7 +47,7 @@ RunResult Supervisor::run() {
     for (auto& stage : pipeline_.stages())
       if (stage.process.reap())
         on_end(stage);
-    collect_poison();
+    collect_poison(false);
     end_watch();
     end_waiting();
     end_stalled();
@@ -55,6 +56,7 @@ RunResult Supervisor::run() {
     service_.update(pipeline_, started_ == count);
     rotate_command_.update();
   } while (started_ < count || anything_running());
+  collect_poison(true);
   progress_.clear();
   return result_;
 }
@@ -138,15 +140,17 @@ void Supervisor::on_end(StageProcess& stage) {
     put_back_state();
 }
 
-void Supervisor::collect_poison() {
+void Supervisor::collect_poison(bool is_all_there) {
   constexpr std::uint64_t most_octets = 8 << 20; // whoever writes it may have been taken over
   constexpr unsigned most_files = 1000;
   for (auto& stage : pipeline_.stages()) {
     // Capture writes it while it dies, others when they follow.
-    if (!stage.poison || kept_octets(stage.poison.get()) == 0 || poison_ == most_files ||
-        (stage.kind == StageKind::capture && stage.process.running()))
+    if (!stage.poison || poison_ == most_files || (stage.kind == StageKind::capture && stage.process.running()))
       continue;
-    std::string octets(std::min(kept_octets(stage.poison.get()), most_octets), '\0');
+    const auto there = kept_octets(stage.poison.get());
+    if ((there != std::exchange(stage.poison_octets, there) && !is_all_there) || there == 0)
+      continue;
+    std::string octets(std::min(there, most_octets), '\0');
     if (pread(stage.poison.get(), octets.data(), octets.size(), 0) != static_cast<ssize_t>(octets.size()) ||
         ftruncate(stage.poison.get(), 0) != 0)
       continue;

@@ -61,8 +61,8 @@ private:
   /// Whether another one is to be started in its place; then that is arranged and said.
   bool follow(StageProcess& stage, const std::string& death);
   void start_followers();
-  /// Makes files of what stages died of.
-  void collect_poison();
+  /// Makes files of what stages died of, once no more of it comes.
+  void collect_poison(bool is_all_there);
   void write_poison_file(const std::string& stage, std::string_view octets, const char* suffix);
   void put_back_state();
   void end_in_order();

@@ -160,13 +160,12 @@ TEST_CASE("what a predecessor left that cannot be is refused") {
   const PipedInput input("");
   const auto memory = make_kept_memory("jobs");
   KeptJobs kept(memory.get());
-  {
-    JobReader reader("-", {}, no_bad_line, kept.input());
-  }
+  { JobReader reader("-", {}, no_bad_line, kept.input()); }
   kept.input().tape.state->halves[0].octets = ~std::uint64_t{0};
   JobReader reader("-", {}, no_bad_line, kept.input());
   CHECK_THROWS_AS(reader.resume({}), Error);
-  for (const std::uint64_t places : {std::uint64_t{7}, std::uint64_t{1536}, std::uint64_t{1} << 30, ~std::uint64_t{0}}) {
+  for (const std::uint64_t places :
+       {std::uint64_t{7}, std::uint64_t{1536}, std::uint64_t{1} << 30, ~std::uint64_t{0}}) {
     kept.input().targets.state->places = places;
     CHECK_THROWS_AS(TargetSet(1 << 20, kept.input().targets), Error);
   }
