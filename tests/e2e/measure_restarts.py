@@ -238,8 +238,8 @@ class MeasureRestarts(measure_failures.Measurement):
                 self.assertEqual(sums["jobs_written"], 2500)
 
     def test_a_merger_is_followed_whatever_it_writes_to(self):
-        cases = ((".zst", False, ()), ("-%Y%m%dT%H%M%SZ.ndjson", False, ("--rotate", "1s")),
-                 ("-%Y%m%dT%H%M%SZ.ndjson.zst", False, ("--rotate", "2s")), ("", True, ()))
+        cases = support.cases(("-%Y%m%dT%H%M%SZ.ndjson", False, ("--rotate", "1s")), (".zst", False, ()),
+                              ("-%Y%m%dT%H%M%SZ.ndjson.zst", False, ("--rotate", "2s")), ("", True, ()))
         for suffix, through_pipe, arguments in cases:
             with self.subTest(suffix=suffix, through_pipe=through_pipe):
                 kind = functools.partial(Written, suffix=suffix, through_pipe=through_pipe)

@@ -177,7 +177,8 @@ class Restarts(support.TestCase):
         self.assertGreater(sum(stage["counters"]["flows_interrupted"] for stage in summary["stages"][1:3]), 0)
 
     def test_a_merger_is_followed(self):
-        for suffix, arguments in ((".ndjson", ()), (".csv", ()), (".ndjson", ("--digest",)), (".ndjson.zst", ()), (".csv.zst", ())):
+        for suffix, arguments in support.cases((".ndjson", ()), (".csv", ()), (".ndjson", ("--digest",)), (".ndjson.zst", ()),
+                                               (".csv.zst", ())):
             with self.subTest(suffix=suffix, arguments=arguments):
                 session, traffic = self.start(*arguments, suffix=suffix)
                 self.wait_for_flows(session)
@@ -187,8 +188,10 @@ class Restarts(support.TestCase):
                 self.check(session, traffic, 3)
 
     def test_a_merger_that_rotates_is_followed(self):
-        cases = ((".ndjson", ("--rotate", "1s")), (".ndjson", ("--rotate", "50KiB", "--digest")), (".csv", ("--rotate", "1s", "--digest", "dns")),
-                 (".ndjson.zst", ("--rotate", "2s", "--digest", "--keep", "20KiB")), (".csv.zst", ("--rotate", "1s", "--digest", "dns")))
+        cases = support.cases(
+            (".ndjson", ("--rotate", "1s")), (".ndjson", ("--rotate", "50KiB", "--digest")),
+            (".csv", ("--rotate", "1s", "--digest", "dns")), (".ndjson.zst", ("--rotate", "2s", "--digest", "--keep", "20KiB")),
+            (".csv.zst", ("--rotate", "1s", "--digest", "dns")))
         for suffix, arguments in cases:
             with self.subTest(suffix=suffix, arguments=arguments):
                 dice, told = random.Random(), self.path(f"told{suffix}{len(arguments)}")
