@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a merger of a measurement leaves, and what the next one makes of it. What a kill at any moment leaves,
 // tests/stress/measurement_kills.cpp looks at.
-#include "config.hpp"
 #include "merger/snapshots.hpp"
 
 #include "common/error.hpp"
 #include "common/process/kept_memory.hpp"
 #include "common/stream/poison.hpp"
+#include "config.hpp"
 #include "merger/measurement.hpp"
 #include "tests/stress/jobs_and_flows.hpp"
 #include "tests/unit/common/scratch.hpp"
