@@ -417,7 +417,7 @@ void Output::write_line(std::string_view text, Line line) {
 
 bool Output::is_due() const noexcept {
   constexpr std::uint64_t often_enough_ns = 1'000'000'000;
-  return !compressor_ || monotonic_ns() - passed_on_ns_ >= often_enough_ns;
+  return !compressor_ || monotonic_ns() - flushed_ns_ >= often_enough_ns;
 }
 
 /// The frame for a text, valid until the next call.
@@ -438,7 +438,7 @@ void Output::write_buffer() noexcept {
 
 bool Output::flush() noexcept {
   if (compressor_)
-    passed_on_ns_ = monotonic_ns();
+    flushed_ns_ = monotonic_ns();
   write_buffer();
   return !failed();
 }

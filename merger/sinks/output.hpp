@@ -115,7 +115,6 @@ public:
   /// Whether what is in the buffer should go to who reads it as it is written: what is compressed waits for a second
   /// since it was flushed last, since small frames are large.
   [[nodiscard]] bool is_due() const noexcept;
-  bool pass_on() noexcept { return is_due() ? flush() : !failed(); }
 
   /// Of one file after another: the second in which the first one begins, once it is known.
   void begins_at(std::uint64_t second) noexcept;
@@ -129,11 +128,6 @@ public:
 
   /// Then begins the next one. False where that failed.
   bool begin_next(std::uint64_t begin_s) noexcept;
-
-  /// Both, for who is not followed.
-  bool complete(std::uint64_t begin_s, std::optional<std::uint64_t> next_s, CompleteFile& file) noexcept {
-    return write_rest() && complete(begin_s, file) && (!next_s || begin_next(*next_s));
-  }
 
   /// Whether somebody may be reading as it is written, so that lines should not wait in the buffer for long.
   [[nodiscard]] bool is_read_live() const noexcept { return !renames_ || names_; }
@@ -215,7 +209,7 @@ private:
   int error_ = 0;         ///< errno of what failed first
   std::unique_ptr<Syncer> syncer_;
   std::unique_ptr<Compressor> compressor_;               ///< where it is compressed
-  std::uint64_t passed_on_ns_ = 0;                       ///< when what is compressed was flushed last
+  std::uint64_t flushed_ns_ = 0;                         ///< when what is compressed was flushed last
   std::optional<NamePattern> names_;                     ///< of one file after another
   WorkTag tag_{}, next_tag_{};                           ///< the same: as in OutputMark
   unsigned number_ = 0;                                  ///< the same

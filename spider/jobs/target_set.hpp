@@ -77,7 +77,7 @@ public:
   bool insert(std::string_view target) {
     std::uint64_t hash = XXH3_64bits_withSeed(target.data(), target.size(), state_->seed);
     hash += hash == 0; // 0: an empty place
-    const std::size_t at = place_of(hash);
+    const std::size_t at = place_of(hash, state_->places);
     const bool is_known = hashes()[at] == hash;
     if (is_known && !is_asked_again(hash))
       return false;
@@ -91,7 +91,7 @@ public:
       ++state_->forgotten;
       return true;
     }
-    hashes()[place_of(hash)] = hash;
+    hashes()[place_of(hash, state_->places)] = hash;
     ++state_->count;
     return true;
   }
@@ -109,9 +109,9 @@ private:
   [[nodiscard]] static std::uint64_t octets_of(std::uint64_t places) noexcept { return places * sizeof(std::uint64_t); }
   [[nodiscard]] std::uint64_t* hashes() const noexcept { return reinterpret_cast<std::uint64_t*>(table_.data()); }
 
-  /// Where a hash is, or the empty place that it would have.
-  [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept {
-    const std::size_t mask = state_->places - 1;
+  /// Where a hash is in a table of so many places, or the empty place that it would have.
+  [[nodiscard]] std::size_t place_of(std::uint64_t hash, std::uint64_t places) const noexcept {
+    const std::size_t mask = places - 1;
     std::size_t at = hash & mask;
     while (hashes()[at] != 0 && hashes()[at] != hash)
       at = (at + 1) & mask;
@@ -150,7 +150,7 @@ private:
       auto smaller = std::exchange(table_, std::move(larger));
       for (std::uint64_t i = 0; i < old_places; ++i)
         if (old[i] != 0)
-          put(old[i], places - 1);
+          hashes()[place_of(old[i], places)] = old[i];
       in_order();
       state_->places = places;
       if (memory_.fd >= 0)
@@ -159,13 +159,6 @@ private:
       state_->is_full = 1;
     }
     return state_->is_full == 0;
-  }
-
-  void put(std::uint64_t hash, std::uint64_t mask) noexcept {
-    std::uint64_t at = hash & mask;
-    while (hashes()[at] != 0)
-      at = (at + 1) & mask;
-    hashes()[at] = hash;
   }
 
   TargetSetState own_state_{};

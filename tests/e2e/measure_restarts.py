@@ -10,12 +10,10 @@ import functools
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
 import time
-import unittest.mock
 
 import bed as beds
 import bed_case
@@ -181,18 +179,24 @@ class MeasureRestarts(measure_failures.Measurement):
         self.assert_all_put_back(measuring.session)
         return errors, sums
 
-    def test_a_spider_is_followed(self):
+    def killed(self, stage, kills):
+        """Measurements whose stage was killed so often: what each said, and its counters."""
+        ended = []
         for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
             with self.subTest(plugin):
                 measuring = self.begin(plugin, count=2500)
                 measuring.wait_for_results(100)
-                for _ in range(3):
-                    self.kill(measuring, "spider")
+                for _ in range(kills):
+                    self.kill(measuring, stage)
                     time.sleep(0.1)
-                errors, _ = self.check(measuring, sound, 2500, 3)
-                self.assertIn("orbweaver-spider (process", errors)
-                self.assertRegex(errors, r"goes on behind line \d+ of standard input: \d+ jobs that were under way are "
-                                         "finished as they are")
+                ended.append(self.check(measuring, sound, 2500, kills))
+        return ended
+
+    def test_a_spider_is_followed(self):
+        for errors, _ in self.killed("spider", 3):
+            self.assertIn("orbweaver-spider (process", errors)
+            self.assertRegex(errors, r"goes on behind line \d+ of standard input: \d+ jobs that were under way are "
+                                     "finished as they are")
 
     def test_what_changes_the_system_is_followed_with_its_spider(self):
         measuring = self.begin("ecn", count=2500)
@@ -207,16 +211,7 @@ class MeasureRestarts(measure_failures.Measurement):
 
     def fragile(self, conditions):
         """A folder with a plugin that kills its spider at two jobs, or whose conditions kill the merger where one failed."""
-        compiler = shutil.which("c++")
-        if not compiler or support.is_instrumented():
-            self.skipTest("no compiler, or an instrumented build")
-        source = self.path("fragile.cpp")
-        with open(source, "w") as file:
-            file.write(FRAGILE)
-        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE,
-                    f"-DFRAGILE_CONDITIONS={int(conditions)}", "-o", self.path("fragile.so"), source, check=0)
-        os.chmod(self.folder, 0o700)
-        return unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
+        return self.object_of(FRAGILE, f"-DFRAGILE_CONDITIONS={int(conditions)}")
 
     def test_a_plugin_that_kills_costs_the_jobs_under_way_and_is_named(self):
         with self.fragile(conditions=False):
@@ -226,16 +221,9 @@ class MeasureRestarts(measure_failures.Measurement):
             self.assertIn(f"the last one died in the plugin's connect for job {line} (line {line} of standard input)", errors)
 
     def test_a_merger_is_followed(self):
-        for plugin, sound in (("ecn", ECN_SOUND), ("mss", MSS_SOUND)):
-            with self.subTest(plugin):
-                measuring = self.begin(plugin, count=2500)
-                measuring.wait_for_results(100)
-                for _ in range(5):
-                    self.kill(measuring, "merger")
-                    time.sleep(0.1)
-                _, sums = self.check(measuring, sound, 2500, 5)
-                self.assertEqual(sums["jobs_unfinished"], 0)
-                self.assertEqual(sums["jobs_written"], 2500)
+        for _, sums in self.killed("merger", 5):
+            self.assertEqual(sums["jobs_unfinished"], 0)
+            self.assertEqual(sums["jobs_written"], 2500)
 
     def test_a_merger_is_followed_whatever_it_writes_to(self):
         cases = support.cases(("-%Y%m%dT%H%M%SZ.ndjson", False, ("--rotate", "1s")), (".zst", False, ()),

@@ -11,12 +11,10 @@ import csv
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import unittest.mock
 
 import links
 import rotation
@@ -323,16 +321,7 @@ class Restarts(support.TestCase):
         self.assertIn("--restart 0: give a number of 1 to 1000, or never", errors)
 
     def test_a_packet_that_kills_twice_is_stepped_over_and_recorded(self):
-        compiler = shutil.which("c++")
-        if not compiler or support.is_instrumented():
-            self.skipTest("no compiler, or an instrumented build")
-        source = self.path("fragile.cpp")
-        with open(source, "w") as file:
-            file.write(FRAGILE)
-        support.run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", support.SOURCE, "-o",
-                    self.path("fragile.so"), source, check=0)
-        os.chmod(self.folder, 0o700)
-        with unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder):
+        with self.object_of(FRAGILE):
             namespace = links.Namespace(self)
             session = links.Session(self, namespace, "ow1", "fragile")
             namespace.send(100, 1001)

@@ -5,6 +5,7 @@ import contextlib
 import glob
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("ORBWEAVER_BUILD", os.path.join(SOURCE, "build"))
@@ -236,6 +238,19 @@ class TestCase(unittest.TestCase):
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def object_of(self, code, *flags):
+        """The environment in which an object of that code is found, which is built in the test's folder."""
+        compiler = shutil.which("c++")
+        if not compiler or is_instrumented():
+            self.skipTest("no compiler, or an instrumented build")
+        source = self.path("object.cpp")
+        with open(source, "w") as file:
+            file.write(code)
+        run(compiler, "-std=c++20", "-shared", "-fPIC", "-fvisibility=hidden", "-I", SOURCE, *flags, "-o", self.path("object.so"),
+            source, check=0)
+        os.chmod(self.folder, 0o700)
+        return unittest.mock.patch.dict(os.environ, ORBWEAVER_PLUGIN_PATH=self.folder)
 
     def assert_balanced(self, summary):
         for line in summary["ledger"]["sums"]:

@@ -134,7 +134,7 @@ private:
 };
 
 void Run::merge() const {
-  try {
+  end_as([&] {
     const auto target = parse_output((folder_ / ("f-%s." + options_.format)).string(), {});
     EndpointOptions endpoints;
     endpoints.takes_over = follows_;
@@ -164,14 +164,8 @@ void Run::merge() const {
         &checkpoints);
     series.note_by([&merger] { merger.note(); });
     shared_.can_be_followed = merger.can_be_followed();
-    const bool complete = merger.run(never);
-    for (const auto& problem : merger.problems())
-      std::fprintf(stderr, "%s\n", problem.c_str());
-    _exit(complete ? 0 : 12);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    _exit(13);
-  }
+    return ended_in_order(merger, never);
+  });
 }
 
 bool changes_files(std::uint64_t call) noexcept {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <random>
 #include <string>
@@ -54,6 +55,25 @@ inline int status_of(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);
   return status;
+}
+
+/// Runs a stage, which says whether it came to its end in order, and ends the process by that.
+template <typename Run>
+[[noreturn]] void end_as(Run&& run) {
+  try {
+    _exit(run() ? 0 : 12);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    _exit(13);
+  }
+}
+
+/// Runs a merger or a measurement to its end, and says what it has to say. Whether that was in order.
+bool ended_in_order(auto& stage, const std::atomic<bool>& stop) {
+  const bool complete = stage.run(stop);
+  for (const auto& problem : stage.problems())
+    std::fprintf(stderr, "%s\n", problem.c_str());
+  return complete;
 }
 
 /// Calls `take` with each line of a file, which may be compressed, without its end.

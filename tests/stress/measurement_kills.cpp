@@ -94,7 +94,7 @@ struct Bench {
 }
 
 [[noreturn]] void measure_once(const Bench& bench, int kept_fd, bool takes_over, Shared& shared) {
-  try {
+  end_as([&] {
     EndpointOptions endpoints;
     endpoints.takes_over = takes_over;
     Snapshots snapshots(kept_fd, takes_over ? SIGKILL : -1);
@@ -134,14 +134,8 @@ struct Bench {
         rotation ? &*rotation : nullptr, &snapshots);
     if (series)
       series->note_by([&measurement] { measurement.note(); });
-    const bool complete = measurement.run(never);
-    for (const auto& problem : measurement.problems())
-      std::fprintf(stderr, "%s\n", problem.c_str());
-    _exit(complete ? 0 : 12);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    _exit(13);
-  }
+    return ended_in_order(measurement, never);
+  });
 }
 
 /// The lines of all files, each begun by the file's name where there are several, and those of the manifest.

@@ -95,7 +95,7 @@ StreamDescription numbers() {
 
 [[noreturn]] void merge_once(const std::array<Endpoint, 2>& rings, const OutputTarget& target,
                              const std::string& rotate, int kept_fd, bool takes_over) {
-  try {
+  end_as([&] {
     EndpointOptions endpoints;
     endpoints.takes_over = takes_over;
     Checkpoints checkpoints(kept_fd, takes_over ? SIGKILL : -1);
@@ -125,14 +125,8 @@ StreamDescription numbers() {
         std::move(readers), *sink, false, [](auto, std::uint64_t) {}, rotation ? &*rotation : nullptr, &checkpoints);
     if (series)
       series->note_by([&merger] { merger.note(); });
-    const bool complete = merger.run(never);
-    for (const auto& problem : merger.problems())
-      std::fprintf(stderr, "%s\n", problem.c_str());
-    _exit(complete ? 0 : 12);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    _exit(13);
-  }
+    return ended_in_order(merger, never);
+  });
 }
 
 /// Whether each number is in one of the files once, and all but one file are in the manifest once.

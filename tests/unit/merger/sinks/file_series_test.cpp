@@ -141,7 +141,8 @@ TEST_CASE("who follows goes on with the file at work, cut to what was noted") {
   CHECK(output.goes_on());
   output.write_line("more\n");
   CompleteFile file;
-  REQUIRE(output.complete(7, std::nullopt, file));
+  REQUIRE(output.write_rest());
+  REQUIRE(output.complete(7, file));
   CHECK(file.name == "f-7.ndjson");
   CHECK(file.rows == 2);
   CHECK(file.octets == 11);
