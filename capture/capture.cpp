@@ -4,7 +4,7 @@
 #include "capture/dissect/plain_packet.hpp"
 #include "capture/last_frames.hpp"
 #include "common/clock.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <algorithm>
 #include <chrono>

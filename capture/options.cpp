@@ -5,8 +5,8 @@
 #include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/process/chain_list.hpp"
-#include "common/process/whole_number.hpp"
+#include "common/process/options/chain_list.hpp"
+#include "common/process/options/whole_number.hpp"
 
 #include <algorithm>
 

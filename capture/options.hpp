@@ -3,7 +3,7 @@
 #pragma once
 
 #include "capture/sources/open_source.hpp"
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
 

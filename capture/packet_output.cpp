@@ -2,7 +2,7 @@
 #include "capture/packet_output.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <algorithm>
 

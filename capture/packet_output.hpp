@@ -6,7 +6,7 @@
 
 #include "capture/dissect/packet_draft.hpp"
 #include "common/stream/record_writer.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <atomic>
 #include <cstddef>

@@ -2,7 +2,7 @@
 // Addresses as text, both ways. No state, any thread.
 #pragma once
 
-#include "common/stream/flow_record.hpp"
+#include "common/stream/records/flow_record.hpp"
 
 #include <string>
 #include <string_view>

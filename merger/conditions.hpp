@@ -6,7 +6,7 @@
 
 #include "common/process/shared_object.hpp"
 #include "common/stream/description.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/stream/records/job_record.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -2,23 +2,23 @@
 // orbweaver-merger: reads flow streams and writes every flow and event as NDJSON or CSV, or joins the flows with the
 // jobs of an active measurement and writes every job as a line, with its conditions.
 #include "common/error.hpp"
-#include "common/process/output_target.hpp"
-#include "common/process/rotation.hpp"
+#include "common/process/files/output_target.hpp"
+#include "common/process/files/rotation.hpp"
+#include "common/process/options/whole_number.hpp"
 #include "common/process/stage.hpp"
-#include "common/process/whole_number.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
 #include "merger/cage.hpp"
-#include "merger/checkpoint.hpp"
 #include "merger/conditions/library.hpp"
-#include "merger/measurement.hpp"
+#include "merger/follow/checkpoint.hpp"
+#include "merger/follow/snapshots.hpp"
+#include "merger/measure/measurement.hpp"
 #include "merger/merger.hpp"
 #include "merger/rotation.hpp"
 #include "merger/sinks/file_series.hpp"
 #include "merger/sinks/make_sink.hpp"
 #include "merger/sinks/output.hpp"
-#include "merger/snapshots.hpp"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/stream/poison.hpp"
-#include "merger/flow_stream.hpp"
+#include "merger/rows/flow_stream.hpp"
 
 #include <algorithm>
 #include <spdlog/spdlog.h>

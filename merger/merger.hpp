@@ -5,11 +5,11 @@
 
 #include "common/process/counters.hpp"
 #include "common/stream/record_reader.hpp"
-#include "merger/checkpoint.hpp"
-#include "merger/digest.hpp"
+#include "merger/follow/checkpoint.hpp"
 #include "merger/rotation.hpp"
-#include "merger/row.hpp"
-#include "merger/row_digest.hpp"
+#include "merger/rows/digest.hpp"
+#include "merger/rows/row.hpp"
+#include "merger/rows/row_digest.hpp"
 #include "merger/sinks/sink.hpp"
 #include "merger/stream_loop.hpp"
 

@@ -6,8 +6,8 @@
 // The second under way when the clock reads S (TickRecord) is S - 1: packets of (S - 1, S] come.
 #pragma once
 
-#include "common/process/rotation.hpp"
-#include "merger/digest.hpp"
+#include "common/process/files/rotation.hpp"
+#include "merger/rows/digest.hpp"
 #include "merger/sinks/file_series.hpp"
 
 #include <atomic>

@@ -24,11 +24,11 @@
 // not its form, or a name that is nearly one, does not compile (chain_hooks.hpp).
 #pragma once
 
-#include "common/stream/flow_record.hpp"
-#include "common/stream/packet_record.hpp"
-#include "observer/chain_context.hpp"
-#include "observer/chain_fields.hpp"
-#include "observer/chain_options.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/packet_record.hpp"
+#include "observer/chain/chain_context.hpp"
+#include "observer/chain/chain_fields.hpp"
+#include "observer/chain/chain_options.hpp"
 
 #include <array>
 #include <string_view>

@@ -2,12 +2,12 @@
 // orbweaver-observer: packets in, flows out.
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
+#include "common/process/options/whole_number.hpp"
 #include "common/process/stage.hpp"
-#include "common/process/whole_number.hpp"
 #include "common/system/memory_limit.hpp"
 #include "config.hpp"
 #include "observer/cage.hpp"
-#include "observer/find_chains.hpp"
+#include "observer/chain/find_chains.hpp"
 #include "observer/observer.hpp"
 
 #include <optional>

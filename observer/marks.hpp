@@ -2,7 +2,7 @@
 // The two places where chains look for marks of the IP header: a SYN, and what carries data.
 #pragma once
 
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 #include "common/tcp.hpp"
 
 namespace orbweaver {

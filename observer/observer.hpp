@@ -5,7 +5,7 @@
 #include "common/process/stage.hpp"
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
-#include "observer/flow_meter.hpp"
+#include "observer/flows/flow_meter.hpp"
 
 #include <atomic>
 #include <cstdint>

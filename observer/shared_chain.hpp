@@ -7,7 +7,7 @@
 
 #include "common/process/shared_object.hpp"
 #include "observer/chain.hpp"
-#include "observer/chain_hooks.hpp"
+#include "observer/chain/chain_hooks.hpp"
 
 #include <array>
 #include <cstddef>

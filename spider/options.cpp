@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/options.hpp"
 
-#include "common/process/whole_number.hpp"
+#include "common/process/options/whole_number.hpp"
 
 #include <algorithm>
 

@@ -3,10 +3,10 @@
 // start-up.
 #pragma once
 
-#include "common/process/command_line.hpp"
-#include "common/process/defaults.hpp"
+#include "common/process/options/command_line.hpp"
+#include "common/process/options/defaults.hpp"
 #include "common/process/stage.hpp"
-#include "spider/engine.hpp"
+#include "spider/engine/engine.hpp"
 #include "spider/plugin.hpp"
 
 #include <cstdint>

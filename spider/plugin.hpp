@@ -5,11 +5,11 @@
 #pragma once
 
 #include "common/json/checked_members.hpp"
-#include "common/process/plugin_list.hpp"
+#include "common/process/options/plugin_list.hpp"
 #include "common/process/shared_object.hpp"
 #include "spider/connect/connect.hpp"
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 #include "spider/jobs/job.hpp"
 
 #include <cstdint>

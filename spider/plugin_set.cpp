@@ -2,8 +2,8 @@
 #include "spider/plugin_set.hpp"
 
 #include "common/printable.hpp"
+#include "common/process/options/whole_number.hpp"
 #include "common/process/shared_object.hpp"
-#include "common/process/whole_number.hpp"
 #include "spider/plugins/library.hpp"
 
 #include <algorithm>

@@ -11,8 +11,8 @@
 #include "spider/connect/forge_sender.hpp"
 #include "spider/jobs/job_filter.hpp"
 #include "spider/plugin_set.hpp"
-#include "spider/public_address.hpp"
-#include "spider/system_helper.hpp"
+#include "spider/system/public_address.hpp"
+#include "spider/system/system_helper.hpp"
 
 #include <csignal>
 #include <cstdio>

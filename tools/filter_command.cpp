@@ -2,9 +2,9 @@
 #include "tools/filter_command.hpp"
 
 #include "common/error.hpp"
+#include "common/process/options/whole_number.hpp"
 #include "common/process/stage.hpp"
-#include "common/process/whole_number.hpp"
-#include "tools/run/option_groups.hpp"
+#include "tools/run/options/option_groups.hpp"
 
 #include <unistd.h>
 

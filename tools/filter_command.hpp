@@ -2,7 +2,7 @@
 // `orbweaver filter`: jobs in, each target once, NDJSON jobs out. The spider's program reads jobs; this runs it.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <string>
 #include <vector>

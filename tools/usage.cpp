@@ -2,7 +2,7 @@
 #include "tools/usage.hpp"
 
 #include "common/error.hpp"
-#include "common/process/chain_list.hpp"
+#include "common/process/options/chain_list.hpp"
 
 #include <CLI/CLI.hpp>
 #include <string_view>

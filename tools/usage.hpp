@@ -2,7 +2,7 @@
 // Errors of the command line that say what was meant: the nearest subcommand or option to a mistyped one.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <span>
 #include <string>

@@ -3,7 +3,7 @@
 // one observer. Equal for both directions, as the key is. Capture computes it once; observers use it as it is.
 #pragma once
 
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -2,7 +2,7 @@
 // What the short and the long way take from headers alike.
 #pragma once
 
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 #include "common/tcp.hpp"
 
 #include <cstdint>

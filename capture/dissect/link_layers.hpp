@@ -5,7 +5,7 @@
 
 #include "capture/dissect/link_type.hpp"
 #include "capture/dissect/octets.hpp"
-#include "common/stream/packet_blocks.hpp"
+#include "common/stream/records/packet_blocks.hpp"
 
 #include <array>
 #include <cstdint>

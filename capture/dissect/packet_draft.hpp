@@ -5,7 +5,7 @@
 #pragma once
 
 #include "capture/dissect/octets.hpp"
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -9,7 +9,7 @@
 #include "capture/dissect/header_fields.hpp"
 #include "capture/dissect/octets.hpp"
 #include "capture/sources/source.hpp"
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -2,7 +2,7 @@
 #include "capture/sources/watched_source.hpp"
 
 #include "common/clock.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The system calls that every stage makes; those of its own are beside each stage.
 #include "common/cage/cage.hpp"
-#include "common/stream/shared_memory.hpp"
+#include "common/stream/ring/shared_memory.hpp"
 
 #include <asm/ioctls.h>
 #include <asm/termbits.h>

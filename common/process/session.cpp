@@ -4,8 +4,8 @@
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/process/session_name.hpp"
-#include "common/stream/ring.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/ring.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <algorithm>
 #include <bit>

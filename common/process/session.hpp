@@ -5,8 +5,8 @@
 #pragma once
 
 #include "common/process/counters.hpp"
-#include "common/process/message_log.hpp"
-#include "common/stream/shared_memory.hpp"
+#include "common/process/log/message_log.hpp"
+#include "common/stream/ring/shared_memory.hpp"
 #include "common/system/process_mark.hpp"
 
 #include <array>

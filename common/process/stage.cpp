@@ -4,10 +4,10 @@
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
 #include "common/process/child_environment.hpp"
-#include "common/process/message_sink.hpp"
-#include "common/process/whole_number.hpp"
-#include "common/stream/ring.hpp"
-#include "common/stream/wait.hpp"
+#include "common/process/log/message_sink.hpp"
+#include "common/process/options/whole_number.hpp"
+#include "common/stream/ring/ring.hpp"
+#include "common/stream/ring/wait.hpp"
 #include "config.hpp"
 
 #include <array>

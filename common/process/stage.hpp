@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/cage/cage.hpp"
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 #include "common/process/session.hpp"
 #include "common/stream/endpoint.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
-#include "common/stream/flow_record.hpp"
+#include "common/stream/records/flow_record.hpp"
 
 #include <algorithm>
 #include <set>

@@ -2,7 +2,7 @@
 #include "common/stream/endpoint.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/shared_memory.hpp"
+#include "common/stream/ring/shared_memory.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -57,8 +57,8 @@ struct TailRef {
 };
 
 /// Text (any octets, printed as UTF-8), raw octets (printed in hexadecimal), and lists. A state holds them by handle; a
-/// chain's context sets them (observer/chain_context.hpp): a copy would share its octets, and does not compile. A list
-/// of texts has each as four octets of length, then text.
+/// chain's context sets them (observer/chain/chain_context.hpp): a copy would share its octets, and does not compile. A
+/// list of texts has each as four octets of length, then text.
 struct TailHandle : TailRef {
   TailHandle() = default;
   TailHandle(const TailHandle&) = delete;

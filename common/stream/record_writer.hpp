@@ -15,8 +15,8 @@
 #include "common/stream/description.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/stream/record.hpp"
-#include "common/stream/ring.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/ring.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <atomic>
 #include <cstddef>

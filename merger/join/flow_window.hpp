@@ -9,9 +9,9 @@
 // the one that leaves always is the first of its chains.
 #pragma once
 
+#include "merger/follow/state_octets.hpp"
 #include "merger/join/join_key.hpp"
-#include "merger/row.hpp"
-#include "merger/state_octets.hpp"
+#include "merger/rows/row.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -7,9 +7,9 @@
 // the clock is as much past its coming; but a flow never leaves before the job stream has come as far.
 #pragma once
 
-#include "common/process/defaults.hpp"
-#include "common/stream/flow_record.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/process/options/defaults.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/job_record.hpp"
 #include "merger/join/flow_window.hpp"
 #include "merger/join/loss_times.hpp"
 #include "merger/join/waiting_list.hpp"

@@ -3,8 +3,8 @@
 // targets connect to us (server mode), the peer's address and port alone. Owned by the merger; no state, any thread.
 #pragma once
 
-#include "common/stream/flow_record.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/job_record.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

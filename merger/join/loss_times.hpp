@@ -3,7 +3,7 @@
 // oldest ones melt into one long one. Owned by the join; one thread.
 #pragma once
 
-#include "merger/state_octets.hpp"
+#include "merger/follow/state_octets.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -2,7 +2,7 @@
 #include "merger/sinks/csv_sink.hpp"
 
 #include "common/error.hpp"
-#include "common/process/rotation.hpp"
+#include "common/process/files/rotation.hpp"
 
 #include <algorithm>
 

@@ -16,7 +16,7 @@
 //   …_or_null                  null, or the same as without
 #pragma once
 
-#include "merger/row.hpp"
+#include "merger/rows/row.hpp"
 #include "merger/sinks/text_style.hpp"
 
 #include <array>

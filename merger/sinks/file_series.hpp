@@ -6,8 +6,8 @@
 #pragma once
 
 #include "common/file_descriptor.hpp"
-#include "common/process/rotation.hpp"
-#include "common/process/work_file.hpp"
+#include "common/process/files/rotation.hpp"
+#include "common/process/files/work_file.hpp"
 
 #include <cstdint>
 #include <functional>

@@ -2,7 +2,7 @@
 // The sinks that there are: one line in make_sink.cpp for each of output_formats. Owned by the merger; no state.
 #pragma once
 
-#include "common/process/output_target.hpp"
+#include "common/process/files/output_target.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/sinks/sink.hpp"
 

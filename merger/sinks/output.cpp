@@ -3,10 +3,10 @@
 
 #include "common/error.hpp"
 #include "common/file_text.hpp"
-#include "common/process/rotation.hpp"
-#include "common/process/work_file.hpp"
-#include "common/process/zst_frames.hpp"
-#include "common/stream/wait.hpp"
+#include "common/process/files/rotation.hpp"
+#include "common/process/files/work_file.hpp"
+#include "common/process/files/zst_frames.hpp"
+#include "common/stream/ring/wait.hpp"
 #include "common/trusted_file.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/sinks/pipe_spool.hpp"
 
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 
 #include <cerrno>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 // A row printed into an output, however long it becomes. Owned by a sink; one thread.
 #pragma once
 
-#include "merger/row.hpp"
+#include "merger/rows/row.hpp"
 #include "merger/sinks/output.hpp"
 
 #include <string>

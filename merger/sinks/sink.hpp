@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/stream/description.hpp"
-#include "merger/row.hpp"
+#include "merger/rows/row.hpp"
 #include "merger/sinks/file_series.hpp"
 #include "merger/sinks/output.hpp"
 

@@ -3,10 +3,10 @@
 #pragma once
 
 #include "common/json/checked_members.hpp"
-#include "common/process/defaults.hpp"
-#include "common/stream/connection_keys.hpp"
-#include "common/stream/flow_record.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/process/options/defaults.hpp"
+#include "common/stream/records/connection_keys.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/job_record.hpp"
 
 #include <cstdint>
 #include <optional>

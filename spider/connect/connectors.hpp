@@ -3,7 +3,7 @@
 #pragma once
 
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 
 #include <memory>
 

@@ -2,7 +2,7 @@
 #include "spider/connect/http_connector.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <sys/epoll.h>
 #include <utility>

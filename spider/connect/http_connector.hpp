@@ -4,7 +4,7 @@
 
 #include "spider/connect/connector.hpp"
 #include "spider/connect/http_transfer.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 
 #include <memory>
 

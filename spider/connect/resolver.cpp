@@ -2,7 +2,7 @@
 #include "spider/connect/resolver.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <algorithm>
 #include <ares.h>

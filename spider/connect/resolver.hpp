@@ -2,10 +2,10 @@
 // Looks domains up in the DNS, by c-ares. One thread, under the event loop.
 #pragma once
 
-#include "common/stream/flow_record.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/job_record.hpp"
 #include "spider/connect/connector.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 
 #include <functional>
 #include <memory>

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "common/clock.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 #include "spider/connect/connector.hpp"
 #include "spider/connect/socket.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 
 #include <cstdint>
 #include <utility>

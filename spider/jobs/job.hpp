@@ -2,7 +2,7 @@
 // A job: one target to measure, as it came in and as the spider reads it. Made by the job reader, owned by the engine.
 #pragma once
 
-#include "common/stream/flow_record.hpp"
+#include "common/stream/records/flow_record.hpp"
 
 #include <cstdint>
 #include <optional>

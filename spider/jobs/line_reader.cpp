@@ -2,7 +2,7 @@
 #include "spider/jobs/line_reader.hpp"
 
 #include "common/error.hpp"
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -10,7 +10,7 @@
 
 #include "common/error.hpp"
 #include "common/memory_area.hpp"
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 
 #include <array>
 #include <cstddef>

@@ -6,9 +6,9 @@
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/plain_packet.hpp"
 #include "capture/sources/open_source.hpp"
-#include "observer/flow_scope.hpp"
-#include "observer/flow_table.hpp"
-#include "observer/library_chains.hpp"
+#include "observer/chain/library_chains.hpp"
+#include "observer/flows/flow_scope.hpp"
+#include "observer/flows/flow_table.hpp"
 
 #include <array>
 #include <chrono>

@@ -2,10 +2,10 @@
 // What it costs that the merger of a measurement can be followed: jobs and flows come at the pace of the clock, and the
 // time that the merger took is told, with and without memory that outlives it. Most of a state is flows that wait:
 // --others a second, each for a minute.
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 #include "common/process/stage.hpp"
-#include "common/stream/wait.hpp"
-#include "merger/measurement.hpp"
+#include "common/stream/ring/wait.hpp"
+#include "merger/measure/measurement.hpp"
 #include "tests/stress/jobs_and_flows.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // Writes the synthetic capture on which benchmarks run: the same bytes for the same arguments.
 //
 //     synth [--packets N] [--flows N | --concurrent N] [--snaplen N] [--seconds N] [--seed N] FILE
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 #include "tests/bench/synth_frame.hpp"
 #include "tests/bench/synth_schedule.hpp"
 

@@ -3,7 +3,7 @@
 // of JSON for each N given: throughput once all flows are open, with the memory of a flow; and what memory itself gives
 // where nothing is done but touch a bucket of the index and the two cache lines of a flow.
 #include "common/memory_area.hpp"
-#include "observer/flow_meter.hpp"
+#include "observer/flows/flow_meter.hpp"
 
 #include <array>
 #include <chrono>

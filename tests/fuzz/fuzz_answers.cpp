@@ -8,7 +8,7 @@
 #include "observer/chains/dns.hpp"
 #include "spider/connect/dns_message.hpp"
 #include "spider/connect/http_header.hpp"
-#include "spider/public_address.hpp"
+#include "spider/system/public_address.hpp"
 
 #include <algorithm>
 #include <cstdint>

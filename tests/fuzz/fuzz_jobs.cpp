@@ -5,8 +5,8 @@
 // simdjson to compare.
 #include "common/stream/record_reader.hpp"
 #include "merger/conditions/library.hpp"
-#include "merger/measurement.hpp"
-#include "observer/chain_set.hpp"
+#include "merger/measure/measurement.hpp"
+#include "observer/chain/chain_set.hpp"
 #include "tests/fuzz/memory_file.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 #include "tests/unit/merger/join/join_support.hpp"

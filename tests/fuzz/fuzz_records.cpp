@@ -5,9 +5,9 @@
 // right, so that the fuzzer gets past them: that of header and description, and, unless the first octet says that the
 // rest is blocks already, that of one block which has all the rest.
 #include "common/error.hpp"
-#include "common/stream/flow_record.hpp"
 #include "common/stream/record_reader.hpp"
-#include "observer/flow_meter.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "observer/flows/flow_meter.hpp"
 #include "tests/fuzz/memory_file.hpp"
 #include "tests/unit/common/stream/recorded_file.hpp"
 

@@ -5,9 +5,9 @@
 // behind two octets of length, or one with every type of field; a row is two octets of length, one for its table, and
 // its octets.
 #include "common/error.hpp"
-#include "common/stream/flow_record.hpp"
-#include "merger/row.hpp"
-#include "merger/row_digest.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "merger/rows/row.hpp"
+#include "merger/rows/row_digest.hpp"
 #include "merger/sinks/csv_rows.hpp"
 #include "merger/sinks/json_rows.hpp"
 

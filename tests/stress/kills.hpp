@@ -2,7 +2,7 @@
 // What the stresses that kill a stage at work have in common: the processes, the kills, and how they are asked for.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <atomic>
 #include <csignal>

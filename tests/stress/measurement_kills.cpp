@@ -5,10 +5,10 @@
 // With --whole all records are in the rings before the first merger comes: then what it reads when does not depend on
 // the time, and the results have the same order too.
 #include "common/error.hpp"
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 #include "common/process/stage.hpp"
-#include "common/stream/wait.hpp"
-#include "merger/measurement.hpp"
+#include "common/stream/ring/wait.hpp"
+#include "merger/measure/measurement.hpp"
 #include "tests/stress/jobs_and_flows.hpp"
 #include "tests/stress/kills.hpp"
 

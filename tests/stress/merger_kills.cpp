@@ -4,8 +4,8 @@
 // manifest lists as they are. Flows come from a process of their own, over two rings.
 #include "common/error.hpp"
 #include "common/process/stage.hpp"
-#include "common/stream/flow_record.hpp"
 #include "common/stream/record_writer.hpp"
+#include "common/stream/records/flow_record.hpp"
 #include "merger/merger.hpp"
 #include "merger/sinks/make_sink.hpp"
 #include "tests/stress/kills.hpp"

@@ -3,7 +3,7 @@
 // threads, and checks every octet: a record's number says its length and its content. Exit status 0 when all came
 // whole, in order, and once.
 #include "common/error.hpp"
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
 

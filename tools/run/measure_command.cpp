@@ -3,13 +3,13 @@
 
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/process/chain_list.hpp"
-#include "common/process/defaults.hpp"
-#include "common/process/output_target.hpp"
+#include "common/process/files/output_target.hpp"
+#include "common/process/options/chain_list.hpp"
+#include "common/process/options/defaults.hpp"
 #include "common/stream/endpoint.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
-#include "tools/run/option_groups.hpp"
+#include "tools/run/options/option_groups.hpp"
 #include "tools/run/run.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // `orbweaver measure`: one measurement from its command line to its exit status.
 #pragma once
 
-#include "tools/run/measure_options.hpp"
+#include "tools/run/options/measure_options.hpp"
 #include "tools/run/run_plan.hpp"
 
 #include <string>

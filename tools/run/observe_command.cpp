@@ -3,12 +3,12 @@
 
 #include "common/error.hpp"
 #include "common/input_file.hpp"
-#include "common/process/chain_list.hpp"
-#include "common/process/output_target.hpp"
+#include "common/process/files/output_target.hpp"
+#include "common/process/options/chain_list.hpp"
 #include "common/process/stage.hpp"
 #include "common/stream/endpoint.hpp"
-#include "tools/run/chain_listing.hpp"
-#include "tools/run/option_groups.hpp"
+#include "tools/run/options/chain_listing.hpp"
+#include "tools/run/options/option_groups.hpp"
 #include "tools/run/run.hpp"
 
 #include <filesystem>

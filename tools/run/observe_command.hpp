@@ -2,7 +2,7 @@
 // `orbweaver observe`: one passive run from its command line to its exit status.
 #pragma once
 
-#include "tools/run/observe_options.hpp"
+#include "tools/run/options/observe_options.hpp"
 
 namespace orbweaver {
 

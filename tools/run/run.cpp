@@ -3,15 +3,15 @@
 
 #include "common/error.hpp"
 #include "common/file_descriptor.hpp"
-#include "common/process/output_target.hpp"
-#include "common/process/rotation.hpp"
+#include "common/process/files/output_target.hpp"
+#include "common/process/files/rotation.hpp"
+#include "common/process/files/work_file.hpp"
 #include "common/process/stage.hpp"
-#include "common/process/work_file.hpp"
-#include "tools/run/ledger.hpp"
-#include "tools/run/pipeline.hpp"
-#include "tools/run/progress.hpp"
-#include "tools/run/rotate_command.hpp"
-#include "tools/run/supervisor.hpp"
+#include "tools/run/report/ledger.hpp"
+#include "tools/run/report/progress.hpp"
+#include "tools/run/supervise/pipeline.hpp"
+#include "tools/run/supervise/rotate_command.hpp"
+#include "tools/run/supervise/supervisor.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -2,9 +2,9 @@
 // One run of a session, passive or active, from its plan to its exit status.
 #pragma once
 
-#include "tools/run/run_options.hpp"
+#include "tools/run/options/run_options.hpp"
+#include "tools/run/report/summary.hpp"
 #include "tools/run/run_plan.hpp"
-#include "tools/run/summary.hpp"
 
 namespace orbweaver {
 

@@ -2,8 +2,8 @@
 #include "tools/run/run_plan.hpp"
 
 #include "common/error.hpp"
-#include "common/process/defaults.hpp"
-#include "common/stream/needs.hpp"
+#include "common/process/options/defaults.hpp"
+#include "common/stream/records/needs.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/process/session.hpp"
-#include "tools/run/process.hpp"
-#include "tools/run/run_options.hpp"
+#include "tools/run/options/run_options.hpp"
+#include "tools/run/supervise/process.hpp"
 
 #include <chrono>
 #include <optional>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tools/stats/snapshot.hpp"
 
-#include "common/stream/shared_memory.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/shared_memory.hpp"
+#include "common/stream/ring/wait.hpp"
 
 #include <algorithm>
 #include <chrono>

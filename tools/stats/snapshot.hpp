@@ -5,7 +5,7 @@
 
 #include "common/process/counters.hpp"
 #include "common/process/session.hpp"
-#include "common/stream/ring.hpp"
+#include "common/stream/ring/ring.hpp"
 
 #include <cstdint>
 #include <span>

@@ -4,9 +4,9 @@
 #include "common/error.hpp"
 #include "common/process/session.hpp"
 #include "common/process/stage.hpp"
-#include "common/stream/ring.hpp"
-#include "common/stream/shared_memory.hpp"
-#include "tools/run/signals.hpp"
+#include "common/stream/ring/ring.hpp"
+#include "common/stream/ring/shared_memory.hpp"
+#include "tools/run/supervise/signals.hpp"
 #include "tools/stats/stats_formats.hpp"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // `orbweaver stats` and `orbweaver top`: the counters of a running session, read without disturbing it.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <string>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/json/builder.hpp"
-#include "tools/run/summary.hpp"
+#include "tools/run/report/summary.hpp"
 #include "tools/stats/stats_formats.hpp"
 
 namespace orbweaver {

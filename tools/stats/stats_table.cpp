@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tools/run/progress.hpp"
+#include "tools/run/report/progress.hpp"
 #include "tools/stats/stats_formats.hpp"
 
 #include <algorithm>

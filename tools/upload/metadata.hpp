@@ -3,7 +3,7 @@
 // beside the file.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <string>
 #include <utility>

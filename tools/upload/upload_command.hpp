@@ -2,7 +2,7 @@
 // `orbweaver upload`: result files, compressed, with their metadata, to a Path Transparency Observatory.
 #pragma once
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <string>
 #include <vector>

@@ -2,7 +2,7 @@
 #include "capture/options.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <doctest/doctest.h>

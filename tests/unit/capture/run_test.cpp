@@ -2,8 +2,8 @@
 #include "capture/run.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/packet_record.hpp"
 #include "common/stream/record_reader.hpp"
+#include "common/stream/records/packet_record.hpp"
 #include "tests/support/capture_writer.hpp"
 #include "tests/support/packet_builder.hpp"
 #include "tests/unit/common/scratch.hpp"

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "common/stream/description.hpp"
-#include "common/stream/flow_record.hpp"
 #include "common/stream/record_writer.hpp"
-#include "merger/row.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "merger/rows/row.hpp"
 
 #include <cstddef>
 #include <cstring>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "merger/rotation.hpp"
 
-#include "common/process/output_target.hpp"
+#include "common/process/files/output_target.hpp"
 #include "common/stream/record_reader.hpp"
 #include "merger/merger.hpp"
 #include "merger/sinks/make_sink.hpp"

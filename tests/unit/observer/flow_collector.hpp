@@ -4,8 +4,8 @@
 #pragma once
 
 #include "common/stream/description.hpp"
-#include "common/stream/flow_record.hpp"
-#include "observer/flow_meter.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "observer/flows/flow_meter.hpp"
 #include "tests/unit/observer/record_maker.hpp"
 
 #include <arpa/inet.h>

@@ -3,7 +3,7 @@
 // `OBSERVER_FLOWS=10000000 unit-observer -ts="memory" -s`.
 #include "tests/unit/observer/record_maker.hpp"
 
-#include "observer/flow_meter.hpp"
+#include "observer/flows/flow_meter.hpp"
 
 #include <cstdlib>
 #include <doctest/doctest.h>

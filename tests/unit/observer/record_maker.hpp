@@ -2,7 +2,7 @@
 // Packet records for the observer's tests, made by hand: what capture would deliver, without capture.
 #pragma once
 
-#include "common/stream/packet_record.hpp"
+#include "common/stream/records/packet_record.hpp"
 #include "common/tcp.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "observer/chains/basic.hpp"
-#include "observer/flow_meter_impl.hpp"
+#include "observer/flows/flow_meter_impl.hpp"
 #include "tests/unit/observer/flow_collector.hpp"
 
 namespace orbweaver::test {

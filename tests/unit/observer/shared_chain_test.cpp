@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Chains of shared objects: the library's own chains under other names must say the same as the built-in ones.
+#include "observer/chain/find_chains.hpp"
 #include "observer/chains/ecn.hpp"
 #include "observer/chains/icmp.hpp"
 #include "observer/chains/tcp.hpp"
 #include "observer/chains/tcpopt.hpp"
-#include "observer/find_chains.hpp"
 #include "tests/unit/observer/chain_support.hpp"
 
 #include <random>

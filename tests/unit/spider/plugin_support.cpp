@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/spider/plugin_support.hpp"
 
-#include "common/process/command_line.hpp"
+#include "common/process/options/command_line.hpp"
 
 #include <algorithm>
 

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "common/address.hpp"
-#include "common/stream/job_record.hpp"
 #include "common/stream/record_reader.hpp"
-#include "spider/engine.hpp"
+#include "common/stream/records/job_record.hpp"
+#include "spider/engine/engine.hpp"
 #include "tests/unit/common/scratch.hpp"
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 
 #include "common/stream/record_reader.hpp"
 #include "common/stream/record_writer.hpp"
-#include "common/stream/ring.hpp"
+#include "common/stream/ring/ring.hpp"
 
 #include <csignal>
 #include <cstddef>

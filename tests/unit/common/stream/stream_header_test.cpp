@@ -2,8 +2,8 @@
 #include "common/stream/stream_header.hpp"
 
 #include "common/error.hpp"
-#include "common/stream/flow_record.hpp"
 #include "common/stream/record.hpp"
+#include "common/stream/records/flow_record.hpp"
 
 #include <doctest/doctest.h>
 #include <string>

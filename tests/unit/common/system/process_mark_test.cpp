@@ -3,7 +3,7 @@
 #include "common/system/process_mark.hpp"
 
 #include "common/process/session.hpp"
-#include "common/stream/wait.hpp"
+#include "common/stream/ring/wait.hpp"
 #include "tests/unit/common/stream/ring_support.hpp"
 
 #include <algorithm>

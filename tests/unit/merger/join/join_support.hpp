@@ -3,8 +3,8 @@
 // would have it, times in seconds.
 #pragma once
 
-#include "common/stream/flow_record.hpp"
-#include "common/stream/job_record.hpp"
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/job_record.hpp"
 #include "merger/join/join.hpp"
 
 #include <arpa/inet.h>

@@ -2,7 +2,7 @@
 // Steps of a completion that are done again by who follows. Deaths at each of them: tests/stress/completion_kills.cpp.
 #include "merger/sinks/file_series.hpp"
 
-#include "common/process/kept_memory.hpp"
+#include "common/process/files/kept_memory.hpp"
 #include "merger/sinks/output.hpp"
 #include "merger/sinks/pipe_spool.hpp"
 #include "tests/unit/common/scratch.hpp"

@@ -5,7 +5,7 @@
 
 #include "spider/connect/connector.hpp"
 #include "spider/connect/socket.hpp"
-#include "spider/event_loop.hpp"
+#include "spider/engine/event_loop.hpp"
 
 #include <arpa/inet.h>
 #include <atomic>

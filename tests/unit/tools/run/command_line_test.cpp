@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "common/error.hpp"
-#include "common/process/chain_list.hpp"
-#include "tools/run/cpu_list.hpp"
-#include "tools/run/observe_options.hpp"
+#include "common/process/options/chain_list.hpp"
+#include "tools/run/options/cpu_list.hpp"
+#include "tools/run/options/observe_options.hpp"
 #include "tools/stats/stats_command.hpp"
 #include "tools/usage.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "tests/unit/tools/stats/snapshot_maker.hpp"
-#include "tools/run/progress.hpp"
-#include "tools/run/summary.hpp"
+#include "tools/run/report/progress.hpp"
+#include "tools/run/report/summary.hpp"
 #include "tools/stats/stats_formats.hpp"
 
 #include <algorithm>

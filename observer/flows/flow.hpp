@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// One flow in the table. What a packet looks at first lies in the first cache line; the chains' states follow.
+#pragma once
+
+#include "common/stream/records/flow_record.hpp"
+#include "common/stream/records/packet_record.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace orbweaver {
+
+/// Where a flow is in its life.
+enum class FlowState : std::uint8_t {
+  free,     ///< the slot is not in use
+  active,   ///< waits for packets
+  expiring, ///< ended for the reason it has; leaves in a few seconds, counts packets until then
+  vetoed,   ///< a chain did not want it: its packets are ignored
+};
+
+struct Flow {
+  FlowKeyHead key;
+  std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
+  std::uint64_t last_ns;      ///< of the packet handled last
+  std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it; of an
+                              ///< expiring flow the second in which it leaves, which no packet is later than
+  std::uint32_t idle_entry_s; ///< the second, modulo 2^32, of the slot's entry in the idle wheel (FlowBits::in_idle)
+  FlowState state;
+  std::uint8_t bits; ///< FlowBits
+  union {
+    std::uint16_t completed;   ///< chains that said complete, where all of them have to
+    std::uint16_t packets_low; ///< of a flow that is kept: its packets, the low half (BesideFlow)
+  };
+
+  std::uint64_t first_ns;
+  std::uint32_t hash;
+  union {
+    std::uint32_t losses_before; ///< packets that the ring had lost when the flow opened, modulo 2^32
+    std::uint32_t next_free;     ///< in a free slot
+  };
+  // The chains' states follow here, in the second cache line and on.
+
+  [[nodiscard]] std::byte* states() noexcept { return reinterpret_cast<std::byte*>(this) + states_offset; }
+
+  [[nodiscard]] bool has_key_of(PacketView packet) const noexcept {
+    if (std::memcmp(&key, &packet->key, sizeof key) != 0)
+      return false;
+    return key.version == 4 ? std::memcmp(addresses, packet.addresses(), 8) == 0
+                            : std::memcmp(addresses, packet.addresses(), 32) == 0;
+  }
+
+  static constexpr std::uint32_t states_offset = 80;
+};
+static_assert(offsetof(Flow, first_ns) == 64, "the first line holds what every packet touches");
+static_assert(offsetof(Flow, losses_before) + 4 == Flow::states_offset);
+
+namespace FlowBits {
+inline constexpr std::uint8_t forward_from_high = 0x01; ///< the forward direction is from the key's second endpoint
+// The slot has an entry in that wheel. They stay with the slot, as its entries do.
+inline constexpr std::uint8_t in_idle = 0x02;
+inline constexpr std::uint8_t in_active = 0x04;
+inline constexpr std::uint8_t in_leaving = 0x08;
+inline constexpr std::uint8_t in_wheels = in_idle | in_active | in_leaving;
+inline constexpr std::uint8_t never_cut = 0x10; ///< the active timeout had come before the flow opened
+inline constexpr std::uint8_t reason_shift = 5; ///< EndReason of an expiring flow in the upper three bits
+} // namespace FlowBits
+
+} // namespace orbweaver
