@@ -35,8 +35,8 @@ Capture::Capture(Source& source, std::vector<RecordWriter> writers, const Captur
 void Capture::take_over() noexcept {
   namespace C = CaptureCounter;
   const auto before = [&](std::size_t place) { return options_.counters_before[place]; };
-  for (const auto place :
-       {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments, C::icmp_errors})
+  for (const auto place : {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments,
+                           C::icmp_errors, C::above_wire_length, C::bad_tcp_header, C::bad_udp_length})
     counters_[place] = before(place);
   skipped_before_ = before(C::unknown_link);
   lost_before_ = before(C::dropped_source);
@@ -44,7 +44,7 @@ void Capture::take_over() noexcept {
        {std::pair{Outcome::non_ip, C::non_ip}, std::pair{Outcome::short_link, C::short_link_header},
         std::pair{Outcome::short_ip, C::short_ip_header},
         std::pair{Outcome::short_transport, C::short_transport_header},
-        std::pair{Outcome::bad_ip_header, C::bad_ip_header}}) {
+        std::pair{Outcome::bad_ip_header, C::bad_ip_header}, std::pair{Outcome::bad_ip_length, C::bad_ip_length}}) {
     outcomes_[static_cast<std::size_t>(outcome)] = before(place);
     passed_before_ += before(place);
   }
@@ -182,11 +182,19 @@ Capture::Handled Capture::handle_any(const Frame& frame) noexcept {
   ++outcomes_[static_cast<std::size_t>(outcome)];
   if (outcome != Outcome::packet)
     return Handled::done;
+  if (draft_.faults != 0) [[unlikely]]
+    count_faults(draft_.faults);
   if (draft_.record.bits & (PacketBits::fragment | PacketBits::icmp_error))
     handle_marked(draft_);
   else
     deliver(draft_);
   return Handled::done;
+}
+
+void Capture::count_faults(std::uint8_t faults) noexcept {
+  counters_[CaptureCounter::above_wire_length] += (faults & Fault::ip_length) != 0;
+  counters_[CaptureCounter::bad_tcp_header] += (faults & Fault::tcp_header) != 0;
+  counters_[CaptureCounter::bad_udp_length] += (faults & Fault::udp_length) != 0;
 }
 
 /// Keeps the frames of the batch that pass the filter; returns how many.
@@ -293,8 +301,10 @@ void Capture::gather_counters() noexcept {
   counters_[C::short_ip_header] = outcomes(Outcome::short_ip);
   counters_[C::short_transport_header] = outcomes(Outcome::short_transport);
   counters_[C::bad_ip_header] = outcomes(Outcome::bad_ip_header);
+  counters_[C::bad_ip_length] = outcomes(Outcome::bad_ip_length);
   counters_[C::short_packets] = outcomes(Outcome::short_link) + outcomes(Outcome::short_ip) +
-                                outcomes(Outcome::short_transport) + outcomes(Outcome::bad_ip_header);
+                                outcomes(Outcome::short_transport) + outcomes(Outcome::bad_ip_header) +
+                                outcomes(Outcome::bad_ip_length);
   counters_[C::delivered] = counters_[C::dropped_ring] = 0;
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     counters_[C::delivered_to + i] = outputs_[i].delivered();

@@ -77,6 +77,7 @@ private:
   void handle_batch(std::size_t count) noexcept;
   [[nodiscard]] std::size_t leave_out_filtered(std::size_t count) noexcept;
   void handle_marked(PacketDraft& draft) noexcept;
+  void count_faults(std::uint8_t faults) noexcept;
   void deliver(PacketDraft& draft) noexcept;
   template <std::uint8_t version>
   [[nodiscard]] [[gnu::always_inline]] inline Handled handle_plain(const Frame& frame) noexcept;

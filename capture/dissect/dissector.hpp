@@ -2,8 +2,9 @@
 // The dissector: from a frame to a packet record. Pure and stateless; runs on the capture thread for every packet, so
 // that the usual case (Ethernet, IP, TCP or UDP, no fragment) is inline here and everything else is in dissector.cpp.
 //
-// Headers are read as far as they were captured. Payload ends with the datagram, so that link padding is never taken
-// for it. Where a later fragment needs the ports of its first one, the draft says so (fragment_part).
+// All is read within two bounds: what was captured, and what the datagram around it says of its length, so that link
+// padding is never taken for a header or for payload. Where a later fragment needs the ports of its first one, the
+// draft says so (fragment_part).
 #pragma once
 
 #include "capture/dissect/extension_headers.hpp"
@@ -24,9 +25,10 @@ enum class Outcome : std::uint8_t {
   short_link,      ///< cut within the link headers
   short_ip,        ///< cut within the IP header or its extensions
   short_transport, ///< cut before the ports
-  bad_ip_header,   ///< wrong version, a header length below 5, or too many extension headers
+  bad_ip_header,   ///< wrong version, a header length that cannot be, or too many extension headers
+  bad_ip_length,   ///< a datagram that says it ends within its own IP headers or before its ports
 };
-inline constexpr std::size_t outcome_count = 6;
+inline constexpr std::size_t outcome_count = 7;
 
 namespace dissection {
 
@@ -35,17 +37,18 @@ struct Datagram {
   const std::uint8_t* ip;     ///< its first octet
   const std::uint8_t* source; ///< address, of `version`'s length
   const std::uint8_t* destination;
-  std::uint32_t captured; ///< octets captured from `ip` on
-  std::uint32_t length;   ///< of the datagram, by its length field
-  std::uint32_t headers;  ///< octets of IP headers; may be above `captured`
+  std::uint32_t available; ///< octets of it that were captured: not above `length`
+  std::uint32_t length;    ///< by its length field
+  std::uint32_t headers;   ///< octets of IP headers, not above `length`; may be above `available`
 
-  [[nodiscard]] std::uint32_t transport_captured() const noexcept { return left_after(captured, headers); }
-  [[nodiscard]] std::uint32_t transport_length() const noexcept { return left_after(length, headers); }
-  /// Octets captured from the transport header on that belong to the datagram.
-  [[nodiscard]] std::uint32_t transport_available() const noexcept {
-    return std::min(transport_captured(), transport_length());
-  }
+  /// Octets of the transport header and what follows it that were captured.
+  [[nodiscard]] std::uint32_t transport_available() const noexcept { return left_after(available, headers); }
+  [[nodiscard]] std::uint32_t transport_length() const noexcept { return length - headers; }
   [[nodiscard]] const std::uint8_t* transport() const noexcept { return ip + headers; }
+  /// The outcome where the ports are not there.
+  [[nodiscard]] Outcome without_ports() const noexcept {
+    return transport_length() < 4 ? Outcome::bad_ip_length : Outcome::short_transport;
+  }
 };
 
 /// The outcome where no IP header was found.
@@ -54,6 +57,28 @@ struct Datagram {
          : kind == Network::bad_version ? Outcome::bad_ip_header
                                         : Outcome::short_link;
 }
+
+/// Completes a datagram that has its length field, or 0, and the octets captured of it. Returns other outcomes than
+/// `packet` where it ends within its IP header.
+inline Outcome bound(Datagram& datagram, std::uint32_t wire, PacketDraft& draft) noexcept {
+  if (datagram.length == 0) [[unlikely]]
+    datagram.length = std::max(wire, datagram.available);
+  else if (datagram.length > wire && datagram.length > datagram.available) [[unlikely]]
+    draft.faults |= Fault::ip_length;
+  if (datagram.length < datagram.headers) [[unlikely]]
+    return Outcome::bad_ip_length;
+  if (datagram.available < datagram.headers) [[unlikely]]
+    return Outcome::short_ip;
+  datagram.available = std::min(datagram.available, datagram.length);
+  return Outcome::packet;
+}
+
+/// Goes past the headers behind the IP header that were walked.
+Outcome take_headers(Datagram& datagram, const ExtensionWalk& walk, PacketDraft& draft) noexcept;
+
+/// What a transport header says of its length and cannot be, unless it is that of a first fragment.
+void note_tcp_fault(std::uint32_t header, PacketDraft& draft) noexcept;
+void note_udp_fault(std::uint32_t length, PacketDraft& draft) noexcept;
 
 /// Every protocol other than TCP and UDP.
 template <std::uint8_t version>
@@ -76,28 +101,36 @@ inline void carry_payload(const std::uint8_t* payload, std::uint32_t length, std
     draft.carry_payload(kind, payload, length);
 }
 
+/// Of a TCP header that ends within its first 20 octets, what is there. Returns its length as far as it says so.
+std::uint32_t cut_tcp_header(const std::uint8_t* segment, std::uint32_t available, PacketRecord& record) noexcept;
+
 template <std::uint8_t version>
 Outcome tcp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
   constexpr std::uint32_t fixed_octets = 20;
-  const std::uint32_t captured = datagram.transport_captured();
-  if (captured < 4) [[unlikely]]
-    return Outcome::short_transport;
+  const std::uint32_t available = datagram.transport_available();
+  if (available < 4) [[unlikely]]
+    return datagram.without_ports();
   const std::uint8_t* segment = datagram.transport();
   PacketRecord& record = draft.record;
   std::uint32_t header = fixed_octets;
-  if (captured >= fixed_octets) [[likely]] {
+  if (available >= fixed_octets) [[likely]] {
     record.sequence = be32(segment + 4);
     record.acknowledgement = be32(segment + 8);
     record.tcp_flags = tcp_flags_of(be16(segment + 12));
     record.tcp_window = be16(segment + 14);
-    record.bits |= PacketBits::transport;
-    header = std::max((segment[12] >> 4) * 4u, fixed_octets);
-    const std::uint32_t available = datagram.transport_available();
+    record.bits |= PacketBits::whole_tcp;
+    header = (segment[12] >> 4) * 4u;
+    if (header < fixed_octets || header > datagram.transport_length()) [[unlikely]] {
+      note_tcp_fault(header, draft);
+      header = std::max(header, fixed_octets);
+    }
     if (wants_tcp_options(wanted, record.tcp_flags))
       draft.add_octets(PacketBlock::tcp_options, segment + fixed_octets,
                        left_after(std::min(header, available), fixed_octets));
     if ((wanted & Need::payloads) && available > header)
       carry_payload<6>(segment + header, available - header, wanted, draft);
+  } else {
+    header = std::max(cut_tcp_header(segment, available, record), fixed_octets);
   }
   record.payload_length = left_after(datagram.transport_length(), header);
   record.key.has_ports = 1;
@@ -108,19 +141,22 @@ Outcome tcp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
 template <std::uint8_t version>
 Outcome udp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept {
   constexpr std::uint32_t header = 8;
-  const std::uint32_t captured = datagram.transport_captured();
-  if (captured < 4) [[unlikely]]
-    return Outcome::short_transport;
+  const std::uint32_t there = datagram.transport_available();
+  if (there < 4) [[unlikely]]
+    return datagram.without_ports();
   const std::uint8_t* message = datagram.transport();
   PacketRecord& record = draft.record;
   std::uint32_t length = datagram.transport_length();
-  if (captured >= header) [[likely]] {
+  if (there >= header) [[likely]] {
     record.bits = static_cast<std::uint16_t>(record.bits | PacketBits::transport |
                                              (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
     // A first fragment's length field tells of the whole datagram, and offloaded segments have 0 there.
-    if (const std::uint32_t own_length = be16(message + 4); own_length >= header && own_length < length)
+    const std::uint32_t own_length = be16(message + 4);
+    if (own_length >= header && own_length <= length)
       length = own_length;
-    const std::uint32_t available = std::min(captured, length);
+    else
+      note_udp_fault(own_length, draft);
+    const std::uint32_t available = std::min(there, length);
     if ((wanted & Need::payloads) && available > header)
       carry_payload<17>(message + header, available - header, wanted, draft);
   }
@@ -146,18 +182,19 @@ Outcome transport(const Datagram& datagram, bool later, std::uint32_t wanted, Pa
   return other_transport<version>(datagram, wanted, draft);
 }
 
-/// `wire`: octets on the wire from `ip` on, for a datagram that does not tell its length.
+/// `captured` and `wire`: octets from `ip` on that were captured, and that the frame had; the latter is the length of a
+/// datagram that does not tell its own, as segmentation offload leaves it.
 inline Outcome ipv4(const std::uint8_t* ip, std::uint32_t captured, std::uint32_t wire, std::uint32_t wanted,
                     PacketDraft& draft) noexcept {
   constexpr std::uint32_t fixed_octets = 20;
+  constexpr std::uint8_t authentication = 51;
   if (captured < fixed_octets) [[unlikely]]
     return Outcome::short_ip;
-  const std::uint32_t headers = (ip[0] & 0x0fu) * 4;
-  if (ip[0] >> 4 != 4 || headers < fixed_octets) [[unlikely]]
+  Datagram datagram{ip, ip + 12, ip + 16, captured, be16(ip + 2), (ip[0] & 0x0fu) * 4};
+  if (ip[0] >> 4 != 4 || datagram.headers < fixed_octets) [[unlikely]]
     return Outcome::bad_ip_header;
-  if (captured < headers) [[unlikely]]
-    return Outcome::short_ip;
-  const std::uint32_t total_length = be16(ip + 2);
+  if (const Outcome outcome = bound(datagram, wire, draft); outcome != Outcome::packet) [[unlikely]]
+    return outcome;
   draft.record.traffic_class = ip[1];
   draft.record.ttl = ip[8];
   draft.record.key.protocol = ip[9];
@@ -165,8 +202,12 @@ inline Outcome ipv4(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
   draft.record.bits = ipv4_flag_bits(ip[6]);
   const bool fragment = be16(ip + 6) & 0x3fff;
   const bool later = fragment && note_ipv4_fragment(ip, draft);
-  return transport<4>({ip, ip + 12, ip + 16, captured, total_length ? total_length : wire, headers}, later, wanted,
-                      draft);
+  if (ip[9] == authentication && !later) [[unlikely]] {
+    const ExtensionWalk walk = walk_authentication_headers(ip, datagram.headers, datagram.available);
+    if (const Outcome outcome = take_headers(datagram, walk, draft); outcome != Outcome::packet)
+      return outcome;
+  }
+  return transport<4>(datagram, later, wanted, draft);
 }
 
 inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_t wire, std::uint32_t wanted,
@@ -185,18 +226,18 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
     const std::uint32_t label = be32(ip) & 0xf'ffff;
     draft.add_block(PacketBlock::flow_label, &label, sizeof label);
   }
-  Datagram datagram{ip, ip + 8, ip + 24, captured, fixed_octets + payload_length, fixed_octets};
-  if (payload_length == 0 && ip[6] != no_next_header)
-    datagram.length = wire;
+  // No payload, or a length that stands elsewhere.
+  const std::uint32_t length = payload_length == 0 && ip[6] != no_next_header ? 0 : fixed_octets + payload_length;
+  Datagram datagram{ip, ip + 8, ip + 24, captured, length, fixed_octets};
+  if (length == 0 && ip[6] == 0) [[unlikely]]
+    datagram.length = jumbogram_length(ip, captured);
+  if (const Outcome outcome = bound(datagram, wire, draft); outcome != Outcome::packet) [[unlikely]]
+    return outcome;
   bool later = false;
   if (is_extension_header(ip[6])) [[unlikely]] {
-    const ExtensionWalk walk = walk_extension_headers(ip, captured);
-    if (walk.end != ExtensionWalk::End::transport)
-      return walk.end == ExtensionWalk::End::cut ? Outcome::short_ip : Outcome::bad_ip_header;
-    datagram.headers = walk.headers;
-    if (payload_length == 0 && walk.jumbo_length > 65'535 && walk.jumbo_length <= 0xffff'ffff - fixed_octets)
-      datagram.length = fixed_octets + walk.jumbo_length;
-    draft.record.key.protocol = walk.protocol;
+    const ExtensionWalk walk = walk_extension_headers(ip, datagram.available);
+    if (const Outcome outcome = take_headers(datagram, walk, draft); outcome != Outcome::packet)
+      return outcome;
     later = walk.has_fragment_header && note_ipv6_fragment(walk, draft);
   }
   return transport<6>(datagram, later, wanted, draft);

@@ -8,8 +8,8 @@
 namespace orbweaver {
 namespace {
 
-constexpr std::uint8_t hop_by_hop = 0, fragment = 44, authentication = 51;
-constexpr std::uint32_t fragment_header_octets = 8;
+constexpr std::uint8_t fragment = 44, authentication = 51;
+constexpr std::uint32_t ipv6_octets = 40, fragment_header_octets = 8, least_authentication_octets = 12;
 
 /// The jumbo payload length among hop-by-hop options (RFC 2675, section 2); 0 where there is none.
 std::uint32_t jumbo_payload_length(const std::uint8_t* options, std::uint32_t length) noexcept {
@@ -38,39 +38,72 @@ void read_fragment_header(ExtensionWalk& walk, const std::uint8_t* header) noexc
   walk.fragment_id = be32(header + 4);
 }
 
+/// Goes past one authentication header (RFC 4302, section 2).
+ExtensionWalk::End pass_authentication(ExtensionWalk& walk, const std::uint8_t* ip, std::uint32_t available) noexcept {
+  if (left_after(available, walk.headers) < 2)
+    return ExtensionWalk::End::cut;
+  const std::uint8_t* header = ip + walk.headers;
+  const std::uint32_t length = (header[1] + 2u) * 4;
+  if (length < least_authentication_octets)
+    return ExtensionWalk::End::bad;
+  walk.protocol = header[0];
+  walk.headers += length;
+  return ExtensionWalk::End::transport;
+}
+
+/// The same with any other extension header.
+ExtensionWalk::End pass_extension(ExtensionWalk& walk, const std::uint8_t* ip, std::uint32_t available) noexcept {
+  const std::uint32_t left = left_after(available, walk.headers);
+  if (left < (walk.protocol == fragment ? fragment_header_octets : 2))
+    return ExtensionWalk::End::cut;
+  const std::uint8_t* header = ip + walk.headers;
+  if (walk.protocol == fragment) {
+    read_fragment_header(walk, header);
+    walk.headers += fragment_header_octets;
+  } else {
+    walk.headers += (header[1] + 1u) * 8;
+  }
+  walk.protocol = header[0];
+  return ExtensionWalk::End::transport;
+}
+
 } // namespace
 
-ExtensionWalk walk_extension_headers(const std::uint8_t* ip, std::uint32_t captured) noexcept {
+ExtensionWalk walk_extension_headers(const std::uint8_t* ip, std::uint32_t available) noexcept {
   ExtensionWalk walk{};
   walk.protocol = ip[6];
-  walk.headers = 40;
-  for (unsigned count = 0; is_extension_header(walk.protocol); ++count) {
-    if (count == max_extension_headers) {
-      walk.end = ExtensionWalk::End::too_many;
-      return walk;
-    }
-    const std::uint32_t left = left_after(captured, walk.headers);
-    if (left < (walk.protocol == fragment ? fragment_header_octets : 2)) {
-      walk.end = ExtensionWalk::End::cut;
-      return walk;
-    }
-    const std::uint8_t* header = ip + walk.headers;
-    std::uint32_t length = (header[1] + 1u) * 8;
-    if (walk.protocol == fragment) {
-      length = fragment_header_octets;
-      read_fragment_header(walk, header);
-    } else if (walk.protocol == authentication) {
-      length = (header[1] + 2u) * 4; // RFC 4302, section 2.2
-    } else if (walk.protocol == hop_by_hop) {
-      walk.jumbo_length = jumbo_payload_length(header + 2, std::min(left, length) - 2);
-    }
-    walk.protocol = header[0];
-    walk.headers += length;
-    if (walk.is_later_fragment())
+  walk.headers = ipv6_octets;
+  walk.end = ExtensionWalk::End::transport;
+  for (unsigned count = 0; is_extension_header(walk.protocol) && !walk.is_later_fragment(); ++count) {
+    if (count == max_extension_headers)
+      walk.end = ExtensionWalk::End::bad;
+    else
+      walk.end = walk.protocol == authentication ? pass_authentication(walk, ip, available)
+                                                 : pass_extension(walk, ip, available);
+    if (walk.end != ExtensionWalk::End::transport)
       break;
   }
-  walk.end = ExtensionWalk::End::transport;
   return walk;
+}
+
+ExtensionWalk walk_authentication_headers(const std::uint8_t* ip, std::uint32_t header,
+                                          std::uint32_t available) noexcept {
+  ExtensionWalk walk{};
+  walk.protocol = ip[9];
+  walk.headers = header;
+  walk.end = ExtensionWalk::End::transport;
+  for (unsigned count = 0; walk.protocol == authentication && walk.end == ExtensionWalk::End::transport; ++count)
+    walk.end = count < max_extension_headers ? pass_authentication(walk, ip, available) : ExtensionWalk::End::bad;
+  return walk;
+}
+
+std::uint32_t jumbogram_length(const std::uint8_t* ip, std::uint32_t captured) noexcept {
+  const std::uint32_t left = captured - ipv6_octets;
+  if (left < 2)
+    return 0;
+  const std::uint8_t* header = ip + ipv6_octets;
+  const std::uint32_t payload = jumbo_payload_length(header + 2, std::min(left, (header[1] + 1u) * 8) - 2);
+  return payload > 65'535 && payload <= 0xffff'ffff - ipv6_octets ? ipv6_octets + payload : 0;
 }
 
 } // namespace orbweaver

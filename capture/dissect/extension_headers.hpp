@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The walk over IPv6 extension headers (RFC 8200, section 4), of a packet itself or of one quoted by ICMPv6.
+// The walk over IPv6 extension headers (RFC 8200, section 4) and over IPv4's authentication headers (RFC 4302), of a
+// packet itself or of one quoted by an ICMP error.
 #pragma once
 
 #include <cstdint>
@@ -30,11 +31,10 @@ inline constexpr unsigned max_extension_headers = 32;
 struct ExtensionWalk {
   enum class End : std::uint8_t {
     transport, ///< at the transport header, or at a later fragment's data
-    cut,       ///< the captured octets end within the extension headers
-    too_many,  ///< above max_extension_headers
+    cut,       ///< the octets that are there end within the extension headers
+    bad,       ///< above max_extension_headers, or one that is shorter than can be
   };
-  std::uint32_t headers;          ///< octets from the IPv6 header to the transport header; may be above those captured
-  std::uint32_t jumbo_length;     ///< of the jumbo payload option (RFC 2675), 0 without one
+  std::uint32_t headers;          ///< octets from the IP header to the transport header; may be above those there
   std::uint32_t fragment_id;      ///< with a fragment header
   std::uint16_t fragment_offset;  ///< in units of 8 octets
   std::uint8_t fragment_protocol; ///< next header of the fragment header
@@ -47,8 +47,16 @@ struct ExtensionWalk {
   [[nodiscard]] bool is_first_fragment() const noexcept { return fragment_offset == 0 && more_fragments; }
 };
 
-/// Walks from the IPv6 header at `ip`, of which at least 40 octets are captured, and stops behind the fragment header
-/// of a later fragment.
-[[nodiscard]] ExtensionWalk walk_extension_headers(const std::uint8_t* ip, std::uint32_t captured) noexcept;
+/// Walks from the IPv6 header at `ip`, of whose datagram `available` octets are there, at least 40, and stops behind
+/// the fragment header of a later fragment.
+[[nodiscard]] ExtensionWalk walk_extension_headers(const std::uint8_t* ip, std::uint32_t available) noexcept;
+
+/// Walks past the authentication headers behind an IPv4 header of `header` octets, all of which are there.
+[[nodiscard]] ExtensionWalk walk_authentication_headers(const std::uint8_t* ip, std::uint32_t header,
+                                                        std::uint32_t available) noexcept;
+
+/// The length of the datagram whose hop-by-hop options, directly behind the IPv6 header, have the jumbo payload option
+/// (RFC 2675, section 2); 0 where there is none, or it says what cannot be. At least 40 octets are captured.
+[[nodiscard]] std::uint32_t jumbogram_length(const std::uint8_t* ip, std::uint32_t captured) noexcept;
 
 } // namespace orbweaver

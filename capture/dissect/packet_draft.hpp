@@ -22,6 +22,13 @@ enum class FragmentPart : std::uint8_t {
   quoted, ///< an ICMP error that quotes a later fragment
 };
 
+/// What a packet that has a flow says of itself and cannot be. Each is counted under its name.
+namespace Fault {
+inline constexpr std::uint8_t ip_length = 0x01;  ///< its datagram is longer than the frame was on the wire
+inline constexpr std::uint8_t tcp_header = 0x02; ///< TCP's header is shorter than can be, or longer than the datagram
+inline constexpr std::uint8_t udp_length = 0x04; ///< UDP's length is shorter than its header, or beyond the datagram
+} // namespace Fault
+
 /// IP protocols whose flow key has ports: TCP, UDP, SCTP, UDP-Lite.
 [[nodiscard]] constexpr bool protocol_has_ports(std::uint8_t protocol) noexcept {
   return protocol == 6 || protocol == 17 || protocol == 132 || protocol == 136;
@@ -45,6 +52,7 @@ struct PacketDraft {
   std::uint32_t fragment_id;      ///< the datagram's identification, where fragment_part is not none
   std::uint8_t fragment_protocol; ///< IPv4: its protocol field; IPv6: 0 (RFC 8200, 4.5: it may differ by fragment)
   FragmentPart fragment_part;
+  std::uint8_t faults; ///< Fault
 
   /// An empty draft of a packet captured then; addresses and blocks are not written.
   void begin(std::uint64_t time_ns) noexcept {
@@ -53,6 +61,7 @@ struct PacketDraft {
     record.header.kind = RecordKind::packet;
     blocks_length = carried_length = 0;
     fragment_part = FragmentPart::none;
+    faults = 0;
   }
 
   // Blocks are added in the order of their bits, each once.

@@ -54,11 +54,13 @@ public:
       traffic_class_ = static_cast<std::uint8_t>(be16(ip) >> 4);
       ttl_ = ip[7];
     }
-    // Among others where the length field is 0, as segmentation offload leaves it.
-    if (ip_length_ < ip_octets + least_transport) [[unlikely]]
+    // Among others where the length field is 0, as segmentation offload leaves it; or beyond the frame.
+    if (ip_length_ < ip_octets + least_transport || link_octets + ip_length_ > frame.wire_length) [[unlikely]]
       return false;
-    const std::uint32_t captured = frame.captured_length - link_octets - ip_octets;
-    if (!(protocol_ == 6 ? read_tcp(ip + ip_octets, captured, wanted) : read_udp(ip + ip_octets, captured, wanted)))
+    const std::uint32_t length = ip_length_ - ip_octets;
+    const std::uint32_t available = std::min(frame.captured_length - link_octets - ip_octets, length);
+    if (!(protocol_ == 6 ? read_tcp(ip + ip_octets, available, length, wanted)
+                         : read_udp(ip + ip_octets, available, length, wanted)))
       return false;
     read_endpoints(ip);
     return true;
@@ -95,24 +97,29 @@ private:
   static constexpr std::uint32_t of_every_packet = Need::ethernet | (version == 6 ? Need::flow_label : 0);
   static constexpr std::size_t key_bytes = sizeof(FlowKeyHead) + addresses_length(version);
 
-  bool read_tcp(const std::uint8_t* segment, std::uint32_t captured, std::uint32_t wanted) noexcept {
-    if (captured < tcp_octets) [[unlikely]]
+  /// `available` of the `length` octets behind the IP header were captured.
+  bool read_tcp(const std::uint8_t* segment, std::uint32_t available, std::uint32_t length,
+                std::uint32_t wanted) noexcept {
+    if (available < tcp_octets) [[unlikely]]
+      return false;
+    const std::uint32_t header = (segment[12] >> 4) * 4u;
+    if (header < tcp_octets || header > length) [[unlikely]]
       return false;
     const std::uint32_t flags_and_window = be32(segment + 12);
     const std::uint16_t flags = tcp_flags_of(static_cast<std::uint16_t>(flags_and_window >> 16));
     numbers_ = pair_of(be64(segment + 4));
     flags_and_window_ = pair_of(std::uint32_t{flags} << 16 | (flags_and_window & 0xffff));
-    bits_ |= PacketBits::transport;
-    const std::uint32_t header = std::max((segment[12] >> 4) * 4u, tcp_octets);
-    const std::uint32_t length = ip_length_ - ip_octets;
-    payload_length_ = left_after(length, header);
+    bits_ |= PacketBits::whole_tcp;
+    payload_length_ = length - header;
     if (wanted == Need::none) [[likely]]
       return true;
     return !(wanted & of_every_packet) && !(header > tcp_octets && wants_tcp_options(wanted, flags)) &&
-           !carries_payload<6>(segment, header, std::min(captured, length), wanted);
+           !carries_payload<6>(segment, header, available, wanted);
   }
 
-  bool read_udp(const std::uint8_t* message, std::uint32_t captured, std::uint32_t wanted) noexcept {
+  /// The same.
+  bool read_udp(const std::uint8_t* message, std::uint32_t available, std::uint32_t length,
+                std::uint32_t wanted) noexcept {
     constexpr std::uint32_t header = 8;
     if (protocol_ != 17) [[unlikely]]
       return false;
@@ -120,13 +127,14 @@ private:
     flags_and_window_ = 0;
     bits_ = static_cast<std::uint16_t>(bits_ | PacketBits::transport |
                                        (be16(message + 6) == 0 ? PacketBits::zero_checksum : 0));
-    std::uint32_t length = ip_length_ - ip_octets;
-    if (const std::uint32_t own_length = be16(message + 4); own_length >= header)
-      length = std::min(length, own_length);
-    payload_length_ = left_after(length, header);
+    const std::uint32_t own_length = be16(message + 4);
+    if (own_length < header || own_length > length) [[unlikely]]
+      return false;
+    payload_length_ = own_length - header;
     if (wanted == Need::none) [[likely]]
       return true;
-    return !(wanted & of_every_packet) && !carries_payload<17>(message, header, std::min(captured, length), wanted);
+    return !(wanted & of_every_packet) &&
+           !carries_payload<17>(message, header, std::min(available, own_length), wanted);
   }
 
   /// Whether what is there of a payload, behind a transport header of `header` octets, goes along.

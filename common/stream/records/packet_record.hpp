@@ -35,18 +35,25 @@ inline constexpr std::uint16_t from_high = 0x01;     ///< sent by the key's seco
 inline constexpr std::uint16_t fragment = 0x02;      ///< a fragment, first or later
 inline constexpr std::uint16_t icmp_rest = 0x04;     ///< ICMP: icmp_rest is valid (its octets were captured)
 inline constexpr std::uint16_t zero_checksum = 0x08; ///< UDP: the checksum field is 0
-inline constexpr std::uint16_t transport = 0x10; ///< the transport header's fields below are valid (it was captured)
+/// What says most of a transport header is there: TCP's flags, UDP's checksum, ICMP's type and code.
+inline constexpr std::uint16_t transport = 0x10;
 /// An ICMP error: the key is that of the quoted packet and the packet counts as sent by the quoted packet's receiver.
 inline constexpr std::uint16_t icmp_error = 0x20;
 // As in the IPv4 header's octet with the flags, so that both are taken from there at once.
 inline constexpr std::uint16_t dont_fragment = 0x40; ///< IPv4: DF (RFC 791, 3.1)
 inline constexpr std::uint16_t evil = 0x80;          ///< IPv4: the reserved bit (RFC 3514)
+// TCP: those fields are there; a whole header has all of them.
+inline constexpr std::uint16_t sequence = 0x100;
+inline constexpr std::uint16_t acknowledgement = 0x200;
+inline constexpr std::uint16_t window = 0x400;
+inline constexpr std::uint16_t whole_tcp = transport | sequence | acknowledgement | window;
 } // namespace PacketBits
 
 /// The fixed part. The addresses follow (2 × 4 or 2 × 16 octets, network order, lower endpoint first), so that key and
-/// addresses are one run of octets, and then the blocks. Fields of TCP are valid where key.protocol is 6, those of ICMP
-/// where it is 1 (58 for IPv6), both with PacketBits::transport; an ICMP error (PacketBits::icmp_error) has ICMP's,
-/// whatever the key says. What is not valid is 0 or of the other protocol.
+/// addresses are one run of octets, and then the blocks. Fields of TCP are there where key.protocol is 6, those of ICMP
+/// where it is 1 (58 for IPv6); an ICMP error (PacketBits::icmp_error) has ICMP's, whatever the key says. Of a header
+/// that ends early, because its datagram does or the capture, each field is there or not by its own octets, and
+/// PacketBits say which. What is not there is 0 or of the other protocol.
 struct PacketRecord {
   RecordHeader header;
   std::uint64_t time_ns;   ///< since the epoch
@@ -90,8 +97,12 @@ public:
 
   [[nodiscard]] bool from_high() const noexcept { return record_->bits & PacketBits::from_high; }
   [[nodiscard]] bool is_icmp_error() const noexcept { return record_->bits & PacketBits::icmp_error; }
-  /// The transport header was captured: flags, numbers, type and checksum bit say something.
+  /// TCP's flags, UDP's zero_checksum, ICMP's type and code are there.
   [[nodiscard]] bool has_transport() const noexcept { return record_->bits & PacketBits::transport; }
+  /// The same of other fields of TCP, which may be cut off where the flags are not, or the other way round.
+  [[nodiscard]] bool has_sequence() const noexcept { return record_->bits & PacketBits::sequence; }
+  [[nodiscard]] bool has_acknowledgement() const noexcept { return record_->bits & PacketBits::acknowledgement; }
+  [[nodiscard]] bool has_window() const noexcept { return record_->bits & PacketBits::window; }
 
   /// Both addresses, lower endpoint first, network order.
   [[nodiscard]] const std::uint8_t* addresses() const noexcept {

@@ -116,8 +116,51 @@ TEST_CASE("an ICMP header cut by the capture leaves an ordinary packet") {
   const Dissected at_checksum(frame, {.snap_length = 14 + 20 + 4});
   CHECK(at_checksum.has(PacketBits::transport));
   CHECK_FALSE(at_checksum.has(PacketBits::icmp_error));
-  CHECK_FALSE(Dissected(frame, {.snap_length = 14 + 20 + 3}).has(PacketBits::transport));
+  CHECK(Dissected(frame, {.snap_length = 14 + 20 + 2}).has(PacketBits::transport));
+  CHECK_FALSE(Dissected(frame, {.snap_length = 14 + 20 + 1}).has(PacketBits::transport));
   CHECK(Dissected(frame, {.snap_length = 14 + 20}).outcome == Outcome::packet);
+}
+
+TEST_CASE("link padding is no ICMP message") {
+  craft::Bytes frame = ethernet() / ipv4("192.0.2.1", "10.0.0.1").total_length(20) / icmp(3, 1).quote(quoted4);
+  const Dissected packet(frame);
+  REQUIRE(packet.outcome == Outcome::packet);
+  CHECK_FALSE(packet.has(PacketBits::transport));
+  CHECK_FALSE(packet.has(PacketBits::icmp_error));
+  craft::Bytes cut = ethernet() / ipv4("192.0.2.1", "10.0.0.1").total_length(20 + 8 + 19) / icmp(3, 1).quote(quoted4);
+  CHECK_FALSE(Dissected(cut).has(PacketBits::icmp_error));
+}
+
+TEST_CASE("a quotation ends with the quoted datagram, and where extensions begin") {
+  const auto quoting = [](const auto& datagram) { return Dissected(from_router / icmp(3, 1).quote(datagram)); };
+  const auto whole = ipv4("10.0.0.1", "10.0.0.2") / udp(7, 9) / craft::zeros(4);
+  CHECK(quoting(whole)->key.has_ports == 1);
+  CHECK(quoting(whole).view().quotation().size() == 32);
+  const auto ports_are_padding = ipv4("10.0.0.1", "10.0.0.2").total_length(22) / udp(7, 9) / craft::zeros(4);
+  CHECK(quoting(ports_are_padding).has(PacketBits::icmp_error));
+  CHECK(quoting(ports_are_padding)->key.has_ports == 0);
+  CHECK(quoting(ports_are_padding).view().quotation().size() == 22);
+  const auto no_length = ipv4("10.0.0.1", "10.0.0.2").total_length(0) / udp(7, 9) / craft::zeros(4);
+  CHECK(quoting(no_length)->key.has_ports == 1);
+  CHECK(quoting(ipv4("10.0.0.1", "10.0.0.2").total_length(8) / udp(7, 9))->key.has_ports == 0);
+
+  craft::Bytes extended = from_router / icmp(11, 0).quote(ipv4("10.0.0.1", "10.0.0.2") / udp(7, 9) / craft::zeros(100));
+  extended[14 + 20 + 5] = 28 / 4;
+  CHECK(Dissected(extended)->key.has_ports == 1);
+  CHECK(Dissected(extended).view().quotation().size() == 28);
+  extended[14 + 20 + 5] = 20 / 4;
+  CHECK(Dissected(extended)->key.has_ports == 0);
+  craft::Bytes six = from_router6 / icmp6(1, 0).quote(ipv6("fd00::1", "fd00::2") / udp(7, 9) / craft::zeros(100));
+  six[14 + 40 + 4] = 48 / 8;
+  CHECK(Dissected(six).view().quotation().size() == 48);
+  CHECK(Dissected(six)->key.has_ports == 1);
+}
+
+TEST_CASE("a quoted authentication header is walked") {
+  const Dissected four(from_router /
+                       icmp(3, 1).quote(ipv4("10.0.0.1", "10.0.0.2") / craft::authentication() / tcp(1234, 80)));
+  CHECK(four.source_port() == 80);
+  CHECK(four->key.protocol == 6);
 }
 
 TEST_CASE("a quoted later fragment asks the cache for its ports") {

@@ -101,21 +101,74 @@ TEST_CASE("a length field of 0 gives way to the wire length less the link header
   CHECK(Dissected(four, {.snap_length = 60})->ip_length == 100);
   CHECK(Dissected(four, {.wire_length = 14 + 9000})->ip_length == 9000);
   CHECK(Dissected(four, {.wire_length = 14 + 9000})->payload_length == 8960);
-  CHECK(Dissected(four, {.wire_length = 3})->ip_length == 0);
+  CHECK(Dissected(four, {.wire_length = 3})->ip_length == 100); // which cannot be: more was captured
   const craft::Bytes six =
       ethernet() / craft::vlan(1) / ipv6("fd00::1", "fd00::2").payload_length(0) / udp(1, 2) / craft::zeros(60);
   CHECK(Dissected(six)->ip_length == 108);
   CHECK(Dissected(six)->payload_length == 60);
 }
 
-TEST_CASE("lengths that contradict the headers never underflow") {
-  const Dissected packet(ethernet() / ipv4("10.0.0.1", "10.0.0.2").total_length(21) / tcp(1, 2));
+TEST_CASE("a datagram that ends within its headers or before its ports has no flow, whatever follows it") {
+  const auto four = [](std::uint16_t length) {
+    return Dissected(ethernet().padded() / ipv4("10.0.0.1", "10.0.0.2").total_length(length) / udp(1, 2)).outcome;
+  };
+  CHECK(four(10) == Outcome::bad_ip_length);
+  CHECK(four(19) == Outcome::bad_ip_length);
+  CHECK(four(20) == Outcome::bad_ip_length);
+  CHECK(four(23) == Outcome::bad_ip_length);
+  CHECK(four(24) == Outcome::packet);
+  const auto options = ipv4("10.0.0.1", "10.0.0.2").options(craft::Bytes(8, 1));
+  CHECK(Dissected(ethernet() / craft::Ipv4(options).total_length(27) / udp(1, 2)).outcome == Outcome::bad_ip_length);
+  const auto six = [](std::uint16_t length) {
+    return Dissected(ethernet() / ipv6("fd00::1", "fd00::2").payload_length(length) / craft::destination_options() /
+                     udp(1, 2))
+        .outcome;
+  };
+  CHECK(six(1) == Outcome::bad_ip_length);
+  CHECK(six(7) == Outcome::bad_ip_length);
+  CHECK(six(11) == Outcome::bad_ip_length);
+  CHECK(six(12) == Outcome::packet);
+  const craft::Bytes sctp_or_lite =
+      ethernet() / ipv4("10.0.0.1", "10.0.0.2").total_length(22).protocol(132) / udp(1, 2);
+  CHECK(Dissected(sctp_or_lite).outcome == Outcome::bad_ip_length);
+  const craft::Bytes cut = ethernet() / ipv4("10.0.0.1", "10.0.0.2").total_length(28) / udp(1, 2);
+  CHECK(Dissected(cut, {.snap_length = 14 + 23}).outcome == Outcome::short_transport);
+}
+
+TEST_CASE("what a packet with a flow says of lengths and cannot be is told by its name") {
+  const auto faults = [](const craft::Bytes& frame) {
+    const Dissected packet(frame);
+    REQUIRE(packet.outcome == Outcome::packet);
+    return packet.draft.faults;
+  };
+  const auto ip = ethernet() / ipv4("10.0.0.1", "10.0.0.2");
+  CHECK(faults(ip / tcp(1, 2).data_offset(15)) == Fault::tcp_header);
+  CHECK(faults(ip / tcp(1, 2).data_offset(2) / craft::zeros(9)) == Fault::tcp_header);
+  CHECK(faults(ip / tcp(1, 2).data_offset(5) / craft::zeros(9)) == 0);
+  CHECK(faults(ip / udp(1, 2).length(7)) == Fault::udp_length);
+  CHECK(faults(ip / udp(1, 2).length(9)) == Fault::udp_length);
+  CHECK(faults(ip / udp(1, 2).length(0)) == 0);
+  CHECK(faults(ethernet() / ipv4("10.0.0.1", "10.0.0.2").total_length(100) / udp(1, 2)) == Fault::ip_length);
+  const craft::Bytes datagram = ipv4("10.0.0.1", "10.0.0.2").id(77) / udp(1000, 53) / craft::zeros(40);
+  CHECK(faults(ethernet() / craft::fragments_of(datagram, 24)[0]) == 0);
+  CHECK(Dissected(ip / tcp(1, 2).data_offset(15))->payload_length == 0);
+  CHECK(Dissected(ip / tcp(1, 2).data_offset(2) / craft::zeros(9))->payload_length == 9);
+}
+
+TEST_CASE("authentication headers are walked in IPv4 as in IPv6") {
+  const auto frame = ethernet() / ipv4("10.0.0.1", "10.0.0.2") / craft::authentication() / craft::authentication() /
+                     tcp(1234, 80).syn() / craft::zeros(7);
+  const Dissected packet(frame);
   REQUIRE(packet.outcome == Outcome::packet);
-  CHECK(packet->ip_length == 21);
-  CHECK(packet->payload_length == 0);
-  CHECK(Dissected(ethernet() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1, 2).data_offset(15))->payload_length == 0);
-  CHECK(Dissected(ethernet() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1, 2).data_offset(2) / craft::zeros(9))
-            ->payload_length == 9);
+  CHECK(packet->key.protocol == 6);
+  CHECK(packet.source_port() == 1234);
+  CHECK(packet->tcp_flags == TCP_SYN);
+  CHECK(packet->payload_length == 7);
+  CHECK(Dissected(frame, {.snap_length = 14 + 20 + 1}).outcome == Outcome::short_ip);
+  CHECK(Dissected(ethernet() / ipv4("10.0.0.1", "10.0.0.2") / craft::authentication().length_field(0) / tcp(1, 2))
+            .outcome == Outcome::bad_ip_header);
+  CHECK(Dissected(ethernet() / ipv4("10.0.0.1", "10.0.0.2") / craft::authentication().length_field(200) / tcp(1, 2))
+            .outcome == Outcome::bad_ip_length);
 }
 
 TEST_CASE("every IPv6 extension header is walked") {
