@@ -114,9 +114,9 @@ int main(int argc, char** argv) {
       ->transform(timeout)
       ->capture_default_str();
   app.add_option("--complete-timeout", options.meter.complete_timeout_s,
-                 "Seconds that an ended flow waits for late packets")
+                 "Seconds without a packet after which a completed flow leaves")
       ->type_name("S")
-      ->transform(whole_number(0, max_timeout_s))
+      ->transform(whole_number(0, max_complete_timeout_s))
       ->capture_default_str();
   app.add_option("--active-timeout", options.meter.active_timeout_s, "Seconds after which a long flow is cut (none)")
       ->type_name("S")

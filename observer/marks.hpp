@@ -17,6 +17,14 @@ namespace orbweaver {
   return is_tcp_segment(packet) && (packet->tcp_flags & TCP_SYN);
 }
 
+/// Who opened a connection: a SYN's sender, a SYN+ACK's receiver (RFC 9293, 3.5).
+enum class Opener : std::uint8_t { unknown, sender, receiver };
+[[nodiscard]] inline Opener opener_by(PacketView packet) noexcept {
+  if (packet.is_icmp_error() || !is_syn(packet))
+    return Opener::unknown;
+  return packet->tcp_flags & TCP_ACK ? Opener::receiver : Opener::sender;
+}
+
 /// A TCP segment with payload but no SYN, or any packet that is no TCP segment.
 [[nodiscard]] inline bool is_data(PacketView packet) noexcept {
   return !is_tcp_segment(packet) || (!(packet->tcp_flags & TCP_SYN) && packet->payload_length > 0);

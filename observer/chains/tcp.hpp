@@ -19,6 +19,7 @@ struct TcpChain {
     Nullable<std::uint8_t> syn_flags[2]; // of the first SYN, [fwd, rev]
     bool fin[2]{};
     bool rst[2]{};
+    bool accepted = false; // SYN+ACK, in reverse
     bool connected = false;
   };
 
@@ -30,16 +31,16 @@ struct TcpChain {
       field("tcp_fin_rev", "FIN was seen, reverse", &State::fin, 1).mirrors("tcp_fin_fwd"),
       field("tcp_rst_fwd", "RST was seen, forward", &State::rst, 0),
       field("tcp_rst_rev", "RST was seen, reverse", &State::rst, 1).mirrors("tcp_rst_fwd"),
-      field("tcp_connected", "SYN, SYN+ACK and ACK were seen", &State::connected),
+      field("tcp_connected", "SYN forward, SYN+ACK in reverse, and then an ACK forward were seen", &State::connected),
   };
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {
     const auto flags = static_cast<std::uint8_t>(packet->tcp_flags); // those of the octet of that name
     if (flags & TCP_SYN)
       state.syn_flags[rev].set_first(flags);
-    if (!rev && (flags & TCP_ACK) && !state.connected)
-      state.connected = !state.syn_flags[0].is_null() && !state.syn_flags[1].is_null() &&
-                        (state.syn_flags[1].value() & TCP_SA) == TCP_SA;
+    state.accepted |= rev && (flags & TCP_SA) == TCP_SA;
+    if (!rev && (flags & (TCP_ACK | TCP_RST)) == TCP_ACK)
+      state.connected |= state.accepted && !state.syn_flags[0].is_null();
     state.fin[rev] |= (flags & TCP_FIN) != 0;
     state.rst[rev] |= (flags & TCP_RST) != 0;
     return !((state.fin[0] && state.fin[1]) || state.rst[0] || state.rst[1]);

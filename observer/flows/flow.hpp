@@ -13,27 +13,27 @@ namespace orbweaver {
 
 /// Where a flow is in its life.
 enum class FlowState : std::uint8_t {
-  free,     ///< the slot is not in use
-  active,   ///< waits for packets
-  expiring, ///< ended for the reason it has; leaves in a few seconds, counts packets until then
-  vetoed,   ///< a chain did not want it: its packets are ignored
+  free,      ///< the slot is not in use
+  active,    ///< waits for packets
+  completed, ///< a chain said so; leaves a few seconds after its last packet
+  vetoed,    ///< a chain did not want it: its packets are ignored
+  dormant,   ///< its record has left, and it is not idle yet: its next packet begins another one
 };
 
 struct Flow {
   FlowKeyHead key;
   std::uint8_t addresses[32]; ///< as in PacketRecord; IPv4 has the first 8, the rest is 0
-  std::uint64_t last_ns;      ///< of the packet handled last
-  std::uint64_t latest_ns;    ///< of the latest packet by its own time: when the flow is idle follows from it; of an
-                              ///< expiring flow the second in which it leaves, which no packet is later than
+  std::uint64_t last_ns;      ///< the latest time of its packets, as they say it
+  std::uint64_t latest_ns;    ///< the latest by the packet clock: when the flow is idle follows from it
   std::uint32_t idle_entry_s; ///< the second, modulo 2^32, of the slot's entry in the idle wheel (FlowBits::in_idle)
   FlowState state;
   std::uint8_t bits; ///< FlowBits
   union {
-    std::uint16_t completed;   ///< chains that said complete, where all of them have to
+    std::uint16_t completed;   ///< chains that said complete, where all of them have to; then FlowMeter's
     std::uint16_t packets_low; ///< of a flow that is kept: its packets, the low half (BesideFlow)
   };
 
-  std::uint64_t first_ns;
+  std::uint64_t first_ns; ///< the earliest time of its packets, as they say it
   std::uint32_t hash;
   union {
     std::uint32_t losses_before; ///< packets that the ring had lost when the flow opened, modulo 2^32
@@ -62,8 +62,8 @@ inline constexpr std::uint8_t in_idle = 0x02;
 inline constexpr std::uint8_t in_active = 0x04;
 inline constexpr std::uint8_t in_leaving = 0x08;
 inline constexpr std::uint8_t in_wheels = in_idle | in_active | in_leaving;
-inline constexpr std::uint8_t never_cut = 0x10; ///< the active timeout had come before the flow opened
-inline constexpr std::uint8_t reason_shift = 5; ///< EndReason of an expiring flow in the upper three bits
+/// Who opened it is known: the direction stays, whoever sends a SYN.
+inline constexpr std::uint8_t opener_known = 0x10;
 } // namespace FlowBits
 
 } // namespace orbweaver

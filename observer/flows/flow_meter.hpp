@@ -2,11 +2,16 @@
 // The heart of an observer: packets in, flows out. Finds or opens the flow of each packet, runs the chains, and lets
 // flows expire by the packet clock. One thread; knows nothing of rings.
 //
-// The clock, exactly: ticks give seconds in order. An active flow is idle at second ceil(last packet + idle timeout),
-// which never moves back, and then expiring; a flow that a chain completes is expiring from the clock's second; an
-// expiring flow leaves the complete timeout later. A second that has begun does not begin again: a flow whose idle
-// second has passed when it opens (its packets are older than the clock) is idle only after a later packet moves that
-// second.
+// The clock, exactly: ticks give seconds in order. A flow is idle, and leaves, at second ceil(latest packet + idle
+// timeout). A flow that a chain completes leaves at second ceil(latest packet + complete timeout), but not before the
+// complete timeout has passed since the clock's second at which it was completed, and when the idle timeout has (or the
+// complete timeout, where that is longer); at once where a SYN without ACK comes. A second that has passed when it
+// comes to be set, since packets are older than the clock, is the next one.
+//
+// A flow whose record has left, completed or cut by the active timeout, is not gone before it is idle: it stays in its
+// place, dormant, and its next packet begins another record in the same direction.
+//
+// Packets say times; the clock is theirs, but for an offset where their clock was set back (moved()).
 #pragma once
 
 #include "common/memory_area.hpp"
@@ -26,6 +31,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -42,6 +48,8 @@ struct FlowMeterOptions {
 
 /// The longest timeout that can be asked for: a day.
 inline constexpr std::uint64_t max_timeout_s = 86'400;
+/// The longest for completed flows, whose second is known modulo 2^16.
+inline constexpr std::uint64_t max_complete_timeout_s = 32'768;
 
 /// `List` is a ChainList, which `chains` are chosen from. The members are in flow_meter_impl.hpp, instantiated for the
 /// library's chains alone.
@@ -68,11 +76,19 @@ public:
   /// The clock comes to this second; nothing where it is there already.
   void tick(std::uint64_t second) noexcept;
 
+  /// From here on the clock is what packets say and this, modulo 2^64: their clock was set.
+  void moved(std::uint64_t offset_ns) noexcept {
+    offset_ns_ = offset_ns;
+    if (kept_)
+      kept_->offset_ns = offset_ns;
+  }
+
   /// Packets were lost on the way, the last one at that time. Flows that are open carry the loss, and those that open
   /// with a packet that is not later.
   void lost(std::uint64_t packets, std::uint64_t to_ns) noexcept {
     lost_before_ = counters_.packets_lost;
-    lost_to_ns_ = std::max(lost_to_ns_, to_ns);
+    constexpr auto for_good = std::numeric_limits<std::uint64_t>::max();
+    lost_to_ns_ = std::max(lost_to_ns_, to_ns == for_good ? for_good : to_ns + offset_ns_);
     counters_.packets_lost += packets;
   }
 
@@ -90,7 +106,7 @@ public:
   void flush() noexcept;
 
   [[nodiscard]] const FlowMeterCounters& counters() const noexcept { return counters_; }
-  [[nodiscard]] std::uint64_t open_flows() const noexcept { return table_.size() - vetoed_; }
+  [[nodiscard]] std::uint64_t open_flows() const noexcept { return table_.size() - vetoed_ - dormant_; }
   /// Octets of memory that the flows, their index and their timers take: bounded by the most flows open at once,
   /// whatever the timeouts and however many came and went.
   [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
@@ -104,10 +120,19 @@ private:
   template <bool is_kept>
   void all_packets(std::span<const PacketRecord* const> batch) noexcept;
   std::uint32_t find_or_open(PacketView packet) noexcept;
+  bool look_at(Flow& flow, std::uint32_t slot, PacketView packet) noexcept;
+  void begin_record(Flow& flow, std::uint32_t slot, PacketView packet) noexcept;
+  void learn_opener(Flow& flow, PacketView packet) noexcept;
+  void turn(Flow& flow) noexcept;
   [[nodiscard]] std::uint64_t idle_second(const Flow& flow) const noexcept;
-  void note_marked(Flow& flow, PacketView packet) noexcept;
+  [[nodiscard]] std::uint64_t leaving_second(const Flow& flow, std::uint32_t slot) const noexcept;
+  /// Which chains said complete; of a completed flow the clock's second when it was, modulo 2^16.
+  [[nodiscard]] std::uint16_t& completion(Flow& flow, std::uint32_t slot) const noexcept {
+    return kept_ ? beside_[slot].completed : flow.completed;
+  }
   [[nodiscard]] bool is_complete(Flow& flow, std::uint32_t slot, std::uint64_t done) const noexcept;
-  void expire(Flow& flow, std::uint32_t slot, EndReason reason, std::uint64_t second) noexcept;
+  void complete(Flow& flow, std::uint32_t slot) noexcept;
+  void give_out(Flow& flow, std::uint32_t slot, EndReason reason) noexcept;
   void leave(std::uint32_t slot, EndReason reason) noexcept;
   void emit(Flow& flow, EndReason reason) noexcept;
   void begin_leaving(Flow& flow, std::uint32_t slot) noexcept;
@@ -127,9 +152,9 @@ private:
   void schedule_idle(Flow& flow, std::uint32_t slot) noexcept;
   void schedule_active(Flow& flow, std::uint32_t slot) noexcept;
   [[nodiscard]] std::uint64_t second_of(std::uint32_t entry_s) const noexcept;
-  void inherit_idle(Flow& flow) const noexcept;
   void make_room() noexcept;
   void find_victims() noexcept;
+  void find_dormant() noexcept;
   void schedule_leaving(Flow& flow, std::uint32_t slot) noexcept;
   void add_active(std::uint64_t second, Flow& flow, std::uint32_t slot) noexcept;
   void sweep(TimerWheel& wheel) noexcept;
@@ -148,8 +173,13 @@ private:
 
   /// A flow that may have to make room, and when it was idle since.
   struct Victim {
-    std::uint64_t last_ns;
+    std::uint64_t latest_ns;
     std::uint32_t slot;
+  };
+
+  /// Two fields that say the same of one direction each; where they lie among the states.
+  struct Mirrored {
+    std::uint32_t forward, reverse, octets;
   };
 
   const ChainSet& chains_;
@@ -165,14 +195,18 @@ private:
   TimerWheel leaving_;
   MemoryArea active_timers_;    ///< for each slot, if there is an active timeout
   std::vector<Victim> victims_; ///< the longest idle last
+  std::vector<Mirrored> mirrored_;
   std::uint64_t idle_timeout_ns_;
   std::uint64_t complete_timeout_s_;
+  std::uint64_t completed_at_most_s_; ///< that a completed flow stays
   std::uint64_t active_timeout_s_;
   CompleteRule complete_;
   bool scoped_; ///< hooks want to know which flow they are at work on
   std::uint64_t clock_ = 0;
-  std::uint64_t clock_ns_ = 0; ///< the same in nanoseconds
+  std::uint64_t clock_ns_ = 0;  ///< the same in nanoseconds
+  std::uint64_t offset_ns_ = 0; ///< from what packets say to the clock
   std::uint64_t vetoed_ = 0;
+  std::uint64_t dormant_ = 0;
   std::uint32_t ended_slot_ = KeptFlows::no_slot; ///< of a predecessor's flow whose chains were told that it ends
   std::uint64_t lost_before_ = 0;                 ///< packets that were lost before the last loss
   std::uint64_t lost_to_ns_ = 0;                  ///< when the latest of them were captured

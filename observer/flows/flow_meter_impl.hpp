@@ -4,6 +4,7 @@
 
 #include "observer/chain/chain_calls.hpp"
 #include "observer/flows/flow_meter.hpp"
+#include "observer/marks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -35,8 +36,15 @@ inline std::uint32_t table_hash(const PacketRecord& record) noexcept {
   return static_cast<std::uint32_t>(record.flow_hash);
 }
 
-inline EndReason reason_of(const Flow& flow) noexcept {
-  return static_cast<EndReason>(flow.bits >> FlowBits::reason_shift);
+/// Why a flow leaves that leaves for this reason if it is still active.
+inline EndReason reason_of(const Flow& flow, EndReason if_active) noexcept {
+  return flow.state == FlowState::completed ? EndReason::end_of_flow : if_active;
+}
+
+/// Whether it is a connection of one endpoint with itself, which has one direction.
+inline bool is_with_itself(const Flow& flow) noexcept {
+  const std::size_t octets = addresses_length(flow.key.version) / 2;
+  return flow.key.ports[0] == flow.key.ports[1] && std::memcmp(flow.addresses, flow.addresses + octets, octets) == 0;
 }
 
 inline FlowRecord record_of(const Flow& flow, EndReason reason, std::uint64_t losses) noexcept {
@@ -87,10 +95,19 @@ BasicFlowMeter<List>::BasicFlowMeter(const ChainSet& chains, const FlowMeterOpti
       active_(timers_, metering::horizon_of(options.active_timeout_s)),
       leaving_(timers_, metering::horizon_of(options.complete_timeout_s)),
       idle_timeout_ns_(options.idle_timeout_s * metering::ns_per_s), complete_timeout_s_(options.complete_timeout_s),
+      completed_at_most_s_(
+          std::min(std::max(options.idle_timeout_s, options.complete_timeout_s), max_complete_timeout_s)),
       active_timeout_s_(options.active_timeout_s), complete_(options.complete), scoped_(chains.wants_memory()),
       counters_(kept ? kept_->counters : own_counters_) {
   if (active_timeout_s_ != 0)
     active_timers_ = MemoryArea(table_.max_flows() * sizeof(ActiveTimer));
+  if (kept_)
+    offset_ns_ = kept_->offset_ns;
+  const TableDescription& flows = chains.describe().tables.front();
+  for (const auto& field : flows.fields)
+    if (const auto& mirror = flows.mirror_of(field); field.offset >= sizeof(FlowRecord) && field.offset < mirror.offset)
+      mirrored_.push_back({field.offset - static_cast<std::uint32_t>(sizeof(FlowRecord)),
+                           mirror.offset - static_cast<std::uint32_t>(sizeof(FlowRecord)), field_size(field.type)});
 }
 
 template <typename List>
@@ -128,23 +145,21 @@ void BasicFlowMeter<List>::all_packets(std::span<const PacketRecord* const> batc
 template <typename List>
 template <bool is_kept>
 void BasicFlowMeter<List>::packet(PacketView packet, std::uint32_t likely_slot) noexcept {
-  if (packet->time_ns > clock_ns_) [[unlikely]]
-    tick(metering::ceil_seconds(packet->time_ns)); // a stream without the tick that belongs before this packet
+  const std::uint64_t now_ns = packet->time_ns + offset_ns_;
+  if (now_ns > clock_ns_) [[unlikely]]
+    tick(metering::ceil_seconds(now_ns)); // a stream without the tick that belongs before this packet
   const std::uint32_t slot = table_.holds(likely_slot, packet) ? likely_slot : find_or_open(packet);
   Flow& flow = table_.flow(slot);
-  if (packet->bits & (PacketBits::fragment | PacketBits::icmp_error)) [[unlikely]]
-    note_marked(flow, packet);
-  else
+  if (flow.state != FlowState::active || !(flow.bits & FlowBits::opener_known)) [[unlikely]]
+    if (!look_at(flow, slot, packet))
+      return;
+  flow.latest_ns = std::max(flow.latest_ns, now_ns);
+  if (packet->time_ns >= flow.last_ns) [[likely]]
     flow.last_ns = packet->time_ns;
-  flow.latest_ns = std::max(flow.latest_ns, packet->time_ns);
-  if (!(flow.bits & FlowBits::in_idle)) [[unlikely]]
-    schedule_idle(flow, slot);
-  if (flow.state == FlowState::vetoed) [[unlikely]] {
-    ++counters_.packets_ignored;
-    if constexpr (is_kept)
-      count(flow, slot);
-    return;
-  }
+  else
+    flow.first_ns = std::min(flow.first_ns, packet->time_ns);
+  if (packet.is_icmp_error()) [[unlikely]]
+    ++counters_.icmp_errors;
   static_assert(PacketBits::from_high == FlowBits::forward_from_high);
   const bool rev = (packet->bits ^ flow.bits) & PacketBits::from_high;
   if (scoped_) [[unlikely]]
@@ -153,59 +168,37 @@ void BasicFlowMeter<List>::packet(PacketView packet, std::uint32_t likely_slot) 
   if constexpr (is_kept)
     count(flow, slot);
   if (done != 0 && flow.state == FlowState::active && is_complete(flow, slot, done))
-    expire(flow, slot, EndReason::end_of_flow, clock_);
+    complete(flow, slot);
 }
 
-/// A fragment, or an ICMP error.
+/// Of a packet whose flow is not active, or may yet turn round. Returns whether the chains get it.
 template <typename List>
-[[gnu::noinline]] void BasicFlowMeter<List>::note_marked(Flow& flow, PacketView packet) noexcept {
-  if (packet->bits & PacketBits::fragment) {
-    // A fragment that waited for its first one comes late, with its own time.
-    flow.first_ns = std::min(flow.first_ns, packet->time_ns);
-    flow.last_ns = std::max(flow.last_ns, packet->time_ns);
-  } else {
-    flow.last_ns = packet->time_ns;
+[[gnu::noinline]] bool BasicFlowMeter<List>::look_at(Flow& flow, std::uint32_t slot, PacketView packet) noexcept {
+  if (flow.state == FlowState::completed && opener_by(packet) == Opener::sender)
+    give_out(flow, slot, EndReason::end_of_flow); // and the next connection begins
+  if (flow.state == FlowState::dormant) {
+    --dormant_;
+    if (opener_by(packet) == Opener::sender)
+      flow.bits &= static_cast<std::uint8_t>(~FlowBits::opener_known);
+    learn_opener(flow, packet);
+    begin_record(flow, slot, packet);
   }
-  counters_.icmp_errors += packet.is_icmp_error() && flow.state != FlowState::vetoed;
-}
-
-/// Whether a flow is complete when these chains say so.
-template <typename List>
-bool BasicFlowMeter<List>::is_complete(Flow& flow, std::uint32_t slot, std::uint64_t done) const noexcept {
-  if (complete_ == CompleteRule::any)
+  learn_opener(flow, packet);
+  if (flow.state != FlowState::vetoed)
     return true;
-  if (complete_ == CompleteRule::never)
-    return false;
-  // A bit a chain that can complete, in their order: as many as a flow has place for.
-  std::uint16_t& completed = kept_ ? beside_[slot].completed : flow.completed;
-  std::uint64_t rest = chains_.completing();
-  std::uint16_t all = 0;
-  for (std::uint16_t bit = 1; rest != 0 && bit != 0; bit = static_cast<std::uint16_t>(bit << 1), rest &= rest - 1) {
-    all |= bit;
-    if (done & rest & (0 - rest))
-      completed |= bit;
-  }
-  return all != 0 && completed == all;
+  flow.latest_ns = std::max(flow.latest_ns, packet->time_ns + offset_ns_);
+  ++counters_.packets_ignored;
+  if (kept_)
+    count(flow, slot);
+  return false;
 }
 
+/// The first packet of a flow, or the first since its record has left.
 template <typename List>
-[[gnu::noinline]] std::uint32_t BasicFlowMeter<List>::find_or_open(PacketView packet) noexcept {
-  const std::uint32_t hash = metering::table_hash(packet.record());
-  if (const std::uint32_t slot = table_.find(hash, packet); slot != FlowTable::none)
-    return slot;
-  if (table_.full()) [[unlikely]]
-    make_room();
-  const std::uint32_t slot = table_.insert(hash, packet);
-  Flow& flow = table_.flow(slot);
+void BasicFlowMeter<List>::begin_record(Flow& flow, std::uint32_t slot, PacketView packet) noexcept {
+  const bool is_after_loss = packet->time_ns + offset_ns_ > lost_to_ns_;
   flow.first_ns = flow.last_ns = packet->time_ns;
-  flow.latest_ns = packet->time_ns;
-  flow.losses_before =
-      static_cast<std::uint32_t>(packet->time_ns > lost_to_ns_ ? counters_.packets_lost : lost_before_);
-  // An ICMP error comes in the reverse direction of what it quotes.
-  const bool forward_from_high = packet.from_high() != packet.is_icmp_error();
-  flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::in_wheels) |
-                                        (forward_from_high ? FlowBits::forward_from_high : 0));
-  inherit_idle(flow);
+  flow.losses_before = static_cast<std::uint32_t>(is_after_loss ? counters_.packets_lost : lost_before_);
   flow.completed = 0;
   if (kept_) {
     beside_area_.will_touch((std::size_t{slot} + 1) * sizeof(BesideFlow));
@@ -225,12 +218,80 @@ template <typename List>
     ++counters_.flows_vetoed;
     ++vetoed_;
   }
+}
+
+/// Who opened it, where this packet says so; what has been seen until then changes its direction where it has to.
+template <typename List>
+void BasicFlowMeter<List>::learn_opener(Flow& flow, PacketView packet) noexcept {
+  const Opener opener = opener_by(packet);
+  if (flow.bits & FlowBits::opener_known || opener == Opener::unknown)
+    return;
+  flow.bits |= FlowBits::opener_known;
+  const bool from_high = packet.from_high() == (opener == Opener::sender);
+  if (from_high != ((flow.bits & FlowBits::forward_from_high) != 0) && !metering::is_with_itself(flow))
+    turn(flow);
+}
+
+template <typename List>
+void BasicFlowMeter<List>::turn(Flow& flow) noexcept {
+  flow.bits ^= FlowBits::forward_from_high;
+  std::byte* const states = flow.states();
+  for (const auto& [forward, reverse, octets] : mirrored_)
+    std::swap_ranges(states + forward, states + forward + octets, states + reverse);
+}
+
+/// Whether a flow is complete when these chains say so.
+template <typename List>
+bool BasicFlowMeter<List>::is_complete(Flow& flow, std::uint32_t slot, std::uint64_t done) const noexcept {
+  if (complete_ == CompleteRule::any)
+    return true;
+  if (complete_ == CompleteRule::never)
+    return false;
+  // A bit a chain that can complete, in their order: as many as a flow has place for.
+  std::uint16_t& completed = completion(flow, slot);
+  std::uint64_t rest = chains_.completing();
+  std::uint16_t all = 0;
+  for (std::uint16_t bit = 1; rest != 0 && bit != 0; bit = static_cast<std::uint16_t>(bit << 1), rest &= rest - 1) {
+    all |= bit;
+    if (done & rest & (0 - rest))
+      completed |= bit;
+  }
+  return all != 0 && completed == all;
+}
+
+template <typename List>
+[[gnu::noinline]] std::uint32_t BasicFlowMeter<List>::find_or_open(PacketView packet) noexcept {
+  const std::uint32_t hash = metering::table_hash(packet.record());
+  if (const std::uint32_t slot = table_.find(hash, packet); slot != FlowTable::none)
+    return slot;
+  if (table_.full()) [[unlikely]]
+    make_room();
+  const std::uint32_t slot = table_.insert(hash, packet);
+  Flow& flow = table_.flow(slot);
+  // An ICMP error comes in the reverse direction of what it quotes.
+  const bool forward_from_high = packet.from_high() != packet.is_icmp_error();
+  flow.bits = static_cast<std::uint8_t>((flow.bits & FlowBits::in_wheels) |
+                                        (forward_from_high ? FlowBits::forward_from_high : 0) |
+                                        (packet->key.protocol == 6 ? 0 : FlowBits::opener_known));
+  flow.latest_ns = packet->time_ns + offset_ns_;
+  learn_opener(flow, packet);
+  begin_record(flow, slot, packet);
+  schedule_idle(flow, slot);
   return slot;
 }
 
 template <typename List>
 std::uint64_t BasicFlowMeter<List>::idle_second(const Flow& flow) const noexcept {
   return metering::ceil_seconds(flow.latest_ns + idle_timeout_ns_);
+}
+
+/// Of a completed flow.
+template <typename List>
+std::uint64_t BasicFlowMeter<List>::leaving_second(const Flow& flow, std::uint32_t slot) const noexcept {
+  const auto since_s = static_cast<std::uint16_t>(clock_ - completion(const_cast<Flow&>(flow), slot));
+  const std::uint64_t completed_s = clock_ - since_s;
+  const std::uint64_t by_packets = metering::ceil_seconds(flow.latest_ns) + complete_timeout_s_;
+  return std::clamp(by_packets, completed_s + complete_timeout_s_, completed_s + completed_at_most_s_);
 }
 
 // Timers. An entry stays in its wheel until its second comes, whatever becomes of its flow: to take it out at once, one
@@ -243,36 +304,27 @@ std::uint64_t BasicFlowMeter<List>::second_of(std::uint32_t entry_s) const noexc
   return clock_ + static_cast<std::uint32_t>(entry_s - static_cast<std::uint32_t>(clock_));
 }
 
-/// A new flow is served by the entry of the flow that had its slot, where that comes early enough: as a rule, since
-/// timeouts are the same for all. For one whose packets are older than the clock it may be too late; then it is dead.
-template <typename List>
-void BasicFlowMeter<List>::inherit_idle(Flow& flow) const noexcept {
-  if (flow.bits & FlowBits::in_idle && second_of(flow.idle_entry_s) > idle_second(flow))
-    flow.bits &= static_cast<std::uint8_t>(~FlowBits::in_idle);
-}
-
-/// For a flow without an entry. An expiring one needs none.
+/// Each flow has an entry at its idle second or before it. A new one is served by that of the flow that had its slot,
+/// where that comes early enough: as a rule, since timeouts are the same for all. For one whose packets are older than
+/// the clock it may be too late; then it is dead.
 template <typename List>
 void BasicFlowMeter<List>::schedule_idle(Flow& flow, std::uint32_t slot) noexcept {
-  if (flow.state == FlowState::expiring)
+  const std::uint64_t second = std::max(idle_second(flow), clock_ + 1);
+  if (flow.bits & FlowBits::in_idle && second_of(flow.idle_entry_s) <= second)
     return;
-  if (const std::uint64_t second = idle_second(flow); second > clock_) {
-    flow.bits |= FlowBits::in_idle;
-    flow.idle_entry_s = static_cast<std::uint32_t>(second);
-    idle_.add(second, slot);
-    sweep(idle_);
-  }
+  flow.bits |= FlowBits::in_idle;
+  flow.idle_entry_s = static_cast<std::uint32_t>(second);
+  idle_.add(second, slot);
+  sweep(idle_);
 }
 
 /// For a flow that opens.
 template <typename List>
 void BasicFlowMeter<List>::schedule_active(Flow& flow, std::uint32_t slot) noexcept {
-  const std::uint64_t due = metering::ceil_seconds(flow.first_ns) + active_timeout_s_;
+  const std::uint64_t due = clock_ + active_timeout_s_;
   auto& timer = active_timer(slot);
   timer.due_s = static_cast<std::uint32_t>(due);
-  if (due <= clock_)
-    flow.bits |= FlowBits::never_cut;
-  else if (!(flow.bits & FlowBits::in_active) || second_of(timer.entry_s) > due)
+  if (!(flow.bits & FlowBits::in_active) || second_of(timer.entry_s) > due)
     add_active(due, flow, slot);
 }
 
@@ -284,14 +336,13 @@ void BasicFlowMeter<List>::add_active(std::uint64_t second, Flow& flow, std::uin
   sweep(active_);
 }
 
-/// For an expiring flow. One that had to make room left an entry; it comes earlier, since it does not depend on
-/// packets.
+/// For a completed flow. One that had the slot before may have left an entry; it comes earlier.
 template <typename List>
 void BasicFlowMeter<List>::schedule_leaving(Flow& flow, std::uint32_t slot) noexcept {
   if (flow.bits & FlowBits::in_leaving)
     return;
   flow.bits |= FlowBits::in_leaving;
-  leaving_.add(flow.latest_ns / metering::ns_per_s, slot);
+  leaving_.add(leaving_second(flow, slot), slot);
 }
 
 /// Takes the dead entries out of a wheel where they are the most: there is an entry a slot that is not.
@@ -307,24 +358,34 @@ void BasicFlowMeter<List>::sweep(TimerWheel& wheel) noexcept {
 }
 
 template <typename List>
-[[gnu::noinline]] void BasicFlowMeter<List>::expire(Flow& flow, std::uint32_t slot, EndReason reason,
-                                                    std::uint64_t second) noexcept {
-  constexpr unsigned kept = (1 << FlowBits::reason_shift) - 1;
-  flow.bits = static_cast<std::uint8_t>((flow.bits & kept) | static_cast<unsigned>(reason) << FlowBits::reason_shift);
-  in_order(); // who is expiring has a reason
-  flow.state = FlowState::expiring;
-  flow.latest_ns = (second + complete_timeout_s_) * metering::ns_per_s;
+[[gnu::noinline]] void BasicFlowMeter<List>::complete(Flow& flow, std::uint32_t slot) noexcept {
+  completion(flow, slot) = static_cast<std::uint16_t>(clock_);
+  flow.state = FlowState::completed;
   if (complete_timeout_s_ == 0)
-    leave(slot, reason);
+    give_out(flow, slot, EndReason::end_of_flow);
   else
     schedule_leaving(flow, slot);
 }
 
+/// The record leaves, and the flow goes on if packets come before it is idle.
+template <typename List>
+void BasicFlowMeter<List>::give_out(Flow& flow, std::uint32_t slot, EndReason reason) noexcept {
+  begin_leaving(flow, slot);
+  emit(flow, reason);
+  flow.state = FlowState::dormant;
+  flow.completed = 0;
+  if (kept_)
+    beside_[slot] = {};
+  ++dormant_;
+  end_leaving();
+}
+
+/// It is idle, or has to make room.
 template <typename List>
 void BasicFlowMeter<List>::leave(std::uint32_t slot, EndReason reason) noexcept {
   Flow& flow = table_.flow(slot);
   begin_leaving(flow, slot);
-  emit(flow, reason);
+  emit(flow, metering::reason_of(flow, reason));
   table_.erase(slot);
   end_leaving();
 }
@@ -344,7 +405,7 @@ void BasicFlowMeter<List>::begin_leaving(Flow& flow, std::uint32_t slot) noexcep
   leaving.after.ignored += vetoed ? packets_of(flow, slot) : 0;
   leaving.after.vetoed_flows += vetoed;
   leaving.has_ended = false;
-  leaving.is_gone = vetoed;
+  leaving.is_gone = vetoed || flow.state == FlowState::dormant;
   in_order();
   leaving.slot = slot;
   in_order();
@@ -406,8 +467,12 @@ std::uint16_t BasicFlowMeter<List>::settle(std::uint64_t committed) noexcept {
 template <typename List>
 void BasicFlowMeter<List>::break_off(PacketView packet) noexcept {
   for (std::uint32_t slot = 0; slot < kept_->slots_used; ++slot)
-    if (Flow& flow = table_.flow(slot); flow.state != FlowState::free && flow.has_key_of(packet))
-      lose(flow, slot);
+    if (Flow& flow = table_.flow(slot); flow.state != FlowState::free && flow.has_key_of(packet)) {
+      if (flow.state == FlowState::dormant)
+        flow.state = FlowState::free; // all that it had has left
+      else
+        lose(flow, slot);
+    }
 }
 
 template <typename List>
@@ -415,6 +480,8 @@ void BasicFlowMeter<List>::give_out_left(bool discard) noexcept {
   const std::uint32_t slots = kept_->slots_used;
   for (std::uint32_t slot = 0; slot < slots; ++slot) {
     Flow& flow = table_.flow(slot);
+    if (flow.state == FlowState::dormant)
+      flow.state = FlowState::free;
     if (flow.state == FlowState::free)
       continue;
     if (discard) {
@@ -428,7 +495,7 @@ void BasicFlowMeter<List>::give_out_left(bool discard) noexcept {
       flow.state = FlowState::free;
     } else {
       ++leaving.after.interrupted_flows;
-      emit(flow, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::forced_end);
+      emit(flow, metering::reason_of(flow, EndReason::forced_end));
       flow.state = FlowState::free;
     }
     end_leaving();
@@ -448,8 +515,8 @@ void BasicFlowMeter<List>::give_out_left(bool discard) noexcept {
 
 template <typename List>
 void BasicFlowMeter<List>::emit(Flow& flow, EndReason reason) noexcept {
-  if (flow.state == FlowState::vetoed) {
-    --vetoed_;
+  if (flow.state == FlowState::vetoed || flow.state == FlowState::dormant) {
+    --(flow.state == FlowState::vetoed ? vetoed_ : dormant_);
     return;
   }
   ++counters_.ended[static_cast<std::size_t>(reason)];
@@ -533,38 +600,36 @@ void BasicFlowMeter<List>::take(TimerWheel& wheel, std::uint64_t second, Visit&&
 template <typename List>
 void BasicFlowMeter<List>::active_entries(std::uint64_t second) noexcept {
   take(active_, second, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state != FlowState::active || flow.bits & FlowBits::never_cut)
+    if (flow.state != FlowState::active)
       return;
     if (const std::uint64_t due = second_of(active_timer(slot).due_s); due > second)
       add_active(due, flow, slot);
     else
-      leave(slot, EndReason::active_timeout);
+      give_out(flow, slot, EndReason::active_timeout);
   });
 }
 
 template <typename List>
 void BasicFlowMeter<List>::idle_entries(std::uint64_t second) noexcept {
   take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state == FlowState::free || flow.state == FlowState::expiring)
+    if (flow.state == FlowState::free)
       return;
     if (idle_second(flow) > second)
       schedule_idle(flow, slot);
-    else if (flow.state == FlowState::vetoed)
-      leave(slot, EndReason::idle_timeout);
     else
-      expire(flow, slot, EndReason::idle_timeout, second);
+      leave(slot, EndReason::idle_timeout);
   });
 }
 
 template <typename List>
 void BasicFlowMeter<List>::leaving_entries(std::uint64_t second) noexcept {
   take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
-    if (flow.state != FlowState::expiring)
+    if (flow.state != FlowState::completed)
       return;
-    if (flow.latest_ns / metering::ns_per_s > second)
+    if (leaving_second(flow, slot) > second)
       schedule_leaving(flow, slot);
     else
-      leave(slot, metering::reason_of(flow));
+      give_out(flow, slot, EndReason::end_of_flow);
   });
 }
 
@@ -576,47 +641,36 @@ void BasicFlowMeter<List>::make_room() noexcept {
     const Victim victim = victims_.back();
     victims_.pop_back();
     // A flow of the same last packet that has the slot since would have been as good.
-    if (const Flow& flow = table_.flow(victim.slot); flow.state != FlowState::free && flow.last_ns == victim.last_ns)
-      leave(victim.slot, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::lack_of_resources);
+    if (const Flow& flow = table_.flow(victim.slot);
+        flow.state != FlowState::free && flow.latest_ns == victim.latest_ns)
+      leave(victim.slot, EndReason::lack_of_resources);
   }
 }
 
-/// Looks for the flows that were idle for the longest: all those whose idle second is the first there is. That of an
-/// expiring flow is what its last packet makes it; of those in the past the order of last packets is enough.
+/// Looks for the flows that were idle for the longest: all those whose idle second is the first there is. But those go
+/// first whose record has left, where they are not too few to be looked for.
 template <typename List>
 void BasicFlowMeter<List>::find_victims() noexcept {
-  std::uint64_t first_second = clock_ + idle_.horizon();
+  constexpr std::uint64_t few = 16; // at most so many slots are looked at for one of them
   victims_.reserve(table_.size());
-  const auto offer = [&](std::uint32_t slot, std::uint64_t idle_from) {
-    if (idle_from < first_second) {
-      first_second = idle_from;
-      victims_.clear();
-    }
-    if (idle_from == first_second)
-      victims_.push_back({table_.flow(slot).last_ns, slot});
-  };
-  for (std::uint64_t second = clock_ + 1; leaving_.size() > 0 && second <= clock_ + leaving_.horizon(); ++second)
-    take(leaving_, second, [&](Flow& flow, std::uint32_t slot) {
-      if (flow.state != FlowState::expiring)
-        return;
-      schedule_leaving(flow, slot);
-      if (flow.latest_ns / metering::ns_per_s == second)
-        offer(slot, std::max(clock_, metering::ceil_seconds(flow.last_ns + idle_timeout_ns_)));
-    });
-  for (std::uint64_t second = clock_ + 1; second <= first_second; ++second)
+  if (dormant_ * few >= table_.size())
+    find_dormant();
+  for (std::uint64_t second = clock_ + 1; victims_.empty(); ++second)
     take(idle_, second, [&](Flow& flow, std::uint32_t slot) {
-      if (flow.state == FlowState::free || flow.state == FlowState::expiring)
+      if (flow.state == FlowState::free)
         return;
       schedule_idle(flow, slot);
-      if (idle_second(flow) == second)
-        offer(slot, second);
+      if (std::max(idle_second(flow), clock_ + 1) == second)
+        victims_.push_back({flow.latest_ns, slot});
     });
-  // Flows that no timer waits for: their packets are older than the clock.
-  if (victims_.empty())
-    for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot)
-      if (const Flow& flow = table_.flow(slot); flow.state != FlowState::free)
-        victims_.push_back({flow.last_ns, slot});
-  std::ranges::sort(victims_, std::greater{}, &Victim::last_ns);
+  std::ranges::sort(victims_, std::greater{}, &Victim::latest_ns);
+}
+
+template <typename List>
+void BasicFlowMeter<List>::find_dormant() noexcept {
+  for (std::uint32_t slot = 0; slot < table_.slots_used(); ++slot)
+    if (const Flow& flow = table_.flow(slot); flow.state == FlowState::dormant)
+      victims_.push_back({flow.latest_ns, slot});
 }
 
 template <typename List>
@@ -625,7 +679,7 @@ void BasicFlowMeter<List>::flush() noexcept {
   table_.drain(
       [&](Flow& flow, std::uint32_t slot) {
         begin_leaving(flow, slot);
-        emit(flow, flow.state == FlowState::expiring ? metering::reason_of(flow) : EndReason::forced_end);
+        emit(flow, metering::reason_of(flow, EndReason::forced_end));
       },
       [&] { end_leaving(); });
 }

@@ -72,6 +72,7 @@ struct KeptFlows {
     Left after;
   } leaving;
 
+  std::uint64_t offset_ns; ///< from what packets say to the clock
   std::uint32_t slots_used;
   bool is_ticking;            ///< the clock steps: flows leave, and none has a packet at work
   std::uint32_t recoveries;   ///< begun since the last completed one, after deaths by a fault of its own

@@ -16,6 +16,7 @@ namespace orbweaver {
 namespace {
 
 constexpr std::uint64_t max_timeout_s = 86'400;          // as the observer has it
+constexpr std::uint64_t max_complete_timeout_s = 32'768; // as the observer has it
 constexpr std::uint64_t max_link_timeout_s = 31'536'000; // as capture has it
 constexpr std::uint64_t max_kernel_buffer_mib = 2047;    // as capture has it
 constexpr std::uint64_t max_flows = 0xFFFFFFF0;          // as the observer's table has it
@@ -52,8 +53,9 @@ void add_flow_options(CommandLine& app, RunOptions& options) {
           fmt::format("A flow ends after so long without a packet ({})", default_idle_timeout_s))
       ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--complete-timeout", "S",
-          fmt::format("A flow that a chain saw complete stays for so long ({})", default_complete_timeout_s))
-      ->transform(whole_number(0, max_timeout_s));
+          fmt::format("A flow that a chain saw complete leaves so long after its last packet ({})",
+                      default_complete_timeout_s))
+      ->transform(whole_number(0, max_complete_timeout_s));
   hand_on(app, arguments, "--active-timeout", "S", "A flow ends after so long, packets or not (never)")
       ->transform(whole_number(1, max_timeout_s));
   hand_on(app, arguments, "--max-flows", "N", "Flows in one observer's table; the longest idle one makes room")
