@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Whether a DNS response came back (RFC 1035, 4), over UDP or in one TCP segment, on any port. Parsed by ldns.
+// Whether a DNS response came back (RFC 1035, 4), over UDP or in one TCP segment, on any port. What is one,
+// common/dns_message.hpp says.
 #pragma once
 
+#include "common/dns_message.hpp"
+#include "common/dns_shape.hpp"
 #include "observer/chain.hpp"
 
 #include <array>
@@ -23,19 +26,22 @@ struct DnsChain {
 
   static bool udp(State& state, PacketView packet, bool rev) noexcept {
     if (const auto message = packet.payload("dns"); rev && !message.empty() && !state.response_valid)
-      state.response_valid = is_response(message);
+      state.response_valid = is_dns_response(message, is_multicast(packet));
     return !state.response_valid;
   }
 
   static bool tcp(State& state, PacketView packet, bool rev) noexcept {
     if (const auto segment = packet.payload("dns"); rev && !segment.empty() && !state.response_valid)
-      state.response_valid = is_response_over_tcp(segment);
+      state.response_valid = is_dns_response(dns_over_tcp(segment));
     return !state.response_valid;
   }
 
-  /// Whether these octets parse as a DNS message that is a response. Allocates: ldns builds the message.
-  static bool is_response(std::span<const std::uint8_t> message) noexcept;
-  static bool is_response_over_tcp(std::span<const std::uint8_t> payload) noexcept;
+private:
+  /// Of multicast DNS (RFC 6762).
+  static bool is_multicast(PacketView packet) noexcept {
+    constexpr std::uint16_t port = 5353;
+    return packet->key.ports[0] == port || packet->key.ports[1] == port;
+  }
 };
 
 } // namespace orbweaver

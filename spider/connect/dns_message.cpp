@@ -2,7 +2,7 @@
 #include "spider/connect/dns_message.hpp"
 
 #include "common/address.hpp"
-#include "common/dns_shape.hpp"
+#include "common/dns_message.hpp"
 
 #include <ldns/ldns.h>
 #include <memory>
@@ -51,10 +51,10 @@ std::vector<std::uint8_t> make_dns_query(const std::string& name) {
 }
 
 std::optional<DnsAnswer> read_dns_response(std::span<const std::uint8_t> query, std::span<const std::uint8_t> message) {
-  if (!may_be_dns_response(message))
+  if (!is_dns_response(message))
     return std::nullopt;
   const Packet asked = parse(query), response = parse(message);
-  if (!asked || !response || !ldns_pkt_qr(response.get()) || ldns_pkt_id(response.get()) != ldns_pkt_id(asked.get()) ||
+  if (!asked || !response || ldns_pkt_id(response.get()) != ldns_pkt_id(asked.get()) ||
       !same_question(asked.get(), response.get()))
     return std::nullopt;
   return DnsAnswer{ldns_pkt_get_rcode(response.get()), ldns_pkt_ancount(response.get())};

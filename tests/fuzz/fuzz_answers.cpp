@@ -2,10 +2,10 @@
 // Fuzzes what servers answer with, where this project reads it: lines of HTTP headers, which must come out as one JSON
 // object; DNS messages, of which the spider takes none that the dns chain would not; and what a server says of this
 // machine's address. Input: an octet for what it is, then the answer.
+#include "common/dns_message.hpp"
 #include "common/dns_shape.hpp"
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
-#include "observer/chains/dns.hpp"
 #include "spider/connect/dns_message.hpp"
 #include "spider/connect/http_header.hpp"
 #include "spider/system/public_address.hpp"
@@ -57,13 +57,13 @@ void read_dns(std::span<const std::uint8_t> answer) {
   std::vector<std::uint8_t> message(answer.begin(), answer.end());
   for (std::size_t i = 0; i < 2 && i < message.size(); ++i)
     message[i] = query[i]; // the id, which no fuzzer finds
-  const bool is_response = DnsChain::is_response(message);
+  const bool is_response = is_dns_response(message);
   require(!is_response || may_be_dns_response(message));
   if (const auto read = read_dns_response(query, message)) {
     require(is_response);
     require(read->rcode < 16 && read->answers == (unsigned{message[6]} << 8 | message[7]));
   }
-  static_cast<void>(DnsChain::is_response_over_tcp(message));
+  static_cast<void>(is_dns_response(dns_over_tcp(message), true));
 }
 
 void read_public_address(std::string_view answer) {

@@ -23,14 +23,33 @@ std::vector<std::uint8_t> message(std::uint8_t flags, std::uint16_t questions, s
 
 } // namespace
 
-TEST_CASE("a header alone with QR set may be a response, a query or a shorter one may not") {
-  CHECK(may_be_dns_response(message(0x80, 0, 0, 0, 0, 0)));
-  CHECK(may_be_dns_response(message(0xFF, 0, 0, 0, 0, 100)));
-  CHECK_FALSE(may_be_dns_response(message(0x7F, 0, 0, 0, 0, 100)));
-  auto cut = message(0x80, 0, 0, 0, 0, 0);
+TEST_CASE(
+    "a header alone may be a response where it says an error or answers an update, a query or a shorter one not") {
+  const auto header = [](std::uint8_t flags, std::uint8_t code, std::size_t extra = 0) {
+    auto octets = message(flags, 0, 0, 0, 0, extra);
+    octets[3] = code;
+    return octets;
+  };
+  CHECK(may_be_dns_response(header(0x80, 1)));
+  CHECK(may_be_dns_response(header(0x81, 0x85)));
+  CHECK_FALSE(may_be_dns_response(header(0x80, 0)));
+  CHECK_FALSE(may_be_dns_response(header(0x80, 12)));
+  CHECK_FALSE(may_be_dns_response(header(0x80, 1, 1)));
+  CHECK_FALSE(may_be_dns_response(header(0x00, 1)));
+  CHECK(may_be_dns_response(header(0x80 | 5 << 3, 0)));
+  CHECK(may_be_dns_response(header(0x80 | 6 << 3, 0, 8)));
+  auto cut = header(0x80, 1);
   cut.pop_back();
   CHECK_FALSE(may_be_dns_response(cut));
   CHECK_FALSE(may_be_dns_response({}));
+}
+
+TEST_CASE("only opcodes that are assigned may be a response's") {
+  for (const unsigned opcode : {0u, 1u, 2u, 4u, 5u})
+    CHECK_MESSAGE(may_be_dns_response(message(static_cast<std::uint8_t>(0x80 | opcode << 3), 1, 0, 0, 0, 5)), opcode);
+  for (const unsigned opcode : {3u, 6u, 7u, 15u})
+    CHECK_FALSE_MESSAGE(may_be_dns_response(message(static_cast<std::uint8_t>(0x80 | opcode << 3), 1, 0, 0, 0, 5)),
+                        opcode);
 }
 
 TEST_CASE("a message must be as long as its records need at the least") {

@@ -36,6 +36,47 @@ TEST_CASE("dns: a response without answers, that there is no such name, is valid
   CHECK(valid_over_udp(craft::dns_response(7, "example.org", address, 3)) == "true");
 }
 
+TEST_CASE("dns: a response ends with its last record, and what it says is assigned") {
+  Octets longer = response;
+  longer.push_back(0);
+  CHECK(valid_over_udp(longer) == "false");
+  Octets unassigned_class = response;
+  unassigned_class[12 + 13 + 3] = 77; // of the question: a name of 13 octets, type, class
+  CHECK(valid_over_udp(unassigned_class) == "false");
+  Octets unassigned_opcode = response;
+  unassigned_opcode[2] |= 0x78;
+  CHECK(valid_over_udp(unassigned_opcode) == "false");
+  Octets behind = craft::dns_over_tcp(longer);
+  CHECK(valid_over_tcp(behind) == "false");
+}
+
+TEST_CASE("dns: an error that is a header alone is a response, a datagram of another protocol is none") {
+  CHECK(valid_over_udp({0, 7, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0}) == "true");
+  CHECK(valid_over_udp({0, 7, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0}) == "false");
+  // A DTLS record: handshake, version 1.2, epoch 0 (RFC 6347, 4.1); then application data of epoch 1.
+  Octets dtls{22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 1, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 12};
+  dtls.resize(13 + 24);
+  CHECK(valid_over_udp(dtls) == "false");
+  dtls[0] = 23;
+  dtls[4] = 1;
+  CHECK(valid_over_udp(dtls) == "false");
+}
+
+TEST_CASE("dns: the flag in classes is multicast DNS's alone") {
+  Octets flush = response;
+  flush[12 + 13 + 2] |= 0x80;
+  CHECK(valid_over_udp(flush) == "false");
+  const auto flow = flow_of({"dns"}, {Packet(ipv4(1, 5353), ipv4(2, 5353), udp).payload(query),
+                                      Packet(ipv4(2, 5353), ipv4(1, 5353), udp).payload(flush)});
+  CHECK(flow["dns_response_valid"] == "true");
+}
+
+TEST_CASE("dns: stateful operations have values and no records") {
+  const Octets keepalive{0, 7, 0xb0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2, 9, 9};
+  CHECK(valid_over_tcp(craft::dns_over_tcp(keepalive)) == "true");
+  CHECK(valid_over_tcp(craft::dns_over_tcp({keepalive.begin(), keepalive.end() - 1})) == "false");
+}
+
 TEST_CASE("dns: a response that goes forward, or a query that comes back, is not") {
   CHECK(flow_of({"dns"}, {forward(udp).payload(response)})["dns_response_valid"] == "false");
   CHECK_FALSE(completes("dns", {forward(udp).payload(response)}));
@@ -103,7 +144,7 @@ TEST_CASE("dns: octets at random never crash and are never taken for a response 
     Octets octets = response;
     for (int i = 0; i < 6; ++i)
       octets[random() % octets.size()] = static_cast<std::uint8_t>(random());
-    const bool is_response = DnsChain::is_response(octets);
+    const bool is_response = is_dns_response(octets);
     CHECK((!is_response || (octets[2] & 0x80)));
   }
 }

@@ -294,7 +294,7 @@ TEST_CASE("a flow ends when any chain, when all that can, or when no chain says 
     Metering<> metering(Names{"tcp", "dns"}, {.complete = rule});
     metering.feed(forward(6).at(100).flags(TCP_SYN));
     if (response)
-      metering.feed(reverse(6).at(101).flags(TCP_ACK).payload({0, 12, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0}));
+      metering.feed(reverse(6).at(101).flags(TCP_ACK).payload({0, 12, 0, 0, 0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0}));
     metering.feed(forward(6).at(102).flags(TCP_RST));
     return metering.flush().at(0)["flow_end_reason"];
   };

@@ -45,6 +45,7 @@ TEST_CASE("a name that is no need's is a usage error that says which ones there 
 TEST_CASE("a payload is of the first kind that was asked for and that it fits") {
   std::vector<std::uint8_t> response(12);
   response[2] = 0x80;
+  response[3] = 1;
   CHECK(payload_kind_of<17>(Need::payloads, response) == PayloadName("dns").number());
   CHECK(payload_kind_of<17>(Need::none, response) == 0);
   CHECK(payload_kind_of<17>(Need::all & ~Need::payloads, response) == 0);
