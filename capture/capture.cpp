@@ -22,7 +22,7 @@ constexpr std::uint64_t stamp_resolution_ns = 1000;
 Capture::Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
                  const std::atomic<bool>& stop)
     : source_(source), options_(options), stop_(stop), observers_(static_cast<std::uint32_t>(writers.size())),
-      fragments_(options.fragments, options.seed), looked_ns_(realtime_ns()) {
+      clock_(options.clock_tolerance_s), fragments_(options.fragments, options.seed), looked_ns_(realtime_ns()) {
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
@@ -35,8 +35,9 @@ Capture::Capture(Source& source, std::vector<RecordWriter> writers, const Captur
 void Capture::take_over() noexcept {
   namespace C = CaptureCounter;
   const auto before = [&](std::size_t place) { return options_.counters_before[place]; };
-  for (const auto place : {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments,
-                           C::icmp_errors, C::above_wire_length, C::bad_tcp_header, C::bad_udp_length})
+  for (const auto place :
+       {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments, C::icmp_errors,
+        C::above_wire_length, C::bad_tcp_header, C::bad_udp_length, C::wrong_times, C::clock_sets})
     counters_[place] = before(place);
   skipped_before_ = before(C::unknown_link);
   lost_before_ = before(C::dropped_source);
@@ -51,6 +52,7 @@ void Capture::take_over() noexcept {
   passed_before_ += counters_[C::filtered];
   for (const auto& output : outputs_)
     passed_before_ += output.delivered() + output.dropped();
+  clock_.begin_at(before(C::clock_second), options_.clock_offset_before_ns);
   watched_to_ns_ = options_.watched_before_ns;
   const std::uint64_t now_ns = std::max(realtime_ns(), watched_to_ns_);
   counters_[C::unwatched_ns] += now_ns - watched_to_ns_;
@@ -60,6 +62,7 @@ void Capture::take_over() noexcept {
 
 CaptureResult Capture::run(const Publish& publish) {
   CaptureResult result = read_all(publish);
+  settle_doubts_at_end();
   fragments_.flush();
   deliver_released();
   look_for_source_drops();
@@ -91,11 +94,15 @@ CaptureResult Capture::read_all(const Publish& publish) {
         look_for_source_drops();
       watched_to_ns_ = frames_[read.count - 1].time_ns;
       handle_batch(read.count);
+      if (source_.live() && held_.empty()) {
+        latest_ns_ = watched_to_ns_ + clock_.offset_ns();
+        latest_came_ns_ = monotonic_ns();
+      }
       break;
     case Source::Status::idle:
       watched_to_ns_ = realtime_ns();
-      if (source_.live() && clock_.advance(watched_to_ns_))
-        step_clock();
+      if (source_.live())
+        pass_time();
       break;
     case Source::Status::away:
       stay_away();
@@ -136,7 +143,8 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
     return Handled::not_plain;
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
-  advance_clock(frame.time_ns);
+  if (const Handled handled = keep_time(frame); handled != Handled::done) [[unlikely]]
+    return handled;
   const std::uint64_t hash = packet.hash(options_.seed);
   PacketOutput& output = output_for(hash);
   if (std::byte* const place = output.claim(packet.record_bytes, frame.time_ns)) [[likely]] {
@@ -148,6 +156,7 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
 
 void Capture::handle_batch(std::size_t count) noexcept {
   frames_at_work(std::span(frames_).first(count));
+  given_before_batch_ = given_;
   if (options_.filter) {
     count = leave_out_filtered(count);
     frames_at_work(std::span(frames_).first(count));
@@ -178,17 +187,22 @@ Capture::Handled Capture::handle_any(const Frame& frame) noexcept {
   const Outcome outcome = dissect(frame, options_.needs, draft_);
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
-  advance_clock(frame.time_ns);
+  if (const Handled handled = keep_time(frame); handled != Handled::done) [[unlikely]]
+    return handled;
+  handle_dissected(outcome, draft_);
+  return Handled::done;
+}
+
+void Capture::handle_dissected(Outcome outcome, PacketDraft& draft) noexcept {
   ++outcomes_[static_cast<std::size_t>(outcome)];
   if (outcome != Outcome::packet)
-    return Handled::done;
-  if (draft_.faults != 0) [[unlikely]]
-    count_faults(draft_.faults);
-  if (draft_.record.bits & (PacketBits::fragment | PacketBits::icmp_error))
-    handle_marked(draft_);
+    return;
+  if (draft.faults != 0) [[unlikely]]
+    count_faults(draft.faults);
+  if (draft.record.bits & (PacketBits::fragment | PacketBits::icmp_error))
+    handle_marked(draft);
   else
-    deliver(draft_);
-  return Handled::done;
+    deliver(draft);
 }
 
 void Capture::count_faults(std::uint8_t faults) noexcept {
@@ -200,13 +214,15 @@ void Capture::count_faults(std::uint8_t faults) noexcept {
 /// Keeps the frames of the batch that pass the filter; returns how many.
 std::size_t Capture::leave_out_filtered(std::size_t count) noexcept {
   std::uint64_t octets = 0;
-  const auto end =
-      std::remove_if(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(count), [&](const Frame& frame) {
-        const bool matches = options_.filter->matches(frame);
-        octets += matches ? 0 : frame.wire_length;
-        return !matches;
-      });
-  const auto passed = static_cast<std::size_t>(end - frames_.begin());
+  std::size_t passed = 0;
+  for (std::size_t at = 0; at < count; ++at) {
+    if (!options_.filter->matches(frames_[at])) {
+      octets += frames_[at].wire_length;
+      continue;
+    }
+    places_[passed] = static_cast<std::uint8_t>(at);
+    frames_[passed++] = frames_[at];
+  }
   if (source_.lost()) [[unlikely]]
     return 0;
   counters_[CaptureCounter::octets_read] += octets;
@@ -272,12 +288,13 @@ void Capture::stay_away() noexcept {
     away_since_ns_ = monotonic_ns();
     next_housekeeping_ns_ = 0; // a spider that sends packets there has to know at once
   }
-  const std::uint64_t now_ns = realtime_ns();
-  if (!clock_.advance(now_ns))
+  const std::uint64_t second = clock_.second();
+  pass_time();
+  if (clock_.second() == second)
     return;
+  const std::uint64_t now_ns = realtime_ns();
   for (auto& output : outputs_)
     output.note_lost(0, watched_to_ns_, now_ns);
-  step_clock();
 }
 
 void Capture::come_back() noexcept {

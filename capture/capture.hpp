@@ -9,6 +9,7 @@
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/fragments.hpp"
 #include "capture/filter.hpp"
+#include "capture/held_frames.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
 #include "capture/sources/source.hpp"
@@ -34,9 +35,12 @@ struct CaptureOptions {
   std::uint64_t seed = 0; ///< of the flow hash: random for each session
   const BpfFilter* filter = nullptr;
   FragmentCache::Limits fragments{};
+  std::uint64_t clock_tolerance_s = default_clock_tolerance_s; ///< 0: the packet clock doubts nothing
+  std::function<void(const std::string&)> say{};               ///< what somebody should know while it runs
   /// Of a capture that died and that this one follows: what it had counted, and up to when it had read what came.
   std::span<const std::uint64_t> counters_before{};
   std::uint64_t watched_before_ns = 0;
+  std::uint64_t clock_offset_before_ns = 0;
 };
 
 /// How a run ended.
@@ -61,6 +65,8 @@ public:
   [[nodiscard]] std::uint64_t counter(std::size_t place) const noexcept { return counters_[place]; }
   /// What came up to then has been read; since the epoch.
   [[nodiscard]] std::uint64_t watched_to_ns() const noexcept { return watched_to_ns_; }
+  /// From what packets say to the packet clock (OriginRecord).
+  [[nodiscard]] std::uint64_t clock_offset_ns() const noexcept { return clock_.offset_ns(); }
 
 private:
   static constexpr std::uint64_t housekeeping_ns = 100'000'000;
@@ -68,6 +74,7 @@ private:
   /// What came of a frame that was tried in one way.
   enum class Handled : std::uint8_t {
     done,
+    held,      ///< the clock doubts its time: it waits
     not_plain, ///< nothing: it has to go the long way
     lost,      ///< nothing: its octets are lost, and those of the frames after it
   };
@@ -82,13 +89,28 @@ private:
   template <std::uint8_t version>
   [[nodiscard]] [[gnu::always_inline]] inline Handled handle_plain(const Frame& frame) noexcept;
   [[nodiscard]] Handled handle_any(const Frame& frame) noexcept;
+  void handle_dissected(Outcome outcome, PacketDraft& draft) noexcept;
   [[nodiscard]] PacketOutput& output_for(std::uint64_t flow_hash) noexcept {
     return outputs_[shard_of(flow_hash, observers_)];
   }
+  // The clock; time_keeping.cpp. Of each of them: whether the frame is to be handled now.
+  [[nodiscard]] Handled keep_time(const Frame& frame) noexcept {
+    return clock_.is_ordinary(frame.time_ns) ? Handled::done : doubt(frame);
+  }
+  Handled doubt(const Frame& frame) noexcept;
+  void settle_doubts(std::uint64_t time_ns) noexcept;
+  void settle_doubts_at_end() noexcept;
+  void release_held(bool last_is_right) noexcept;
+  void set_origin(std::uint64_t time_ns, std::uint64_t clock_ns) noexcept;
   void advance_clock(std::uint64_t time_ns) noexcept {
     if (clock_.advance(time_ns)) [[unlikely]]
       step_clock();
   }
+  void tell_origin() noexcept;
+  void pass_time() noexcept;
+  [[nodiscard]] std::uint64_t expected_ns() const noexcept;
+  [[nodiscard]] std::uint64_t number_of(const Frame& frame) const noexcept;
+  void say(const std::string& what) const;
   void deliver_released() noexcept;
   void step_clock() noexcept;
   void housekeep(std::uint64_t now_ns, const Publish& publish);
@@ -106,8 +128,10 @@ private:
   std::vector<PacketOutput> outputs_; ///< to each of them
   PacketClock clock_;
   FragmentCache fragments_;
+  HeldFrames held_;
   std::array<Frame, frame_batch> frames_{};
-  PacketDraft draft_{};                                 ///< of the frame at hand
+  std::array<std::uint8_t, frame_batch> places_{}; ///< of those that passed the filter: where they were in the batch
+  PacketDraft draft_{};                            ///< of the frame at hand
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::count> counters_{};
   DutyCycle duty_;
@@ -115,6 +139,9 @@ private:
   std::uint64_t skipped_before_ = 0; ///< of them those of a link type that is not known
   std::uint64_t lost_before_ = 0;    ///< packets that the kernel lost for it
   std::uint64_t given_ = 0;          ///< frames that the source gave; those that it skipped are its own to count
+  std::uint64_t given_before_batch_ = 0;
+  std::uint64_t latest_ns_ = 0;      ///< live: the packet clock's time of the latest frame
+  std::uint64_t latest_came_ns_ = 0; ///< CLOCK_MONOTONIC then
   std::uint64_t next_housekeeping_ns_ = 0;
   std::uint64_t source_dropped_ = 0; ///< that the observers have been told of
   std::uint64_t watched_to_ns_ = 0;  ///< what came up to then has been read

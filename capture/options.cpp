@@ -37,6 +37,11 @@ void add_arguments(CommandLine& app, CaptureArguments& arguments) {
   app.add_option("--count", arguments.count, "Stop after N packets that pass the filter; 0: never")
       ->type_name("N")
       ->transform(whole_number(0, UINT64_MAX));
+  app.add_option("--clock-tolerance", arguments.clock_tolerance_s,
+                 "How far from its neighbours a packet's time is believed at once; 0: always")
+      ->type_name("S")
+      ->transform(whole_number(0, max_clock_tolerance_s))
+      ->capture_default_str();
   app.add_flag("--promiscuous", arguments.source.promiscuous, "On an interface, take packets for other hosts too");
   app.add_option("--kernel-buffer-mib", arguments.source.kernel_buffer_mib,
                  "On an interface, what the kernel keeps of packets that are not read yet (2)")

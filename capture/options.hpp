@@ -2,6 +2,7 @@
 // The command line of orbweaver-capture, and what follows from it before anything is opened. At start-up.
 #pragma once
 
+#include "capture/packet_clock.hpp"
 #include "capture/sources/open_source.hpp"
 #include "common/process/options/command_line.hpp"
 #include "common/process/stage.hpp"
@@ -24,6 +25,7 @@ struct CaptureArguments {
   std::string reader = "auto";
   std::string on_link_loss = "wait";
   std::uint64_t count = 0;
+  std::uint64_t clock_tolerance_s = default_clock_tolerance_s;
   unsigned ring_mib = default_packet_ring_mib;
 };
 

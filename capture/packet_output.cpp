@@ -23,6 +23,12 @@ void PacketOutput::tick(std::uint64_t second) noexcept {
   settle();
 }
 
+void PacketOutput::origin(std::uint64_t offset_ns) noexcept {
+  offset_ns_ = offset_ns;
+  origin_due_ = owes_ = true;
+  settle();
+}
+
 void PacketOutput::note_lost(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept {
   owe_loss(packets, from_ns, to_ns);
   settle();
@@ -52,7 +58,7 @@ std::byte* PacketOutput::find_room(std::uint32_t length, std::uint64_t time_ns) 
   return place;
 }
 
-/// Writes the loss and the tick that are due; false where something is left for want of room.
+/// Writes the loss, the origin and the tick that are due; false where something is left for want of room.
 bool PacketOutput::settle() noexcept {
   if (loss_due_) {
     if (!make_room(sizeof loss_))
@@ -60,6 +66,13 @@ bool PacketOutput::settle() noexcept {
     writer_.write(&loss_, sizeof loss_, RecordKind::loss);
     loss_.packets = 0;
     loss_due_ = false;
+  }
+  if (origin_due_) {
+    const OriginRecord origin{{}, offset_ns_};
+    if (!make_room(sizeof origin))
+      return false;
+    writer_.write(&origin, sizeof origin, RecordKind::origin);
+    origin_due_ = false;
   }
   if (tick_due_) {
     const TickRecord tick{{}, second_};
@@ -94,7 +107,8 @@ std::byte* PacketOutput::make_room(std::uint32_t length) noexcept {
 bool PacketOutput::finish(EndCause cause) noexcept {
   // A loss that nobody is told of would make what was lost look like what was never there.
   while (owes_ && !closed_ && !settle())
-    closed_ = writer_.wait_for_last_room(sizeof loss_ + sizeof(TickRecord), stop_) != Room::available;
+    closed_ =
+        writer_.wait_for_last_room(sizeof loss_ + sizeof(OriginRecord) + sizeof(TickRecord), stop_) != Room::available;
   return writer_.finish(cause, stop_) && !closed_;
 }
 

@@ -46,6 +46,9 @@ public:
   /// Tells the observer that the packet clock stepped; no tick is lost, but where the ring is full it may be late.
   void tick(std::uint64_t second) noexcept;
 
+  /// Tells the observer that the packets' clock was set (OriginRecord): before the next packet.
+  void origin(std::uint64_t offset_ns) noexcept;
+
   /// Tells the observer of packets that were lost in that time before they were read; some may have been for it. 0
   /// packets without end: nobody watches from then on.
   void note_lost(std::uint64_t packets, std::uint64_t from_ns, std::uint64_t to_ns) noexcept;
@@ -77,9 +80,11 @@ private:
   const std::atomic<bool>& stop_;
   bool lossless_;
   bool closed_ = false;
-  bool owes_ = false; ///< a loss or a tick has to go out before the next packet
+  bool owes_ = false; ///< a loss, an origin or a tick has to go out before the next packet
+  bool origin_due_ = false;
   bool tick_due_ = false;
   bool loss_due_ = false;
+  std::uint64_t offset_ns_ = 0;
   std::uint64_t second_ = 0;
   LossRecord loss_{}; ///< what the observer has not been told of yet, where it is due
   std::uint64_t dropped_ = 0;

@@ -58,6 +58,8 @@ int run_capture(const CaptureArguments& arguments) {
   if (arguments.count > 0)
     options.count = arguments.count;
   options.seed = random_seed();
+  options.clock_tolerance_s = arguments.clock_tolerance_s;
+  options.say = [](const std::string& what) { spdlog::warn("{}", what); };
   std::optional<BpfFilter> filter;
   if (!arguments.filter.empty())
     options.filter = &filter.emplace(arguments.filter);
@@ -69,11 +71,12 @@ int run_capture(const CaptureArguments& arguments) {
     go_first();
 
   Stage stage(StageKind::capture, arguments.stage);
-  constexpr std::size_t seed_word = 0, watched_word = 1; // what a follower has to know
+  constexpr std::size_t seed_word = 0, watched_word = 1, offset_word = 2; // what a follower has to know
   if (arguments.stage.takes_over >= 0 && stage.kept(seed_word) != 0) {
     options.seed = stage.kept(seed_word); // one flow, one observer
     options.counters_before = stage.counters_before();
     options.watched_before_ns = stage.kept(watched_word);
+    options.clock_offset_before_ns = stage.kept(offset_word);
   }
   stage.keep(seed_word, options.seed);
   if (arguments.stage.takes_over < 0)
@@ -85,6 +88,7 @@ int run_capture(const CaptureArguments& arguments) {
   const CaptureResult result = capture.run([&](auto counters, std::uint64_t now_ns) {
     if (capture.watched_to_ns() != 0)
       stage.keep(watched_word, capture.watched_to_ns());
+    stage.keep(offset_word, capture.clock_offset_ns());
     stage.publish(counters, now_ns);
   });
 

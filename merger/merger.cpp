@@ -136,7 +136,8 @@ std::size_t Merger::take(std::size_t stream, std::span<const RecordHeader* const
       if (rotation_ && header.table == 0)
         for (const auto offset : input.packets)
           packets += offset == 0 ? 0 : load_field<std::uint64_t>(row.record + offset);
-    } else if (header.kind != RecordKind::tick && header.kind != RecordKind::loss) {
+    } else if (header.kind != RecordKind::tick && header.kind != RecordKind::loss &&
+               header.kind != RecordKind::origin) {
       why = what_is_odd(header);
       break;
     } else if (rotation_) {

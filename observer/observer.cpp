@@ -284,6 +284,10 @@ private:
       const auto& tick = as<TickRecord>(*record);
       meter_.tick(tick.second);
       sink_.forward(tick, RecordKind::tick);
+    } else if (record->kind == RecordKind::origin && record->length == sizeof(OriginRecord)) {
+      const auto& origin = as<OriginRecord>(*record);
+      meter_.moved(origin.offset_ns);
+      sink_.forward(origin, RecordKind::origin);
     } else if (record->kind == RecordKind::loss && record->length == sizeof(LossRecord)) {
       const auto& loss = as<LossRecord>(*record);
       meter_.lost(loss.packets, loss.to_ns);

@@ -20,6 +20,7 @@ enum class RecordKind : std::uint16_t {
   block = 7,      ///< BlockRecord: files only, and readers keep it to themselves
   connection = 8, ///< ConnectionRecord
   abandoned = 9,  ///< AbandonedRecord
+  origin = 10,    ///< OriginRecord
 };
 
 /// Opens every record.
@@ -38,12 +39,21 @@ inline constexpr std::uint32_t record_alignment = 8;
   return (length + record_alignment - 1) & ~std::uint64_t{record_alignment - 1};
 }
 
-/// The packet clock stepped: every second up to `second` has begun (seconds since the epoch, rounded up).
+/// The packet clock stepped: every second up to `second` has begun (seconds since the epoch, rounded up). It never steps
+/// back.
 struct TickRecord {
   RecordHeader header;
   std::uint64_t second;
 };
 static_assert(sizeof(TickRecord) == 16);
+
+/// The clock by which packets are stamped was set: from here on the packet clock is what packets say and this offset. It
+/// is 0 until the first of these records.
+struct OriginRecord {
+  RecordHeader header;
+  std::uint64_t offset_ns; ///< modulo 2^64
+};
+static_assert(sizeof(OriginRecord) == 16);
 
 /// Packets were lost: because this ring was full, or before they were read, by the kernel or the card, in which case
 /// any ring's observer may have missed them. What was captured later than a lost packet comes behind this record; what

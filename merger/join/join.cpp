@@ -220,10 +220,31 @@ bool Join::lost_between(std::uint64_t from_ns, std::uint64_t to_ns) const noexce
 
 void Join::tick(std::size_t stream, std::uint64_t second) {
   auto& source = streams_[stream];
+  second -= source.offset_s;
   if (second <= source.clock_s)
     return;
   source.clock_s = second;
   update_clock();
+}
+
+void Join::moved(std::size_t stream, std::uint64_t offset_ns) {
+  constexpr std::uint64_t around_s = 60;
+  auto& source = streams_[stream];
+  if (source.clock_s == never)
+    return;
+  const auto offset_s =
+      static_cast<std::uint64_t>(static_cast<std::int64_t>(offset_ns) / static_cast<std::int64_t>(second_ns));
+  const std::uint64_t before_s = source.clock_s;
+  source.clock_s += source.offset_s - offset_s;
+  source.offset_s = offset_s;
+  const auto [from_s, to_s] = std::minmax(before_s, source.clock_s);
+  source.losses.add(subtract_floored(from_s, around_s) * second_ns, (to_s + around_s) * second_ns);
+  update_clock();
+  while (waiting_.oldest() != WaitingList::none) {
+    const auto connection = waiting_.at(waiting_.oldest());
+    waiting_.remove(waiting_.oldest());
+    miss(connection.ref, cause(connection));
+  }
 }
 
 void Join::stream_ended(std::size_t stream, bool whole) {
@@ -286,6 +307,7 @@ void Join::save(StateWriter& state) const noexcept {
   state.put(std::uint64_t{streams_.size()});
   for (const auto& stream : streams_) {
     state.put(stream.clock_s);
+    state.put(stream.offset_s);
     stream.losses.save(state);
   }
   state.put(jobs_s_);
@@ -304,6 +326,7 @@ void Join::restore(StateReader& state, const std::function<bool(std::size_t, con
   StateReader::check(state.get<std::uint64_t>() == streams_.size(), "it has another number of flow streams");
   for (auto& stream : streams_) {
     stream.clock_s = state.get<std::uint64_t>();
+    stream.offset_s = state.get<std::uint64_t>();
     stream.losses.restore(state);
   }
   update_clock();
@@ -348,7 +371,7 @@ void Join::check_restored() const {
 
 std::uint64_t Join::most_octets(const std::vector<std::uint32_t>& stream_record_bytes,
                                 const JoinOptions& options) noexcept {
-  constexpr std::uint64_t of_stream = 16 + LossTimes::max_spans * 16;
+  constexpr std::uint64_t of_stream = 24 + LossTimes::max_spans * 16;
   return 1024 + stream_record_bytes.size() * of_stream +
          options.max_flows * (sizeof(FlowWindow::Saved) + std::uint64_t{widest(stream_record_bytes)}) +
          options.max_tail_octets + std::uint64_t{options.remembered} * sizeof(LetGo);

@@ -88,6 +88,9 @@ public:
   /// A flow came: a row of its stream's flows.
   void flow(std::size_t stream, RowView row);
   void tick(std::size_t stream, std::uint64_t second);
+  /// The clock that stamps packets, and connections too, was set (OriginRecord): what waited then is given up, since
+  /// nobody knows which of the two its times are of.
+  void moved(std::size_t stream, std::uint64_t offset_ns);
   /// The observer of that stream did not get packets that were captured between these times.
   void lost(std::size_t stream, std::uint64_t from_ns, std::uint64_t to_ns) {
     streams_[stream].losses.add(from_ns, to_ns);
@@ -150,6 +153,7 @@ private:
   struct Stream {
     std::uint32_t record_bytes;
     std::uint64_t clock_s = 0;
+    std::uint64_t offset_s = 0; ///< from that to the packet clock, modulo 2^64
     LossTimes losses;
   };
   /// A flow that was let go unclaimed: enough to say so later.

@@ -283,6 +283,8 @@ bool Measurement::take_flow_record(std::size_t flow_stream, const RecordHeader& 
     join_.tick(flow_stream, second);
     if (rotation_)
       rotation_->at(flow_stream, second);
+  } else if (header.kind == RecordKind::origin && header.length == sizeof(OriginRecord)) {
+    join_.moved(flow_stream, reinterpret_cast<const OriginRecord&>(header).offset_ns);
   } else if (header.kind == RecordKind::loss && header.length == sizeof(LossRecord)) {
     const auto& loss = reinterpret_cast<const LossRecord&>(header);
     join_.lost(flow_stream, loss.from_ns, loss.to_ns);

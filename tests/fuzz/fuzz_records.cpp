@@ -76,6 +76,8 @@ void meter_packets(RecordReader& reader) {
       meter.packets({&packet, 1});
     } else if (record.kind == RecordKind::tick && record.length == sizeof(TickRecord)) {
       meter.tick(reinterpret_cast<const TickRecord&>(record).second);
+    } else if (record.kind == RecordKind::origin && record.length == sizeof(OriginRecord)) {
+      meter.moved(reinterpret_cast<const OriginRecord&>(record).offset_ns);
     } else if (record.kind == RecordKind::loss && record.length == sizeof(LossRecord)) {
       const auto& loss = reinterpret_cast<const LossRecord&>(record);
       meter.lost(loss.packets, loss.to_ns);

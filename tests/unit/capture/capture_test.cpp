@@ -75,6 +75,7 @@ struct Stream {
   std::vector<PacketRecord> packets;
   std::vector<std::uint64_t> ticks;
   std::vector<LossRecord> losses;
+  std::vector<std::uint64_t> offsets;
   std::uint64_t lost = 0;
   std::string order; ///< a letter a record: p, t, l, e
   EndCause cause{};
@@ -90,6 +91,10 @@ struct Stream {
     case RecordKind::tick:
       ticks.push_back(reinterpret_cast<const TickRecord*>(header)->second);
       order += 't';
+      break;
+    case RecordKind::origin:
+      offsets.push_back(reinterpret_cast<const OriginRecord*>(header)->offset_ns);
+      order += 'o';
       break;
     case RecordKind::loss:
       losses.push_back(*reinterpret_cast<const LossRecord*>(header));
@@ -226,11 +231,89 @@ TEST_CASE("the clock ticks before the first packet and before each that steps it
   run.source.add(plain, 100 * second_ns + 2);
   run.source.add(plain, 99 * second_ns);
   run.source.add(plain, 31'622'400 * second_ns); // a year ahead is one tick
-  run.source.add(plain, 102 * second_ns);
+  run.source.add(plain, 31'622'400 * second_ns);
   const Stream stream = run();
   CHECK(stream.order == "tptppptppe");
   CHECK(stream.ticks == std::vector<std::uint64_t>{100, 101, 31'622'400});
   CHECK(stream.packets[3].time_ns == 99 * second_ns);
+}
+
+namespace {
+
+/// What becomes of packets with these times, in seconds: "t100 p100 o900", a word a record.
+struct Timed {
+  Run run;
+  std::vector<std::string> said;
+  std::string records;
+
+  explicit Timed(std::initializer_list<std::uint64_t> seconds, std::uint64_t tolerance_s = 60) {
+    run.options.clock_tolerance_s = tolerance_s;
+    run.options.say = [this](const std::string& what) { said.push_back(what); };
+    for (const std::uint64_t second : seconds)
+      run.source.add(plain, second * second_ns);
+    const Stream stream = run();
+    std::size_t packet = 0, tick = 0, offset = 0;
+    for (const char letter : stream.order) {
+      if (letter == 'p')
+        records += "p" + std::to_string(stream.packets[packet++].time_ns / second_ns) + " ";
+      else if (letter == 't')
+        records += "t" + std::to_string(stream.ticks[tick++]) + " ";
+      else if (letter == 'o')
+        records += "o" + std::to_string(static_cast<std::int64_t>(stream.offsets[offset++] / second_ns)) + " ";
+    }
+    REQUIRE(packet == seconds.size());
+  }
+};
+
+} // namespace
+
+TEST_CASE("a time far ahead that those behind it contradict counts at the clock's second, and is named once") {
+  const Timed once({100, 4'102'444'800, 101});
+  CHECK(once.records == "t100 p100 p100 t101 p101 ");
+  CHECK(once.run.counters[C::wrong_times] == 1);
+  REQUIRE(once.said.size() == 1);
+  CHECK(once.said[0].find("packet 2 says 2100-01-01 00:00:00 UTC") == 0);
+  CHECK(once.said[0].find("it counts at 1970-01-01 00:01:40 UTC") != std::string::npos);
+  const Timed more({100, 4'102'444'800, 101, 9000, 50, 102, 70'000, 7000, 103});
+  CHECK(more.records == "t100 p100 p100 t101 p101 p101 p50 t102 p102 p102 p102 t103 p103 ");
+  CHECK(more.run.counters[C::wrong_times] == 4);
+  CHECK(more.said.size() == 1);
+}
+
+TEST_CASE("the clock follows a time far ahead where others are at it or after it, or where the input ends") {
+  CHECK(Timed({100, 700, 701}).records == "t100 p100 t700 p700 t701 p701 ");
+  CHECK(Timed({100, 700}).records == "t100 p100 t700 p700 ");
+  CHECK(Timed({100, 700, 1300, 1900}).records == "t100 p100 t700 p700 t1300 p1300 t1900 p1900 ");
+  CHECK(Timed({100, 700, 690, 701}).records == "t100 p100 t700 p700 p690 t701 p701 "); // a little out of order
+  CHECK(Timed({100, 4'102'444'800, 700, 701}).records == "t100 p100 p100 t700 p700 t701 p701 ");
+  CHECK(Timed({100, 4'102'444'800, 700}).records == "t100 p100 p100 t700 p700 ");
+  CHECK(Timed({100, 160, 221}).records == "t100 p100 t160 p160 t221 p221 "); // 60 s, and 61 s at the end
+  CHECK(Timed({100, 700, 101}, 0).records == "t100 p100 t700 p700 p101 ");
+}
+
+TEST_CASE("where the packets' clock was set back its origin moves; an old packet alone is late") {
+  const Timed back({5000, 1000, 1001, 1031});
+  CHECK(back.records == "t5000 p5000 o4000 p1000 t5001 p1001 t5031 p1031 ");
+  CHECK(back.run.counters[C::clock_sets] == 1);
+  REQUIRE(back.said.size() == 1);
+  CHECK(back.said[0].find("was set from 1970-01-01 01:23:20 UTC to 1970-01-01 00:16:40 UTC") != std::string::npos);
+  CHECK(Timed({5000, 1000, 5001}).records == "t5000 p5000 p1000 t5001 p5001 ");
+  CHECK(Timed({5000, 1000}).records == "t5000 p5000 p1000 ");
+  // And forth again: it knows where it was.
+  CHECK(Timed({5000, 1000, 1001, 5002, 1003}).records ==
+        "t5000 p5000 o4000 p1000 t5001 p1001 o0 t5002 p5002 o4000 t5003 p1003 ");
+}
+
+TEST_CASE("times that all contradict one another are held no longer than a few of them") {
+  Run run;
+  run.source.add(plain, 100 * second_ns);
+  for (std::uint64_t i = 0; i < 200; ++i)
+    run.source.add(plain, (1'000'000 - i * 1000) * second_ns);
+  run.source.add(plain, 101 * second_ns);
+  const Stream stream = run();
+  CHECK(stream.packets.size() == 202);
+  CHECK(run.counters[C::wrong_times] == 200);
+  CHECK(run.counters[C::clock_second] == 101);
 }
 
 TEST_CASE("packets that are not IP move the clock, packets that the filter leaves out do not") {
@@ -438,9 +521,32 @@ TEST_CASE("live, a full ring loses packets, and the loss is told before the next
   CHECK(stream.packets.size() == 51'000 - stream.lost);
   CHECK(stream.order.find("pl") != std::string::npos);
   CHECK(stream.cause == EndCause::interrupted);
-  CHECK(idle_clock > 1'600'000'000); // no packet came: the wall clock moved it
   CHECK(stream.ticks.back() == idle_clock);
   check_ledger(capture);
+}
+
+TEST_CASE("live, the clock goes on while no packet comes, and a clock that was set ahead moves its origin") {
+  Endpoints endpoints("file", 1);
+  std::atomic<bool> stop{false};
+  MemorySource source;
+  source.is_live = true;
+  source.last = Source::Status::idle;
+  source.add(plain, 1000 * second_ns + 900'000'000);
+  Capture capture(source, endpoints.open(), {}, stop);
+  bool is_set = false;
+  capture.run([&](std::span<const std::uint64_t> counters, std::uint64_t) {
+    if (counters[C::clock_second] > 1001 && !std::exchange(is_set, true))
+      for (const std::uint64_t second : {9000, 9000, 9001})
+        source.add(plain, second * second_ns); // an hour and more within a second
+    stop = counters[C::clock_sets] > 0;
+  });
+  const Stream stream = read_stream(endpoints.names[0]);
+  CHECK(capture.counter(C::clock_sets) == 1);
+  REQUIRE(stream.offsets.size() == 1);
+  CHECK(stream.packets.size() == 4);
+  CHECK(stream.packets.back().time_ns == 9001 * second_ns);
+  CHECK(capture.counter(C::clock_second) < 1010);
+  CHECK(9000 * second_ns + stream.offsets[0] < 1010 * second_ns);
 }
 
 TEST_CASE("packets that the kernel lost are told to every observer once, and are no drops of a ring") {

@@ -54,6 +54,7 @@ void add_watch_options(CommandLine& app, MeasureOptions& options) {
   app.add_option("-i,--interface", options.interface, "Where connections go out and packets are watched")
       ->type_name("IFACE");
   add_filter_option(app, options);
+  add_clock_option(app, options);
   add_link_options(app, options);
   add_flow_options(app, options);
   app.add_option("--settle", options.settle_s,

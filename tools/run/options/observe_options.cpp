@@ -23,6 +23,7 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
       ->one_of({"auto", "mapped", "libtrace"}, false);
   add_filter_option(app, options);
+  add_clock_option(app, options);
   hand_on(app, arguments, "--snaplen", "N", "Octets of each packet to look at; 0: all")
       ->transform(whole_number(0, UINT32_MAX));
   hand_on(app, arguments, "--count", "N", "Stop after N packets that pass the filter; 0: never")

@@ -15,11 +15,12 @@ namespace orbweaver {
 
 namespace {
 
-constexpr std::uint64_t max_timeout_s = 86'400;          // as the observer has it
-constexpr std::uint64_t max_complete_timeout_s = 32'768; // as the observer has it
-constexpr std::uint64_t max_link_timeout_s = 31'536'000; // as capture has it
-constexpr std::uint64_t max_kernel_buffer_mib = 2047;    // as capture has it
-constexpr std::uint64_t max_flows = 0xFFFFFFF0;          // as the observer's table has it
+constexpr std::uint64_t max_timeout_s = 86'400;             // as the observer has it
+constexpr std::uint64_t max_complete_timeout_s = 32'768;    // as the observer has it
+constexpr std::uint64_t max_clock_tolerance_s = 31'536'000; // as capture has it
+constexpr std::uint64_t max_link_timeout_s = 31'536'000;    // as capture has it
+constexpr std::uint64_t max_kernel_buffer_mib = 2047;       // as capture has it
+constexpr std::uint64_t max_flows = 0xFFFFFFF0;             // as the observer's table has it
 
 } // namespace
 
@@ -33,6 +34,12 @@ CommandOption* hand_on(CommandLine& app, std::vector<std::string>& arguments, co
 
 void add_filter_option(CommandLine& app, RunOptions& options) {
   hand_on(app, options.capture_arguments, "--filter", "EXPR", "Only packets that match, in tcpdump's language");
+}
+
+void add_clock_option(CommandLine& app, RunOptions& options) {
+  hand_on(app, options.capture_arguments, "--clock-tolerance", "S",
+          "How far from its neighbours a packet's time is believed at once (60); 0: always")
+      ->transform(whole_number(0, max_clock_tolerance_s));
 }
 
 void add_link_options(CommandLine& app, RunOptions& options) {

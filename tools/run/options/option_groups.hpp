@@ -16,6 +16,7 @@ CommandOption* hand_on(CommandLine& app, std::vector<std::string>& arguments, co
 
 /// --filter.
 void add_filter_option(CommandLine& app, RunOptions& options);
+void add_clock_option(CommandLine& app, RunOptions& options);
 /// --kernel-buffer-mib, --on-link-loss, --link-timeout: of capture on an interface.
 void add_link_options(CommandLine& app, RunOptions& options);
 /// --idle-timeout, --complete-timeout, --active-timeout, --max-flows.

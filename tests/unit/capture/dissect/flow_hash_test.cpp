@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/dissect/flow_hash.hpp"
-#include "capture/packet_clock.hpp"
 #include "tests/unit/capture/dissect/dissect_support.hpp"
 
 #include <doctest/doctest.h>
@@ -49,28 +48,4 @@ TEST_CASE("flows are dealt out evenly, and every shard exists") {
     ++counts[shard_of(hash_of(ethernet() / ipv4("10.0.0.1", "10.0.0.2") / tcp(port, 80)), 3)];
   for (const unsigned count : counts)
     CHECK((count > 850 && count < 1150));
-}
-
-TEST_CASE("the packet clock rounds up, steps at the first packet, and never goes back") {
-  PacketClock clock;
-  CHECK(clock.advance(5'000'000'001));
-  CHECK(clock.second() == 6);
-  CHECK_FALSE(clock.advance(6'000'000'000));
-  CHECK(clock.advance(6'000'000'001));
-  CHECK(clock.second() == 7);
-  CHECK_FALSE(clock.advance(0));
-  CHECK(clock.second() == 7);
-  CHECK(clock.advance(40'000'000'000'000'000));
-  CHECK(clock.second() == 40'000'000);
-}
-
-TEST_CASE("the packet clock stands 0 and the end of time") {
-  PacketClock clock;
-  CHECK(clock.advance(0));
-  CHECK(clock.second() == 0);
-  CHECK_FALSE(clock.advance(0));
-  CHECK(clock.advance(1));
-  CHECK(clock.advance(std::numeric_limits<std::uint64_t>::max()));
-  CHECK(clock.second() == 18'446'744'073);
-  CHECK_FALSE(clock.advance(std::numeric_limits<std::uint64_t>::max()));
 }

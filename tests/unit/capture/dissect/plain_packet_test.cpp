@@ -55,6 +55,7 @@ TEST_CASE("what has blocks to carry goes the long way") {
   craft::Bytes response = ip4 / udp(53, 1) / craft::zeros(12);
   CHECK(is_plain(response, Need::payload("dns")));
   response[14 + 20 + 8 + 2] = 0x80;
+  response[14 + 20 + 8 + 3] = 1;
   CHECK(is_plain(response));
   CHECK_FALSE(is_plain(response, Need::payload("dns")));
 }
