@@ -28,7 +28,7 @@ _orbweaver() {
     observe:--complete | measure:--complete) COMPREPLY=($(compgen -W 'any all never' -- "$cur")) && return ;;
     observe:--on-link-loss | measure:--on-link-loss) COMPREPLY=($(compgen -W 'wait stop' -- "$cur")) && return ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
-    observe:--filter | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
+    observe:--filter | *:--clock-tolerance | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
       observe:--observers | observe:--restart | observe:--cpus | observe:--*-mib | observe:--session) return ;;
     measure:--connect)
       COMPREPLY=($(compgen -W 'tcp http https dnstcp dnsudp tcpsyn' -- "$cur"))
@@ -45,13 +45,13 @@ _orbweaver() {
     :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --complete --complete-timeout --config --count --cpus --digest --filter
+      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --digest --filter
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
         --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --complete --complete-timeout --config --connect --cpus --csv-input
+      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --clock-tolerance --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
         --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --restart --rotate --rotate-command --keep
         --session --settle --summary --sync --timeout --user --workers' -- "$cur"))
