@@ -112,7 +112,7 @@ class Usage(support.TestCase):
 
     def test_options_of_chains_are_checked_by_name_and_value(self):
         self.assert_usage("observe", "-i", TROUBLES, "--count", "1", "basic:packets=3", says="chain 'basic' has no option 'packets'")
-        self.assert_usage("observe", "-i", TROUBLES, "basic:packets", says="NAME:OPTION=VALUE")
+        self.assert_usage("observe", "-i", TROUBLES, "--count", "1", "basic:packets", says="NAME:OPTION=VALUE")
 
     def test_the_programs_may_lie_under_any_name(self):
         folder = self.path("it's $(here)")
