@@ -128,7 +128,7 @@ class Observing(Caged):
     @unittest.skipIf(os.geteuid() != 0, "only root may become another user")
     def test_stages_of_their_own_become_the_user_and_leave_nothing(self):
         self.use_folder_of_all()
-        for name, arguments in (("capture", ("-i", TROUBLES, "--out", "file:packets")),
+        for name, arguments in (("capture", ("-i", TROUBLES, "--clock-tolerance", "0", "--out", "file:packets")),
                                 ("observer", ("--in", "file:packets", "--out", "file:flows", "basic")),
                                 ("merger", ("--flows", "file:flows", "-o", "flows.ndjson"))):
             with subprocess.Popen([support.program(f"orbweaver-{name}"), *arguments, "--user", "nobody"], cwd=self.folder,
