@@ -234,17 +234,17 @@ void Join::moved(std::size_t stream, std::uint64_t offset_ns) {
     return;
   const auto offset_s =
       static_cast<std::uint64_t>(static_cast<std::int64_t>(offset_ns) / static_cast<std::int64_t>(second_ns));
-  const std::uint64_t before_s = source.clock_s;
   source.clock_s += source.offset_s - offset_s;
   source.offset_s = offset_s;
-  const auto [from_s, to_s] = std::minmax(before_s, source.clock_s);
-  source.losses.add(subtract_floored(from_s, around_s) * second_ns, (to_s + around_s) * second_ns);
-  update_clock();
+  source.losses.add(0, never);
   while (waiting_.oldest() != WaitingList::none) {
     const auto connection = waiting_.at(waiting_.oldest());
     waiting_.remove(waiting_.oldest());
     miss(connection.ref, cause(connection));
   }
+  source.losses = {}; // of other times than those to come
+  source.losses.add(subtract_floored(source.clock_s, around_s) * second_ns, (source.clock_s + around_s) * second_ns);
+  update_clock();
 }
 
 void Join::stream_ended(std::size_t stream, bool whole) {

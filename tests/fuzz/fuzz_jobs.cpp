@@ -188,7 +188,11 @@ private:
       break;
     }
     case 4:
-      append(flows, TickRecord{{}, test::epoch_s + octet()}, RecordKind::tick);
+      if ((what & 8) != 0)
+        append(flows, OriginRecord{{}, (std::uint64_t{octet()} << 8 | octet()) * 1'000'000'000 - (1ULL << 44)},
+               RecordKind::origin);
+      else
+        append(flows, TickRecord{{}, test::epoch_s + octet()}, RecordKind::tick);
       break;
     case 6:
       if ((what & 8) != 0) {

@@ -345,6 +345,23 @@ TEST_CASE("an answer that may still come makes a later loss count") {
   }
 }
 
+TEST_CASE("where the clocks were set, what waited is uncertain, and what comes after joins by the new times") {
+  JoinBench bench;
+  bench.tick(5000);
+  const auto before = bench.add(connection(40000, 4999, 5000));
+  bench.join.moved(0, 4000 * 1'000'000'000ull); // back by 4000 s
+  CHECK(bench.fates[before].missed);
+  CHECK(bench.fates[before].cause == MissedCause::ring_drop);
+  const auto after = bench.add(connection(40001, 1200, 1201));
+  bench.tick(5201); // of the packet clock: 1201
+  CHECK_FALSE(bench.fates[after].joined);
+  CHECK_FALSE(bench.fates[after].missed);
+  bench.add(flow(40001, 1200, 1201));
+  CHECK(bench.fates[after].joined);
+  CHECK_FALSE(bench.fates[after].lossy);
+  CHECK(bench.balances());
+}
+
 TEST_CASE("losses that touch are one, and very many melt into long ones") {
   constexpr std::uint64_t s = 1'000'000'000;
   LossTimes losses;
