@@ -287,6 +287,7 @@ private:
     } else if (record->kind == RecordKind::origin && record->length == sizeof(OriginRecord)) {
       const auto& origin = as<OriginRecord>(*record);
       meter_.moved(origin.offset_ns);
+      last_ns_ = 0; // those to come may say earlier times
       sink_.forward(origin, RecordKind::origin);
     } else if (record->kind == RecordKind::loss && record->length == sizeof(LossRecord)) {
       const auto& loss = as<LossRecord>(*record);
