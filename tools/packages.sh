@@ -3,13 +3,13 @@
 
 # libwandio1-dev: libtrace.h includes its header.
 build_packages=(
-  g++ libboost-dev libbz2-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libldns-dev liblzma-dev libpcap-dev
+  g++ libboost-dev libbz2-dev libc-ares-dev libcli11-dev libcurl4-openssl-dev libidn2-dev libldns-dev liblz4-dev liblzma-dev libpcap-dev
   libseccomp-dev libsimdjson-dev libspdlog-dev libsystemd-dev libtins-dev libtrace3-dev libwandio1-dev libxxhash-dev libzstd-dev meson ninja-build pkgconf
   python3 zlib1g-dev
 )
 bed_packages=(ethtool iproute2 nftables nginx-light openssl procps unbound)
 demo_packages=(curl)
-test_packages=(doctest-dev iproute2 procps tcpreplay zstd)
+test_packages=(doctest-dev iproute2 lz4 procps tcpreplay zstd)
 full_packages=(adduser clang debhelper dpkg-dev libclang-rt-14-dev lintian)
 
 # Installs those of the named packages that are missing; says so, and names every package that cannot be installed.

@@ -43,7 +43,7 @@ class CompressedInput final : public BufferedInput {
 public:
   CompressedInput(std::unique_ptr<Input> packed, Compression compression)
       : BufferedInput(packed->name()), packed_(std::move(packed)), left_(packed_->window()),
-        format_(&format_of(compression)), decompressor_(make_decompressor(compression)) {}
+        format_(&format_of(compression)), library_(compression), decompressor_(make_decompressor(compression)) {}
 
 private:
   using State = Decompressor::State;
@@ -67,6 +67,7 @@ private:
   bool packed_ended_ = false;
   std::uint64_t used_ = 0; // compressed octets
   const CompressionFormat* format_;
+  Compression library_; // whose decompressor it is
   std::unique_ptr<Decompressor> decompressor_;
   bool in_stream_ = false;
   std::string fault_; // told once all before it is given
@@ -100,8 +101,14 @@ Input::More CompressedInput::begin_stream() noexcept {
   if (left_.empty())
     return More::end;
   const auto other = compression_of(left_);
-  if (other && format_of(*other).name == format_->name) // zstd has two kinds of frame
+  if (other) {
     format_ = &format_of(*other);
+    // Captures may have been put together that were compressed in different ways. A frame to be skipped is for both
+    // libraries that know such.
+    const bool for_both = *other == Compression::skippable && library_ == Compression::lz4;
+    if (!for_both && format_->name != format_of(library_).name)
+      decompressor_ = make_decompressor(library_ = *other);
+  }
   if (!may_start(*format_, left_))
     return fail("what stands behind the end of its " + std::string(format_->name) + " data, from octet " +
                 octets_used() + " of the compressed file on, is no such data: all before it is read; cut it off");

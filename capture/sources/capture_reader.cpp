@@ -3,6 +3,7 @@
 
 #include "capture/sources/pcap_reader.hpp"
 #include "capture/sources/pcapng_reader.hpp"
+#include "capture/sources/pipe_source.hpp"
 #include "common/error.hpp"
 
 #include <algorithm>
@@ -19,14 +20,16 @@ bool starts(Input::Octets octets, std::string_view magic) noexcept {
   return octets.size() >= magic.size() && std::memcmp(octets.data(), magic.data(), magic.size()) == 0;
 }
 
+constexpr std::uint32_t byte_order_magic = 0x1a2b3c4d; // of a pcapng section
+
 /// Formats that people try, which no reader of ours takes.
 struct KnownStart {
   std::string_view magic;
   const char* advice;
 };
 constexpr std::array known_starts = {
-    KnownStart{"\x04\x22\x4d\x18"sv, "is compressed by lz4, which is not read: give it through a pipe, "
-                                     "lz4 -dc FILE | … -i -"},
+    KnownStart{"\x02\x21\x4c\x18"sv, "is compressed by lz4 in its old format, which is not read: give it through a "
+                                     "pipe, lz4 -dc FILE | … -i -"},
     KnownStart{"\x89LZO"sv, "is compressed by lzop, which is not read: give it through a pipe, "
                             "lzop -dc FILE | … -i -"},
     KnownStart{"snoop\0"sv, "is a snoop capture: convert it with editcap"},
@@ -38,12 +41,15 @@ constexpr std::array known_starts = {
 
 CaptureReader::CaptureReader(std::unique_ptr<Input> input, std::uint32_t snap_length)
     : cursor_(input->window().data()), end_(cursor_ + input->window().size()),
-      snap_length_(snap_length == 0 ? max_record_octets : snap_length), input_(std::move(input)), window_(cursor_) {
+      snap_length_(snap_length == 0 ? max_record_octets : snap_length), input_(std::move(input)), window_(cursor_),
+      window_offset_(input_->begins_at()) {
   if (const auto* flag = input_->lost_flag())
     watch_loss(*flag);
 }
 
 Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
+  if (next_) [[unlikely]]
+    return read_next(out);
   while (finished_ == Status::frames) {
     needed_ = 0;
     const std::uint8_t* const start = cursor_;
@@ -59,6 +65,11 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
 
     const std::uint64_t offset = position_octets();
     const Input::More more = input_->advance(cursor_);
+    if (hands_over_ && more != Input::More::failed) {
+      input_->begin_at(offset);
+      next_ = std::make_unique<PipeSource>(std::move(input_), snap_length_);
+      return read_next(out);
+    }
     window_ = cursor_ = input_->window().data();
     end_ = cursor_ + input_->window().size();
     window_offset_ = offset;
@@ -79,6 +90,16 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
     }
   }
   return {finished_, 0};
+}
+
+Source::Result CaptureReader::read_next(std::span<Frame> out) noexcept {
+  const Result result = next_->read(out);
+  return result.status == Status::failed ? fail(next_->error()) : result;
+}
+
+std::string CaptureReader::warning() const {
+  const std::string here = warning_here(), behind = next_ ? next_->warning() : std::string();
+  return here.empty() || behind.empty() ? here + behind : here + "; " + behind;
 }
 
 void CaptureReader::fault(std::string what) noexcept {
@@ -103,6 +124,11 @@ FileKind file_kind(Input::Octets start) noexcept {
   return is_pcap_magic(start) ? FileKind::pcap : FileKind::other;
 }
 
+bool is_pcapng_header(const std::uint8_t* at) noexcept {
+  return file_kind({at, 4}) == FileKind::pcapng &&
+         (load32<false>(at + 8) == byte_order_magic || load32<true>(at + 8) == byte_order_magic);
+}
+
 std::string describe_unreadable(Input::Octets start) {
   for (const KnownStart& known : known_starts)
     if (starts(start, known.magic))
@@ -117,7 +143,7 @@ std::string describe_unreadable(Input::Octets start) {
          "): when it is one of libtrace's formats, name that, as in erf:FILE";
 }
 
-std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::uint32_t snap_length) {
+std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::uint32_t snap_length, bool plain) {
   while (input->window().size() < file_start_octets) {
     const Input::More more = input->advance(input->window().data());
     if (more == Input::More::failed)
@@ -130,7 +156,7 @@ std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::u
     throw Error(input->name() + ": is empty");
   switch (file_kind(start)) {
   case FileKind::pcap:
-    return std::make_unique<PcapReader>(std::move(input), snap_length);
+    return std::make_unique<PcapReader>(std::move(input), snap_length, plain);
   case FileKind::pcapng:
     return std::make_unique<PcapngReader>(std::move(input), snap_length);
   case FileKind::compressed:

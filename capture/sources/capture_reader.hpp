@@ -18,8 +18,14 @@ inline constexpr std::uint32_t max_record_octets = 256U << 20;
 class CaptureReader : public Source {
 public:
   [[nodiscard]] Result read(std::span<Frame> out) noexcept final;
-  [[nodiscard]] std::uint64_t position_octets() const noexcept final { return offset_of(cursor_); }
-  [[nodiscard]] std::uint64_t size_octets() const noexcept final { return input_->size_octets(); }
+  [[nodiscard]] std::uint64_t position_octets() const noexcept final {
+    return next_ ? next_->position_octets() : offset_of(cursor_);
+  }
+  [[nodiscard]] std::uint64_t size_octets() const noexcept final {
+    return next_ ? next_->size_octets() : input_->size_octets();
+  }
+  [[nodiscard]] std::uint64_t skipped() const noexcept final { return skipped_here() + (next_ ? next_->skipped() : 0); }
+  [[nodiscard]] std::string warning() const final;
 
 protected:
   /// `snap_length` cuts each frame given; 0 is no limit.
@@ -32,6 +38,14 @@ protected:
   /// How take() ends: the record at the cursor needs so many octets in all; or it can never be read.
   void incomplete(std::uint64_t octets) noexcept { needed_ = octets; }
   void fault(std::string what) noexcept;
+  [[nodiscard]] bool has_fault() const noexcept { return !fault_.empty(); }
+
+  /// Or so: a capture of another format begins at the cursor, and the rest is for its reader.
+  void hand_over() noexcept { hands_over_ = true; }
+
+  /// As skipped() and warning(), of what was read here.
+  [[nodiscard]] virtual std::uint64_t skipped_here() const noexcept { return 0; }
+  [[nodiscard]] virtual std::string warning_here() const { return {}; }
 
   /// After the last record; an error to end with, or nothing.
   [[nodiscard]] virtual std::string objection() const { return {}; }
@@ -47,12 +61,15 @@ protected:
   const std::uint32_t snap_length_;
 
 private:
+  [[nodiscard]] Result read_next(std::span<Frame> out) noexcept;
   [[nodiscard]] std::string fault_with_cause() noexcept;
   [[nodiscard]] Result finish(Status status, std::string text = {}) noexcept;
 
   std::unique_ptr<Input> input_;
   const std::uint8_t* window_;
-  std::uint64_t window_offset_ = 0;
+  std::uint64_t window_offset_;
+  bool hands_over_ = false;
+  std::unique_ptr<Source> next_; // who reads what is behind, once it was handed over; has the input then
   std::uint64_t needed_ = 0;
   std::string fault_;
   Status finished_ = Status::frames; // `frames` as long as it is not finished
@@ -83,13 +100,18 @@ template <bool swapped>
 enum class FileKind : std::uint8_t { pcap, pcapng, compressed, other };
 [[nodiscard]] FileKind file_kind(Input::Octets start) noexcept;
 
+/// Whether a section of pcapng begins there. Takes file_start_octets.
+[[nodiscard]] bool is_pcapng_header(const std::uint8_t* at) noexcept;
+
 /// For messages: what a file of kind `other` looks like and what to do about it.
 [[nodiscard]] std::string describe_unreadable(Input::Octets start);
 
 /// The octets that tell a file's kind, and hold a pcap header.
 inline constexpr std::size_t file_start_octets = 24;
 
-/// The reader for what `input` holds; waits for its first octets where they are not there yet. Throws Error.
-[[nodiscard]] std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::uint32_t snap_length);
+/// The reader for what `input` holds; waits for its first octets where they are not there yet. `plain`: as PcapReader
+/// says. Throws Error.
+[[nodiscard]] std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::uint32_t snap_length,
+                                                          bool plain = false);
 
 } // namespace orbweaver

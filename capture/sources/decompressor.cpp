@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bzlib.h>
+#include <lz4frame.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -158,6 +159,38 @@ private:
   std::size_t wanted_ = 0; // octets up to behind the next block's header, as the library says
 };
 
+/// As of zstd, what a call wrote that fails is lost: so each gets one block.
+class Lz4 final : public Decompressor {
+public:
+  ~Lz4() override { LZ4F_freeDecompressionContext(context_); }
+
+  bool begin() noexcept override {
+    wanted_ = header_octets;
+    if (context_ == nullptr)
+      return LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)) == 0;
+    LZ4F_resetDecompressionContext(context_);
+    return true;
+  }
+
+  State run(Work& work) noexcept override {
+    constexpr std::size_t block_header = 4;
+    const std::size_t piece = wanted_ > block_header ? wanted_ - block_header : block_header;
+    std::size_t in = std::min(piece, work.in.size()), out = work.out.size();
+    wanted_ = LZ4F_decompress(context_, work.out.data(), &out, work.in.data(), &in, nullptr);
+    if (LZ4F_isError(wanted_) != 0)
+      return damaged(LZ4F_getErrorName(wanted_));
+    work.in = work.in.subspan(in);
+    work.out = work.out.subspan(out);
+    return wanted_ == 0 ? State::end : State::going;
+  }
+
+private:
+  static constexpr std::size_t header_octets = 7; // the shortest
+
+  std::size_t wanted_ = header_octets; // octets up to behind the next block's header, as the library says
+  LZ4F_dctx* context_ = nullptr;
+};
+
 } // namespace
 
 std::unique_ptr<Decompressor> make_decompressor(Compression compression) {
@@ -168,8 +201,10 @@ std::unique_ptr<Decompressor> make_decompressor(Compression compression) {
     return std::make_unique<Bzip2>();
   case Compression::xz:
     return std::make_unique<Xz>();
+  case Compression::lz4:
+    return std::make_unique<Lz4>();
   case Compression::zstd:
-  case Compression::zstd_skippable:
+  case Compression::skippable:
     break;
   }
   return std::make_unique<Zstd>();

@@ -17,7 +17,7 @@
 
 namespace orbweaver {
 
-enum class Compression : std::uint8_t { gzip, bzip2, xz, zstd, zstd_skippable };
+enum class Compression : std::uint8_t { gzip, bzip2, xz, zstd, lz4, skippable };
 
 struct CompressionFormat {
   Compression compression;
@@ -26,8 +26,8 @@ struct CompressionFormat {
   std::size_t padding;    ///< zeros may stand behind a stream, as many as a multiple of it; 0: none may
 };
 
-/// In the order of Compression. A frame that zstd skips (RFC 8878, section 3.1.2), which pzstd writes first, starts
-/// with any octet from 0x50 to 0x5f in place of its magic's first.
+/// In the order of Compression. A frame that zstd and lz4 skip (RFC 8878, section 3.1.2), which pzstd writes first,
+/// starts with any octet from 0x50 to 0x5f in place of its magic's first.
 inline constexpr std::array compression_formats = {
     CompressionFormat{Compression::gzip, "gzip", {"\x1f\x8b", 2}, 0},
     CompressionFormat{Compression::bzip2, "bzip2", {"BZh", 3}, 0},
@@ -38,7 +38,8 @@ inline constexpr std::array compression_formats = {
                        6},
                       4},
     CompressionFormat{Compression::zstd, "zstd", {"\x28\xb5\x2f\xfd", 4}, 0},
-    CompressionFormat{Compression::zstd_skippable, "zstd", {"\x50\x2a\x4d\x18", 4}, 0},
+    CompressionFormat{Compression::lz4, "lz4", {"\x04\x22\x4d\x18", 4}, 0},
+    CompressionFormat{Compression::skippable, "zstd", {"\x50\x2a\x4d\x18", 4}, 0},
 };
 inline constexpr std::size_t max_compression_magic_octets = 6;
 
@@ -49,7 +50,7 @@ inline constexpr std::size_t max_compression_magic_octets = 6;
 /// Whether a stream of `format` starts with `start`, as far as that goes.
 [[nodiscard]] constexpr bool may_start(const CompressionFormat& format, std::span<const std::uint8_t> start) noexcept {
   for (std::size_t i = 0; i < std::min(start.size(), format.magic.size()); ++i) {
-    const unsigned mask = i == 0 && format.compression == Compression::zstd_skippable ? 0xf0 : 0xff;
+    const unsigned mask = i == 0 && format.compression == Compression::skippable ? 0xf0 : 0xff;
     if ((start[i] & mask) != static_cast<std::uint8_t>(format.magic[i]))
       return false;
   }

@@ -35,6 +35,10 @@ public:
   /// What messages call it: a path, or "standard input".
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
+  /// The offset of the window's front in the file, for whom gets an input of which a part was read.
+  [[nodiscard]] std::uint64_t begins_at() const noexcept { return begins_at_; }
+  void begin_at(std::uint64_t offset) noexcept { begins_at_ = offset; }
+
   /// The octets at hand.
   [[nodiscard]] Octets window() const noexcept { return window_; }
 
@@ -69,6 +73,7 @@ private:
   std::string name_;
   std::string error_;
   Octets window_;
+  std::uint64_t begins_at_ = 0;
 };
 
 /// Octets that are in memory already; they must outlive it.

@@ -2,6 +2,7 @@
 #include "capture/sources/libtrace_frame.hpp"
 
 #include "capture/dissect/octets.hpp"
+#include "capture/sources/erf_reader.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -112,57 +113,11 @@ std::uint64_t erf_time(const std::uint8_t* at) noexcept {
   return (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
 }
 
-/// ERF (Endace, "Extensible Record Format"): 16 octets, then extension headers, two octets of padding for Ethernet.
-Decoded decode_erf(const libtrace_packet_t& packet, Frame& frame, std::uint32_t& link_number) noexcept {
-  enum Type : std::uint8_t {
-    hdlc_pos = 1,
-    eth = 2,
-    color_hdlc_pos = 10,
-    color_eth = 11,
-    dsm_color_hdlc_pos = 15,
-    dsm_color_eth = 16,
-    color_hash_pos = 19,
-    color_hash_eth = 20,
-    ipv4 = 22,
-    ipv6 = 23,
-  };
+/// ERF, of a card or over a network; of a file our own reader.
+Decoded decode_erf(const libtrace_packet_t& packet, int size, Frame& frame, std::uint32_t& link_number) noexcept {
   const auto* header = static_cast<const std::uint8_t*>(packet.header);
-  const std::uint32_t behind = static_cast<std::uint32_t>(be16(header + 10)); // record length, header included
-  const auto framing = static_cast<std::uint32_t>(frame.data - header);
-  link_number = header[8] & 0x7fU;
-  std::uint32_t padding = 0;
-  std::uint32_t trailer = 0;
-  switch (link_number) {
-  case eth:
-  case color_eth:
-  case dsm_color_eth:
-  case color_hash_eth:
-    frame.link = LinkType::ethernet;
-    trailer = frame_check_octets;
-    // libtrace steps over the padding for some of these types only.
-    padding = link_number == color_eth || link_number == color_hash_eth ? 2 : 0;
-    break;
-  case hdlc_pos:
-  case color_hdlc_pos:
-  case dsm_color_hdlc_pos:
-  case color_hash_pos:
-    frame.link = LinkType::ppp_serial;
-    trailer = frame_check_octets;
-    break;
-  case ipv4:
-  case ipv6:
-    frame.link = LinkType::raw_ip;
-    break;
-  default:
-    return Decoded::unsupported;
-  }
-  if (behind < framing + padding)
-    return Decoded::damaged;
-  frame.time_ns = erf_time(header);
-  frame.data += padding;
-  frame.wire_length = left_after(be16(header + 14), trailer);
-  frame.captured_length = std::min(behind - framing - padding, frame.wire_length);
-  return Decoded::frame;
+  const std::uint32_t octets = std::min<std::uint32_t>(be16(header + 10), static_cast<std::uint32_t>(size));
+  return octets < erf_header_octets ? Decoded::damaged : decode_erf_record(header, octets, frame, link_number);
 }
 
 /// TSH (NLANR, "Time Sequenced Headers"): 8 octets of time, an IPv4 header without options, 16 octets of what follows.
@@ -212,7 +167,7 @@ Decoded decode_libtrace_packet(const libtrace_packet_t& packet, int size, Frame&
     decoded = decode_ring(packet, frame, link_number);
     break;
   case TRACE_RT_DATA_ERF:
-    decoded = decode_erf(packet, frame, link_number);
+    decoded = decode_erf(packet, size, frame, link_number);
     break;
   case TRACE_RT_DATA_TSH:
     return decode_tsh(packet, frame);

@@ -31,8 +31,7 @@ constexpr Format formats[] = {
     {"int", true, true, true, false, true},          {"ring", true, true, true, false, true},
     {"pcapint", true, true, false, true, false},     {"dag", true, false, true, false, false},
     {"dpdk", true, false, true, false, false},       {"rt", true, false, true, false, false},
-    {"pcap", false, false, false, false, false},     {"erf", false, false, true, false, false},
-    {"rawerf", false, false, true, false, false},    {"tsh", false, false, true, false, false},
+    {"pcap", false, false, false, false, false},     {"tsh", false, false, true, false, false},
     {"fr+", false, false, true, false, false},       {"legacyeth", false, false, true, false, false},
     {"legacypos", false, false, true, false, false},
 };
@@ -58,10 +57,10 @@ Format format_of(const std::string& uri) {
   for (const Refused& refused : refused_formats)
     if (refused.name == name)
       throw Error(uri + ": libtrace's format " + std::string(name) + " is not read: " + refused.why);
-  std::string known = "pcapfile";
+  std::string known = "pcapfile, erf, rawerf";
   for (const Format& format : formats)
     known += ", " + std::string(format.name);
-  throw Error(uri + ": the format " + std::string(name) + " is not known; libtrace's formats read here are " + known);
+  throw Error(uri + ": the format " + std::string(name) + " is not known; the formats read here are " + known);
 }
 
 std::string rest_of(const std::string& uri) {

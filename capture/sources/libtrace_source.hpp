@@ -20,8 +20,8 @@ struct LibtraceOptions {
   LinkLoss link = {};                  ///< what to do when its interface goes away
 };
 
-/// Opens any URI of libtrace but "pcapfile:". Throws Error: an unknown format, an interface that is not there (and
-/// which are), a capability that is missing (and how to give it).
+/// Opens any URI of libtrace but "pcapfile:", "erf:" and "rawerf:". Throws Error: an unknown format, an interface that
+/// is not there (and which are), a capability that is missing (and how to give it).
 [[nodiscard]] std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options);
 
 /// Opens a "pcapfile:" URI. `guard` is our own reader on the same file, and `compressed` says whether it decompresses:

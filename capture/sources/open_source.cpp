@@ -2,6 +2,7 @@
 #include "capture/sources/open_source.hpp"
 
 #include "capture/sources/capture_reader.hpp"
+#include "capture/sources/erf_reader.hpp"
 #include "capture/sources/libtrace_source.hpp"
 #include "capture/sources/pipe_source.hpp"
 #include "common/error.hpp"
@@ -20,7 +21,14 @@ namespace {
 
 using Reader = SourceOptions::Reader;
 
-constexpr std::string_view pcapfile = "pcapfile:";
+constexpr std::string_view pcapfile = "pcapfile:", erf = "erf:", rawerf = "rawerf:";
+
+int open_standard_input() {
+  const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+  if (descriptor < 0)
+    throw Error("standard input: cannot be read: " + errno_text());
+  return descriptor;
+}
 
 int open_for_reading(const std::string& path) {
   const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -57,9 +65,11 @@ std::unique_ptr<Source> open_pcap_by_libtrace(const SourceOptions& options, cons
   if (file_kind(start) == FileKind::pcapng)
     throw Error(path + ": is pcapng, which libtrace does not read: give it without \"--reader libtrace\"");
   const auto compression = compression_of(start);
-  if (compression && format_of(*compression).name == format_of(Compression::zstd).name)
-    throw Error(path + ": is compressed by zstd, which libtrace does not read: give it without \"--reader libtrace\"");
-  auto guard = make_capture_reader(open_file_input(path, compression), 0);
+  if (compression && *compression >= Compression::zstd)
+    throw Error(path + ": is compressed by " + std::string(format_of(*compression).name) +
+                ", which libtrace does not read here: give it without \"--reader libtrace\"");
+  constexpr bool plain = true; // what libtrace would read otherwise, it must not be given
+  auto guard = make_capture_reader(open_file_input(path, compression), 0, plain);
   return open_libtrace_pcap(libtrace_options(options, std::string(pcapfile) + path), std::move(guard),
                             compression.has_value());
 }
@@ -83,6 +93,19 @@ std::unique_ptr<Source> open_path(const SourceOptions& options, const struct sta
   return make_capture_reader(open_file_input(path, compression_of(start_of_file(path))), options.snap_length);
 }
 
+/// `compressed`: it may be; "rawerf:" says that it is not.
+std::unique_ptr<Source> open_erf(const SourceOptions& options, const std::string& path, bool compressed) {
+  struct stat status {};
+  std::unique_ptr<Input> input;
+  if (path == "-")
+    input = open_pipe_input(open_standard_input(), "standard input");
+  else if (stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
+    input = open_pipe_input(open_for_reading(path), path);
+  else
+    input = open_file_input(path, compressed ? compression_of(start_of_file(path)) : std::nullopt);
+  return std::make_unique<ErfReader>(std::move(input), options.snap_length);
+}
+
 /// "word:rest", as libtrace's URIs are (one word is "fr+").
 bool is_uri(const std::string& name) {
   const std::size_t colon = name.find(':');
@@ -102,12 +125,8 @@ std::unique_ptr<Source> open_source(const SourceOptions& options) {
   const std::string& name = options.name;
   if (name.empty())
     throw UsageError("a source has no name: give an interface, a capture file, or a libtrace URI");
-  if (name == "-") {
-    const int descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-    if (descriptor < 0)
-      throw Error("standard input: cannot be read: " + errno_text());
-    return open_pipe(options, descriptor, "standard input");
-  }
+  if (name == "-")
+    return open_pipe(options, open_standard_input(), "standard input");
   if (interface_exists(name)) {
     refuse_mapped(options, "an interface");
     // libpcap's buffer of 2 MiB lost none of 86,000 packets at 200 kpkt/s on two busy cores; the 512 slots of "ring:"
@@ -127,6 +146,10 @@ std::unique_ptr<Source> open_source(const SourceOptions& options) {
   refuse_mapped(options, "a libtrace URI");
   if (name.starts_with(pcapfile))
     return open_pcap_by_libtrace(options, name.substr(pcapfile.size()));
+  if (name.starts_with(erf))
+    return open_erf(options, name.substr(erf.size()), true);
+  if (name.starts_with(rawerf))
+    return open_erf(options, name.substr(rawerf.size()), false);
   return open_libtrace(libtrace_options(options, name));
 }
 

@@ -4,6 +4,8 @@
 #include "common/error.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace orbweaver {
 namespace {
@@ -11,6 +13,8 @@ namespace {
 constexpr std::uint32_t magic_us = 0xa1b2c3d4;
 constexpr std::uint32_t magic_ns = 0xa1b23c4d;
 constexpr std::uint32_t magic_modified = 0xa1b2cd34; // 8 octets more in each record header, microseconds
+
+constexpr std::uint16_t newest_minor = 4;
 
 constexpr std::uint32_t usual_max_captured = 262144; // tcpdump's largest snap length
 
@@ -24,46 +28,105 @@ bool is_pcap_magic(Input::Octets start) noexcept {
   return start.size() >= 4 && (is_magic(load32<false>(start.data())) || is_magic(load32<true>(start.data())));
 }
 
-PcapReader::PcapReader(std::unique_ptr<Input> input, std::uint32_t snap_length)
-    : CaptureReader(std::move(input), snap_length) {
+/// Whether these, fewer than file_start_octets, may be the beginning of another capture.
+bool may_begin_capture(Input::Octets start) noexcept {
+  return is_pcap_magic(start) || file_kind(start) == FileKind::pcapng;
+}
+
+bool is_pcap_header(const std::uint8_t* at) noexcept {
+  if (!is_pcap_magic({at, 4}) || load32<false>(at + 12) != 0)
+    return false;
+  const bool swapped = !is_magic(load32<false>(at));
+  const std::uint16_t major = swapped ? load16<true>(at + 4) : load16<false>(at + 4);
+  const std::uint16_t minor = swapped ? load16<true>(at + 6) : load16<false>(at + 6);
+  const auto zone_s = static_cast<std::int32_t>(swapped ? load32<true>(at + 8) : load32<false>(at + 8));
+  return major == 2 && minor <= newest_minor && zone_s >= -86400 && zone_s <= 86400;
+}
+
+PcapReader::PcapReader(std::unique_ptr<Input> input, std::uint32_t snap_length, bool plain)
+    : CaptureReader(std::move(input), snap_length), plain_(plain) {
   if (octets_left() < file_start_octets)
     throw Error(named("cut off in the file header: " + std::to_string(octets_left()) + " of " +
                       std::to_string(file_start_octets) + " octets are there"));
+  if (const std::string refused = read_file_header(); !refused.empty())
+    throw Error(named(refused));
+  if (plain_ && lengths_ != Lengths::usual)
+    throw Error(named("is of a pcap version before 2.4, which only our own reader takes"));
+  if (!known_link_)
+    throw Error(named("link type " + describe_link_type(link_number_) + " is not supported"));
+}
+
+/// Of the header at the cursor, which is whole; moves behind it. Says what cannot be read.
+std::string PcapReader::read_file_header() {
   swapped_ = !is_magic(load32<false>(cursor_));
-  if (swapped_)
-    read_header<true>();
-  else
-    read_header<false>();
+  std::string refused = swapped_ ? read_header<true>() : read_header<false>();
   cursor_ += file_start_octets;
+  return refused;
 }
 
 template <bool swapped>
-void PcapReader::read_header() {
+std::string PcapReader::read_header() {
   const std::uint32_t magic = load32<swapped>(cursor_);
   fraction_ns_ = magic == magic_ns ? 1 : 1000;
   header_octets_ = magic == magic_modified ? 24 : 16;
 
   const std::uint16_t major = load16<swapped>(cursor_ + 4);
   const std::uint16_t minor = load16<swapped>(cursor_ + 6);
-  if (major != 2 || minor < 4) // before 2.4 the two lengths of a record stood the other way round
-    throw Error(named("pcap version " + std::to_string(major) + "." + std::to_string(minor) +
-                      " is not read, only 2.4: rewrite it with tcpdump -r FILE -w NEW"));
+  if (const bool of_dg_ux = major == 543 && minor == 0; major != 2 && !of_dg_ux)
+    return "pcap version " + std::to_string(major) + "." + std::to_string(minor) + " is not read, only 2.0 to 2.4";
+  lengths_ = major != 2 || minor < 3 ? Lengths::other : minor == 3 ? Lengths::either_way : Lengths::usual;
 
   max_captured_ = std::clamp(load32<swapped>(cursor_ + 16), usual_max_captured, max_record_octets);
 
   // The six bits above the link type say how long the frame check sequence is, which nothing here looks at.
-  const std::uint32_t number = load32<swapped>(cursor_ + 20) & 0x03ffffff;
-  const std::optional<LinkType> link = link_type_of(number);
-  if (!link)
-    throw Error(named("link type " + describe_link_type(number) + " is not supported"));
-  link_ = *link;
+  link_number_ = load32<swapped>(cursor_ + 20) & 0x03ffffff;
+  const std::optional<LinkType> link = link_type_of(link_number_);
+  known_link_ = link.has_value();
+  link_ = link.value_or(LinkType{});
+  return {};
 }
 
 std::size_t PcapReader::take(std::span<Frame> out) noexcept {
-  return swapped_ ? walk<true>(out) : walk<false>(out);
+  for (;;) {
+    const std::uint8_t* const start = cursor_;
+    const bool old = lengths_ != Lengths::usual;
+    const std::size_t count = swapped_ ? (old ? walk<true, true>(out) : walk<true, false>(out))
+                                       : (old ? walk<false, true>(out) : walk<false, false>(out));
+    if (known_link_) [[likely]] {
+      given_ += count;
+      if (count != 0)
+        return count;
+    } else if (count != 0) {
+      if (skipped_ == 0)
+        skipped_number_ = link_number_;
+      skipped_ += count;
+    }
+    // Nothing more before there are more octets, unless another capture begins here.
+    if (!begins_again() && (count == 0 || cursor_ == start))
+      return 0;
+  }
 }
 
-template <bool swapped>
+/// Where walk() stopped at the header of another capture: takes it in, or hands over to the reader of pcapng.
+bool PcapReader::begins_again() noexcept {
+  if (has_fault() || octets_left() < file_start_octets)
+    return false;
+  const bool pcapng = is_pcapng_header(cursor_);
+  if (!pcapng && !is_pcap_header(cursor_))
+    return false;
+  if (plain_)
+    fault("another capture begins here, which only our own reader takes");
+  else if (pcapng)
+    hand_over();
+  if (plain_ || pcapng)
+    return false;
+  static_cast<void>(read_file_header()); // is_pcap_header() knows its version
+  return true;
+}
+
+/// Stops before a header of another capture, and at what no record can be. A header has 0 for its wire length, or, of
+/// pcapng, more octets captured than there may be.
+template <bool swapped, bool old>
 std::size_t PcapReader::walk(std::span<Frame> out) noexcept {
   const std::uint32_t header_octets = header_octets_;
   const std::uint8_t* cursor = cursor_;
@@ -74,12 +137,24 @@ std::size_t PcapReader::walk(std::span<Frame> out) noexcept {
       incomplete(header_octets);
       break;
     }
-    const std::uint32_t captured = load32<swapped>(cursor + 8);
-    if (captured > max_captured_) [[unlikely]] {
-      cursor_ = cursor;
-      fault("a packet of " + std::to_string(captured) + " octets; none may have more than " +
-            std::to_string(max_captured_));
-      return count;
+    std::uint32_t captured = load32<swapped>(cursor + 8);
+    std::uint32_t wire = load32<swapped>(cursor + 12);
+    if (old && (lengths_ == Lengths::other || captured > wire))
+      std::swap(captured, wire);
+    if (old || captured > max_captured_ || wire == 0) [[unlikely]] {
+      if (left < file_start_octets && may_begin_capture({cursor, left})) {
+        incomplete(file_start_octets);
+        break;
+      }
+      if (left >= file_start_octets && (is_pcap_header(cursor) || is_pcapng_header(cursor)))
+        break;
+      if (captured > max_captured_) {
+        cursor_ = cursor;
+        if (count == 0) // what comes before it is given first
+          fault("a packet of " + std::to_string(captured) + " octets; none may have more than " +
+                std::to_string(max_captured_));
+        return count;
+      }
     }
     if (left - header_octets < captured) {
       incomplete(std::uint64_t{header_octets} + captured);
@@ -91,12 +166,25 @@ std::size_t PcapReader::walk(std::span<Frame> out) noexcept {
     frame.time_ns = load32<swapped>(cursor) * std::uint64_t{1'000'000'000} +
                     load32<swapped>(cursor + 4) * std::uint64_t{fraction_ns_};
     frame.captured_length = std::min(captured, snap_length_);
-    frame.wire_length = load32<swapped>(cursor + 12);
+    frame.wire_length = wire;
     frame.link = link_;
     cursor += header_octets + captured;
   }
   cursor_ = cursor;
   return count;
+}
+
+std::string PcapReader::unsupported() const {
+  return std::to_string(skipped_) + " packets were skipped: link type " + describe_link_type(skipped_number_) +
+         " is not supported";
+}
+
+std::string PcapReader::objection() const {
+  return skipped_ != 0 && given_ == 0 ? "all " + unsupported() : std::string();
+}
+
+std::string PcapReader::warning_here() const {
+  return skipped_ == 0 ? std::string() : named(unsupported());
 }
 
 } // namespace orbweaver

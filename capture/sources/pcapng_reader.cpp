@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/pcapng_reader.hpp"
 
+#include "capture/sources/pcap_reader.hpp"
+
 #include <algorithm>
 #include <limits>
 
@@ -75,6 +77,14 @@ std::size_t PcapngReader::take(std::span<Frame> out) noexcept {
   return count;
 }
 
+/// Where a block cannot be: a classic capture that was put behind this one is read on by its reader.
+bool PcapngReader::pcap_begins() noexcept {
+  if (octets_left() < file_start_octets || !is_pcap_header(cursor_))
+    return false;
+  hand_over();
+  return true;
+}
+
 template <bool swapped>
 bool PcapngReader::find_block(Block& block) noexcept {
   const std::size_t left = octets_left();
@@ -84,16 +94,19 @@ bool PcapngReader::find_block(Block& block) noexcept {
   }
   const std::uint32_t length = load32<swapped>(cursor_ + 4);
   if (length < frame_octets || length % 4 != 0 || length > max_record_octets) {
-    fault("a block of " + std::to_string(length) + " octets; blocks have 12 to " + std::to_string(max_record_octets) +
-          ", in multiples of 4");
+    if (!pcap_begins())
+      fault("a block of " + std::to_string(length) + " octets; blocks have 12 to " + std::to_string(max_record_octets) +
+            ", in multiples of 4");
     return false;
   }
   if (length > left) {
-    incomplete(length);
+    if (!pcap_begins())
+      incomplete(length);
     return false;
   }
   if (const std::uint32_t again = load32<swapped>(cursor_ + length - 4); again != length) {
-    fault("a block of " + std::to_string(length) + " octets that says " + std::to_string(again) + " at its end");
+    if (!pcap_begins())
+      fault("a block of " + std::to_string(length) + " octets that says " + std::to_string(again) + " at its end");
     return false;
   }
   block = {load32<swapped>(cursor_), cursor_ + 8, length - frame_octets};
@@ -245,7 +258,7 @@ std::string PcapngReader::objection() const {
   return skipped_ != 0 && given_ == 0 ? "all " + unsupported() : std::string();
 }
 
-std::string PcapngReader::warning() const {
+std::string PcapngReader::warning_here() const {
   return skipped_ == 0 ? std::string() : named(unsupported());
 }
 

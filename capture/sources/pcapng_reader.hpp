@@ -40,9 +40,6 @@ public:
   /// `input` begins with a section header block. What is wrong with it shows when it is read.
   PcapngReader(std::unique_ptr<Input> input, std::uint32_t snap_length);
 
-  std::uint64_t skipped() const noexcept override { return skipped_; }
-  std::string warning() const override;
-
 private:
   struct Interface {
     std::optional<LinkType> link;
@@ -59,11 +56,14 @@ private:
 
   std::size_t take(std::span<Frame> out) noexcept override;
   std::string objection() const override;
+  std::uint64_t skipped_here() const noexcept override { return skipped_; }
+  std::string warning_here() const override;
 
   template <bool swapped>
   Step step(Frame& frame) noexcept;
   template <bool swapped>
   [[nodiscard]] bool find_block(Block& block) noexcept;
+  [[nodiscard]] bool pcap_begins() noexcept;
   template <bool swapped>
   Step begin_section(const Block& block) noexcept;
   template <bool swapped>

@@ -16,6 +16,11 @@ Source::Result PipeSource::begin() noexcept {
       break; // what there is decides
   }
   try {
+    if (const auto compression = compression_of(input_->window()); compression && !decompresses_) {
+      decompresses_ = true;
+      input_ = open_compressed_input(std::move(input_), *compression);
+      return begin();
+    }
     reader_ = make_capture_reader(std::move(input_), snap_length_);
   } catch (const std::exception& failure) {
     return fail(failure.what());

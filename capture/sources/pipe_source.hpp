@@ -9,7 +9,7 @@
 
 namespace orbweaver {
 
-/// Is idle until the first octets tell what the capture is, then reads as the reader for it does.
+/// Is idle until the first octets tell what the capture is, then reads as the reader for it does. It may be compressed.
 class PipeSource final : public Source {
 public:
   PipeSource(std::unique_ptr<Input> input, std::uint32_t snap_length)
@@ -17,6 +17,7 @@ public:
 
   Result read(std::span<Frame> out) noexcept override;
   std::uint64_t position_octets() const noexcept override { return reader_ ? reader_->position_octets() : 0; }
+  std::uint64_t size_octets() const noexcept override { return reader_ ? reader_->size_octets() : 0; }
   std::uint64_t skipped() const noexcept override { return reader_ ? reader_->skipped() : 0; }
   std::string warning() const override { return reader_ ? reader_->warning() : std::string(); }
 
@@ -25,6 +26,7 @@ private:
 
   std::unique_ptr<Input> input_; // until there is a reader
   std::unique_ptr<Source> reader_;
+  bool decompresses_ = false;
   std::uint32_t snap_length_;
 };
 

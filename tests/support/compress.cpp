@@ -3,6 +3,7 @@
 
 #include <bzlib.h>
 #include <cstddef>
+#include <lz4frame.h>
 #include <lzma.h>
 #include <memory>
 #include <stdexcept>
@@ -58,6 +59,16 @@ Bytes xz(const Bytes& plain) {
   require(lzma_easy_encoder(&stream, preset, LZMA_CHECK_CRC64) == LZMA_OK, "liblzma");
   const Bytes packed = run_to_end(stream, plain, [&] { return lzma_code(&stream, LZMA_FINISH) == LZMA_STREAM_END; });
   lzma_end(&stream);
+  return packed;
+}
+
+Bytes lz4(const Bytes& plain) {
+  LZ4F_preferences_t preferences{};
+  preferences.frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled;
+  Bytes packed(LZ4F_compressFrameBound(plain.size(), &preferences));
+  const std::size_t octets = LZ4F_compressFrame(packed.data(), packed.size(), plain.data(), plain.size(), &preferences);
+  require(LZ4F_isError(octets) == 0, "liblz4");
+  packed.resize(octets);
   return packed;
 }
 

@@ -11,6 +11,7 @@ namespace orbweaver::craft {
 Bytes gzip(const Bytes& plain);
 Bytes bzip2(const Bytes& plain);
 Bytes xz(const Bytes& plain);
+Bytes lz4(const Bytes& plain);
 /// `window_log`: the window that a reader needs, as a power of two; 0: the library's choice.
 Bytes zstd(const Bytes& plain, int window_log = 0);
 

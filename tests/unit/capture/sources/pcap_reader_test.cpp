@@ -160,8 +160,117 @@ TEST_CASE("what is not read is refused by name") {
   const Bytes whole = three_packets();
   CHECK(contains(refusal(Bytes(whole.begin(), whole.begin() + 20)), "cut off in the file header: 20 of 24"));
   CHECK(contains(refusal(craft::to_bytes("plain text, not a capture")), "it starts with 70 6c 61 69"));
-  CHECK(contains(refusal(craft::to_bytes("\x04\x22\x4d\x18 and the rest of a file")), "lz4"));
+  CHECK(contains(refusal(craft::to_bytes("\x02\x21\x4c\x18 and the rest of a file")), "lz4"));
   Bytes old = whole;
-  craft::store_u16(old, 6, 2, std::endian::little);
-  CHECK(contains(refusal(old), "pcap version 2.2"));
+  craft::store_u16(old, 4, 1, std::endian::little);
+  CHECK(contains(refusal(old), "pcap version 1.4"));
+}
+
+namespace {
+
+/// Version `major`.`minor`, with the lengths of its two records in the places given: 8 or 12.
+Bytes old_capture(std::uint16_t major, std::uint16_t minor, std::size_t captured_at, std::endian order) {
+  Bytes bytes = PcapWriter({.order = order}).packet(t0, Bytes(60, 1), 1500).packet(t0, Bytes(61, 2), 61).bytes();
+  craft::store_u16(bytes, 4, major, order);
+  craft::store_u16(bytes, 6, minor, order);
+  craft::store_u32(bytes, 24 + captured_at, 60, order);
+  craft::store_u32(bytes, 24 + (captured_at == 8 ? 12 : 8), 1500, order);
+  return bytes;
+}
+
+Bytes operator+(Bytes one, const Bytes& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
+} // namespace
+
+TEST_CASE("before 2.3 the wire length stands first, in 2.3 either does, and DG/UX has its own number") {
+  struct Version {
+    std::uint16_t major, minor;
+    std::size_t captured_at;
+  };
+  for (const auto order : {std::endian::little, std::endian::big})
+    for (const auto& [major, minor, captured_at] : {Version{2, 0, 12}, Version{2, 1, 12}, Version{2, 2, 12},
+                                                    Version{2, 3, 12}, Version{2, 3, 8}, Version{543, 0, 12}}) {
+      const ReadResult all = read_bytes(old_capture(major, minor, captured_at, order));
+      CAPTURE(minor);
+      CHECK(all.status == Status::end);
+      REQUIRE(all.frames.size() == 2);
+      CHECK(all.frames[0].octets == Bytes(60, 1));
+      CHECK(all.frames[0].wire_length == 1500);
+      CHECK(all.frames[1].octets == Bytes(61, 2));
+    }
+}
+
+TEST_CASE("a second capture behind the first is read as its own header says, whatever either is") {
+  const Bytes pcapng = craft::PcapngWriter()
+                           .section(std::endian::big)
+                           .interface({.link_type = craft::link_raw})
+                           .enhanced_packet(0, t0, Bytes(60, 1))
+                           .bytes();
+  const auto pcap = [](const PcapWriter::Options& options) {
+    return PcapWriter(options).packet(t0, Bytes(60, 1)).bytes();
+  };
+  Bytes zoned = pcap({}), modified = PcapWriter().bytes();
+  craft::store_u32(zoned, 8, 3600, std::endian::little);
+  craft::store_u32(modified, 0, 0xa1b2cd34, std::endian::little);
+  const Bytes parts[] = {pcap({}),
+                         pcap({.order = std::endian::big}),
+                         pcap({.link_type = craft::link_raw, .nanoseconds = true}),
+                         pcap({.link_type = craft::link_raw, .order = std::endian::big, .nanoseconds = true}),
+                         old_capture(2, 2, 12, std::endian::big),
+                         old_capture(2, 3, 8, std::endian::little),
+                         zoned,
+                         PcapWriter().bytes(),
+                         PcapWriter({.order = std::endian::big}).bytes(),
+                         modified,
+                         pcapng};
+  for (const Bytes& one : parts)
+    for (const Bytes& two : parts)
+      for (const std::size_t batch : {std::size_t{1}, frame_batch}) {
+        const ReadResult all = read_bytes(one + two + one, 0, batch);
+        const std::size_t in_one = read_bytes(one).frames.size();
+        CHECK_MESSAGE(all.status == Status::end, all.error);
+        REQUIRE(all.frames.size() == 2 * in_one + read_bytes(two).frames.size());
+        for (std::size_t i = 0; i < in_one; ++i) {
+          CHECK(all.frames[i].link == all.frames[all.frames.size() - in_one + i].link);
+          CHECK(all.frames[i].octets == all.frames[all.frames.size() - in_one + i].octets);
+          CHECK(all.frames[i].time_ns / 1000 == t0 / 1000);
+        }
+      }
+}
+
+TEST_CASE("of captures joined end to end, what has an unsupported link type is skipped, counted and named") {
+  const Bytes radio = three_packets({.link_type = 147});
+  const ReadResult all = read_bytes(three_packets() + radio + three_packets({.order = std::endian::big}) + radio);
+  CHECK(all.status == Status::end);
+  CHECK(all.frames.size() == 6);
+  CHECK(all.skipped == 6);
+  CHECK_MESSAGE(contains(all.warning, "6 packets were skipped: link type 147 "), all.warning);
+}
+
+TEST_CASE("what is wrong behind a second header is named with its offset in the file") {
+  const Bytes one = three_packets();
+  const Bytes pcapng =
+      craft::PcapngWriter().section().interface({}).enhanced_packet(0, 0, Bytes(60, 1)).bytes() + Bytes(12, 0xff);
+  Bytes cut = one + one;
+  cut.pop_back();
+  const ReadResult behind_pcap = read_bytes(cut);
+  CHECK(behind_pcap.frames.size() == 5);
+  CHECK(contains(behind_pcap.error, "the record at offset " + std::to_string(one.size() + 24 + 76 + 86)));
+  const ReadResult behind_pcapng = read_bytes(one + pcapng);
+  CHECK(behind_pcapng.frames.size() == 4);
+  CHECK(contains(behind_pcapng.error, "offset " + std::to_string(one.size() + pcapng.size() - 12) + ": a block of"));
+  const ReadResult in_header = read_bytes(one + Bytes(one.begin(), one.begin() + 18));
+  CHECK(in_header.frames.size() == 3);
+  CHECK(contains(in_header.error, "cut off"));
+}
+
+TEST_CASE("a packet whose time reads like a header's first octets is a packet") {
+  // The 23rd of January 2011 is the magic of the other byte order.
+  Bytes bytes = PcapWriter().packet(0x4d3cb2a1LL * 1'000'000'000 + 262'146'000, Bytes(60, 1)).bytes();
+  CHECK(read_bytes(bytes).frames.size() == 1);
+  craft::store_u32(bytes, 24 + 12, 0, std::endian::little); // and no length on the wire
+  CHECK(read_bytes(bytes).frames.size() == 1);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/pipe_source.hpp"
+#include "tests/support/compress.hpp"
 #include "tests/unit/capture/sources/read_support.hpp"
 
 #include <doctest/doctest.h>
@@ -90,6 +91,50 @@ TEST_CASE("a record larger than the buffer makes it grow") {
   feeder.join();
   REQUIRE(all.frames.size() == 2);
   CHECK(all.frames[0].octets == Bytes(5'000'000, 5));
+}
+
+TEST_CASE("a compressed capture is read from a pipe, also in pieces") {
+  const Bytes plain =
+      craft::PcapWriter().packet(1'000'000'000, Bytes(60, 1)).packet(2'000'000'000, Bytes(60, 2)).bytes();
+  for (const Bytes& packed :
+       {craft::gzip(plain), craft::bzip2(plain), craft::xz(plain), craft::zstd(plain), craft::lz4(plain)}) {
+    Pipe pipe;
+    PipeSource source = source_of(pipe);
+    Frame frames[4];
+    pipe.put(packed, 0, 3);
+    CHECK(source.read(frames).status == Status::idle);
+    pipe.put(packed, 3, packed.size());
+    pipe.shut();
+    const ReadResult all = read_all(source);
+    CHECK_MESSAGE(all.status == Status::end, all.error);
+    CHECK(all.frames.size() == 2);
+  }
+}
+
+TEST_CASE("what a live writer compresses is read as it is flushed, and a cut is named") {
+  const Bytes plain = craft::PcapWriter().packet(1'000'000'000, Bytes(60, 1)).bytes();
+  const Bytes more = craft::PcapWriter().packet(2'000'000'000, Bytes(60, 2)).bytes();
+  const Bytes first = craft::zstd(plain), second = craft::zstd(Bytes(more.begin() + 24, more.end()));
+  Pipe pipe;
+  PipeSource source = source_of(pipe);
+  Frame frames[4];
+  pipe.put(first, 0, first.size());
+  CHECK(source.read(frames).count == 1);
+  CHECK(source.read(frames).status == Status::idle);
+  pipe.put(second, 0, second.size() - 5);
+  pipe.shut();
+  const ReadResult all = read_all(source);
+  CHECK(all.status == Status::failed);
+  CHECK(contains(all.error, "is cut off"));
+}
+
+TEST_CASE("what was compressed twice is named") {
+  Pipe pipe;
+  PipeSource source = source_of(pipe);
+  const Bytes packed = craft::gzip(craft::gzip(craft::PcapWriter().packet(0, Bytes(60, 1)).bytes()));
+  pipe.put(packed, 0, packed.size());
+  pipe.shut();
+  CHECK(contains(read_all(source).error, "is compressed"));
 }
 
 TEST_CASE("a pipe that is closed too early, or carries no capture, fails by name") {
