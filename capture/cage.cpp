@@ -42,18 +42,20 @@ constexpr CageCall live[] = {
 
 } // namespace
 
-/// A file takes no right, and no call but those of all stages. What else takes one, going before other processes, is
-/// done.
-CageRules capture_cage(const SourceOptions& source, bool is_live) {
+/// A file takes no right, and no call but those of all stages; those that are opened later take theirs. What else takes
+/// one, going before other processes, is done.
+CageRules capture_cage(const CaptureArguments& arguments, const Source& source) {
   CageRules rules;
   rules.program = "orbweaver-capture";
   rules.calls = {base_calls()};
   rules.paths = base_paths();
-  if (!is_live)
+  for (const auto& path : source.paths_to_come())
+    rules.paths.push_back({path, CagePath::Rights::read});
+  if (!source.live())
     return rules;
   rules.calls.emplace_back(live);
   rules.capabilities = {CAP_NET_RAW};
-  if (source.kernel_buffer_mib != 0 && source.name.starts_with("int:"))
+  if (arguments.source.kernel_buffer_mib != 0 && arguments.inputs.front().starts_with("int:"))
     rules.capabilities.push_back(CAP_NET_ADMIN); // SO_RCVBUFFORCE, each time that the socket is opened
   for (const char* const path : {"/sys/class/net", "/sys/devices"})
     rules.paths.push_back({path, CagePath::Rights::read});

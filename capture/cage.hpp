@@ -2,12 +2,13 @@
 // What capture may still do once its source and its outputs are open.
 #pragma once
 
-#include "capture/sources/open_source.hpp"
+#include "capture/options.hpp"
+#include "capture/sources/source.hpp"
 #include "common/cage/cage.hpp"
 
 namespace orbweaver {
 
-/// `live`: the source is an interface, which may go away and come back, so that its sockets are opened anew.
-[[nodiscard]] CageRules capture_cage(const SourceOptions& source, bool live);
+/// An interface may go away and come back, so that its sockets are opened anew; of several files some are opened later.
+[[nodiscard]] CageRules capture_cage(const CaptureArguments& arguments, const Source& source);
 
 } // namespace orbweaver

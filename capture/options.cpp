@@ -5,6 +5,7 @@
 #include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
+#include "common/input_list.hpp"
 #include "common/process/options/chain_list.hpp"
 #include "common/process/options/whole_number.hpp"
 
@@ -17,11 +18,13 @@ constexpr std::uint64_t max_link_timeout_s = 31'536'000; // a year
 } // namespace
 
 void add_arguments(CommandLine& app, CaptureArguments& arguments) {
-  app.add_option("-i,--input", arguments.source.name,
+  app.add_option("-i,--input", arguments.inputs,
                  "What to read: an interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, "
-                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
+                 "ring, pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos); files "
+                 "may be several, also as folders and quoted patterns, and are merged by time")
       ->type_name("SOURCE")
-      ->required();
+      ->required()
+      ->allow_extra_args(false);
   app.add_option("--out", arguments.outputs,
                  "Where packet records go: ring:NAME or file:PATH; given several times, flows are dealt out to them")
       ->type_name("ENDPOINT")
@@ -97,7 +100,8 @@ std::vector<Endpoint> choose_outputs(const CaptureArguments& arguments) {
       throw UsageError("--out " + text + " was given twice; give each observer one of its own");
     outputs.push_back(output);
     if (output.kind == Endpoint::Kind::file)
-      refuse_same_file(input_file(arguments.source.name), output.name);
+      for (const auto& input : list_inputs(arguments.inputs).inputs)
+        refuse_same_file(input_file(input.name), output.name);
   }
   return outputs;
 }

@@ -17,7 +17,8 @@ namespace orbweaver {
 /// What the user gave.
 struct CaptureArguments {
   StageOptions stage;
-  SourceOptions source; ///< its reader: source_options()
+  std::vector<std::string> inputs;
+  SourceOptions source; ///< of each; its reader: source_options()
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
   std::string needs; ///< as needs_text() writes them; from the front command, which has asked what the chains need
@@ -32,7 +33,7 @@ struct CaptureArguments {
 /// Adds all options. `arguments` must outlive the app.
 void add_arguments(CommandLine& app, CaptureArguments& arguments);
 
-/// The source with its reader. Throws UsageError for a reader that there is not.
+/// How sources are read, with the reader. Throws UsageError for a reader that there is not.
 [[nodiscard]] SourceOptions source_options(const CaptureArguments& arguments);
 
 /// Where packets go. Throws UsageError where outputs are too many, the same, or what is to be read.

@@ -5,6 +5,7 @@
 #include "capture/capture.hpp"
 #include "capture/filter.hpp"
 #include "capture/last_frames.hpp"
+#include "capture/sources/open_inputs.hpp"
 #include "common/clock.hpp"
 #include "common/stream/record_writer.hpp"
 
@@ -66,7 +67,9 @@ int run_capture(const CaptureArguments& arguments) {
   const auto outputs = choose_outputs(arguments);
   SourceOptions from = source_options(arguments);
   from.link.say = [](const std::string& what) { spdlog::warn("{}", what); };
-  const std::unique_ptr<Source> source = open_source(from);
+  const std::unique_ptr<Source> source =
+      open_inputs(from, arguments.inputs,
+                  {.error = [](const std::string& what) { spdlog::error("{}", what); }, .warn = options.say});
   if (source->live())
     go_first();
 
@@ -84,7 +87,7 @@ int run_capture(const CaptureArguments& arguments) {
   Capture capture(*source, open_outputs(arguments, outputs, options.needs), options, stage.stop());
   if (arguments.stage.poison_fd >= 0)
     give_out_last_frames(arguments.stage.poison_fd);
-  stage.enter_cage(capture_cage(from, source->live()));
+  stage.enter_cage(capture_cage(arguments, *source));
   const CaptureResult result = capture.run([&](auto counters, std::uint64_t now_ns) {
     if (capture.watched_to_ns() != 0)
       stage.keep(watched_word, capture.watched_to_ns());
@@ -98,8 +101,9 @@ int run_capture(const CaptureArguments& arguments) {
     spdlog::error("{}; no packet of that link type passed", filter->complaint());
     return exit_failed;
   }
-  if (result.cause == EndCause::failed) {
-    spdlog::error("{}", result.error);
+  const std::string failed = result.cause == EndCause::failed ? result.error : source->failures();
+  if (result.cause == EndCause::failed || !failed.empty()) {
+    spdlog::error("{}", failed);
     return exit_failed;
   }
   stage.finish(result.cause == EndCause::interrupted ? StageState::stopped : StageState::finished);

@@ -4,7 +4,6 @@
 #include "capture/sources/pcap_reader.hpp"
 #include "capture/sources/pcapng_reader.hpp"
 #include "capture/sources/pipe_source.hpp"
-#include "common/error.hpp"
 
 #include <algorithm>
 #include <array>
@@ -153,7 +152,7 @@ std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::u
   }
   const Input::Octets start = input->window();
   if (start.empty())
-    throw Error(input->name() + ": is empty");
+    throw NoCapture(input->name() + ": is empty");
   switch (file_kind(start)) {
   case FileKind::pcap:
     return std::make_unique<PcapReader>(std::move(input), snap_length, plain);
@@ -164,7 +163,7 @@ std::unique_ptr<Source> make_capture_reader(std::unique_ptr<Input> input, std::u
   case FileKind::other:
     break;
   }
-  throw Error(input->name() + ": " + describe_unreadable(start));
+  throw NoCapture(input->name() + ": " + describe_unreadable(start));
 }
 
 } // namespace orbweaver

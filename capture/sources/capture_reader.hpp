@@ -5,6 +5,7 @@
 
 #include "capture/sources/input.hpp"
 #include "capture/sources/source.hpp"
+#include "common/error.hpp"
 
 #include <cstring>
 #include <memory>
@@ -14,6 +15,12 @@ namespace orbweaver {
 
 /// No record is longer, whatever a file says of itself.
 inline constexpr std::uint32_t max_record_octets = 256U << 20;
+
+/// What is empty, or nothing that a reader takes.
+class NoCapture : public Error {
+public:
+  using Error::Error;
+};
 
 class CaptureReader : public Source {
 public:

@@ -246,6 +246,12 @@ Source::Result LibtraceSource::finish() noexcept {
 
 } // namespace
 
+bool is_live_uri(const std::string& uri) {
+  const std::string_view name = std::string_view(uri).substr(0, uri.find(':'));
+  return name.size() < uri.size() &&
+         std::any_of(std::begin(formats), std::end(formats), [&](const Format& f) { return f.live && f.name == name; });
+}
+
 std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options) {
   const Format format = format_of(options.uri);
   if (options.kernel_buffer_mib != 0 && format.name != "int" && format.name != "pcapint")

@@ -24,6 +24,9 @@ struct LibtraceOptions {
 /// is not there (and which are), a capability that is missing (and how to give it).
 [[nodiscard]] std::unique_ptr<Source> open_libtrace(const LibtraceOptions& options);
 
+/// Whether that is a URI of what comes in its own time: an interface, a card, a network.
+[[nodiscard]] bool is_live_uri(const std::string& uri);
+
 /// Opens a "pcapfile:" URI. `guard` is our own reader on the same file, and `compressed` says whether it decompresses:
 /// libtrace reads each record only after `guard` has found it sound, since libtrace 3.0.22 writes past its buffer for a
 /// record of 65,521 to 65,535 octets. Throws Error.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "capture/sources/capture_reader.hpp"
 #include "capture/sources/input.hpp"
 #include "common/error.hpp"
 #include "common/system/guarded_mapping.hpp"
@@ -86,9 +87,13 @@ std::unique_ptr<Input> open_mapped_input(const std::string& path) {
   if (descriptor < 0)
     throw Error(path + ": cannot be opened: " + errno_text());
   struct stat status {};
-  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) {
+  if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     close(descriptor);
-    throw Error(path + (S_ISREG(status.st_mode) ? ": is empty" : ": is not a regular file"));
+    throw Error(path + ": is not a regular file");
+  }
+  if (status.st_size == 0) {
+    close(descriptor);
+    throw NoCapture(path + ": is empty");
   }
   return std::make_unique<MappedInput>(path, descriptor, static_cast<std::size_t>(status.st_size));
 }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace orbweaver {
 
@@ -77,6 +78,13 @@ public:
 
   /// After `failed`: the source, the offset in it, and what was wrong there.
   [[nodiscard]] const std::string& error() const noexcept { return error_; }
+
+  /// Of several inputs that are read on where one of them fails: what is to be said of that at the end of a run that
+  /// nobody reads on; empty where none has failed.
+  [[nodiscard]] virtual std::string failures() const { return {}; }
+
+  /// Files that it opens only when it comes to them, and folders in which it looks for more.
+  [[nodiscard]] virtual std::vector<std::string> paths_to_come() const { return {}; }
 
   /// What the user should know of a run that did not fail; empty where there is nothing.
   [[nodiscard]] virtual std::string warning() const { return {}; }

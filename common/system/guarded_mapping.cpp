@@ -35,6 +35,7 @@ struct Slot {
   std::atomic<volatile std::sig_atomic_t*> lost;
 };
 std::array<Slot, most_mappings> slots;
+volatile std::sig_atomic_t lost_somewhere = 0;
 
 void say(const char* text) noexcept {
   static_cast<void>(!write(STDERR_FILENO, text, std::strlen(text)));
@@ -57,6 +58,7 @@ extern "C" void on_bus_error(int signal, siginfo_t* info, void*) {
     if (mmap(page, page_octets, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
       break;
     *lost = 1;
+    lost_somewhere = 1;
     return;
   }
   std::signal(signal, SIG_DFL);
@@ -72,6 +74,10 @@ void handle_bus_errors() {
 }
 
 } // namespace
+
+volatile std::sig_atomic_t& GuardedMapping::any_lost() noexcept {
+  return lost_somewhere;
+}
 
 GuardedMapping::Entry::~Entry() {
   if (place == most_mappings)

@@ -18,6 +18,9 @@ public:
   /// touched the page, which reads zeros from then on; it outlives the guard.
   GuardedMapping(const void* data, std::size_t octets, std::string name, volatile std::sig_atomic_t* lost = nullptr);
 
+  /// Set whenever a flag of any of them is: for who looks at several at once. It is for that one to clear.
+  [[nodiscard]] static volatile std::sig_atomic_t& any_lost() noexcept;
+
 private:
   struct Entry;
   std::shared_ptr<Entry> entry_;

@@ -105,7 +105,7 @@ RunPlan measure_plan(const MeasureOptions& options, const MeasureOptions::Choice
   plan.settle = std::chrono::milliseconds(std::lround(settle_s(options, plugin) * 1000));
   plan.patience += std::chrono::seconds(std::lround(std::ceil(options.timeout_s)));
   if (!plugin.chains.empty())
-    add_watchers(plan, options, options.interface, plugin.chains, needs);
+    add_watchers(plan, options, {options.interface}, plugin.chains, needs);
 
   plan.rings.push_back({"jobs", 0, options.job_ring_mib});
   std::vector<std::string> merger_arguments{"--plugin=" + plugin.name};

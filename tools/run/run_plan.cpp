@@ -47,11 +47,15 @@ void restart_stages(RunPlan& plan, const RunOptions& options, const std::string&
   plan.poison_folder = folder.empty() ? "." : folder.string();
 }
 
-void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
+void add_watchers(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& sources,
                   const std::vector<std::string>& chains, std::uint32_t needs) {
   StagePlan capture{StageKind::capture, 0, {}, {}, {}, {}};
-  capture.streams.inherit_stdin = source == "-";
-  capture.arguments = joined({"--input=" + source, "--needs=" + needs_text(needs)}, options.capture_arguments);
+  for (const auto& source : sources) {
+    capture.streams.inherit_stdin = capture.streams.inherit_stdin || source == "-";
+    capture.arguments.push_back("--input=" + source);
+  }
+  capture.arguments.push_back("--needs=" + needs_text(needs));
+  capture.arguments = joined(std::move(capture.arguments), options.capture_arguments);
   for (unsigned i = 0; i < options.observers; ++i) {
     plan.rings.push_back({"packets", i, options.packet_ring_mib});
     capture.writes.push_back({"--out", "packets", i});

@@ -70,8 +70,8 @@ struct RunPlan {
 /// the results, whose path that is. Throws UsageError.
 void restart_stages(RunPlan& plan, const RunOptions& options, const std::string& output);
 
-/// Adds capture on that source and the observers with those chains, which need `needs` (Need), and their rings.
-void add_watchers(RunPlan& plan, const RunOptions& options, const std::string& source,
+/// Adds capture on these sources and the observers with those chains, which need `needs` (Need), and their rings.
+void add_watchers(RunPlan& plan, const RunOptions& options, const std::vector<std::string>& sources,
                   const std::vector<std::string>& chains, std::uint32_t needs);
 
 /// Adds the merger, which reads all rings that nobody reads yet: flows, then jobs. `grows`: a file is written as

@@ -23,7 +23,7 @@ CaptureArguments parsed(std::vector<std::string> words) {
 
 CaptureArguments with_outputs(std::vector<std::string> outputs) {
   CaptureArguments arguments;
-  arguments.source.name = "eth0";
+  arguments.inputs = {"eth0"};
   arguments.outputs = std::move(outputs);
   return arguments;
 }
@@ -33,7 +33,7 @@ CaptureArguments with_outputs(std::vector<std::string> outputs) {
 TEST_CASE("capture's command line has the source, an output for each observer, and their chains") {
   const auto arguments = parsed({"-i", "x.pcap", "--out", "ring:a", "--out", "ring:b", "--count=010", "--snaplen", "96",
                                  "--reader=mapped", "--needs=tcp-options,icmp-quotation", "basic", "tcp"});
-  CHECK(arguments.source.name == "x.pcap");
+  CHECK(arguments.inputs == std::vector<std::string>{"x.pcap"});
   CHECK(arguments.source.snap_length == 96);
   CHECK(arguments.count == 10);
   CHECK(arguments.outputs == std::vector<std::string>{"ring:a", "ring:b"});
@@ -73,7 +73,7 @@ TEST_CASE("each observer has an output of its own, whatever it is called, and no
       static_cast<void>(choose_outputs(with_outputs({"file:" + scratch.path("x"), "file:" + scratch.path("link")}))),
       doctest::Contains("was given twice"), UsageError);
   auto arguments = with_outputs({"file:" + scratch.path("link")});
-  arguments.source.name = scratch.path("x");
+  arguments.inputs = {scratch.path("x")};
   CHECK_THROWS_WITH_AS(static_cast<void>(choose_outputs(arguments)), doctest::Contains("is the input as well"),
                        UsageError);
 }

@@ -25,12 +25,12 @@ struct Program {
       writer.packet(1'600'000'000'000'000'000 + i, frame);
     }
     content.assign(writer.bytes().begin(), writer.bytes().end());
-    arguments.source.name = scratch.path("x.pcap");
+    arguments.inputs = {scratch.path("x.pcap")};
     arguments.outputs = {"file:" + scratch.path("out")};
   }
 
   int run() {
-    write_file(arguments.source.name, content);
+    write_file(arguments.inputs.front(), content);
     arguments.stage.caged = false; // there would be no way out for the tests behind it
     return run_capture(arguments);
   }
@@ -97,7 +97,7 @@ TEST_CASE("what cannot be is said before the output is emptied") {
   program.arguments.filter = "nonsense";
   CHECK_THROWS_AS(program.run(), UsageError);
   program.arguments.filter.clear();
-  program.arguments.source.name = program.scratch.path();
+  program.arguments.inputs = {program.scratch.path()};
   CHECK_THROWS_AS(run_capture(program.arguments), Error);
   CHECK(read_file(program.scratch.path("out")) == "kept");
 }

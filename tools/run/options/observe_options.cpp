@@ -4,6 +4,7 @@
 #include "common/process/options/whole_number.hpp"
 #include "tools/run/options/option_groups.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace orbweaver {
@@ -14,12 +15,17 @@ constexpr std::uint64_t most_packets = 1'000'000'000'000'000'000; // thirty year
 
 void add_source_options(CommandLine& app, ObserveOptions& options) {
   auto& arguments = options.capture_arguments;
-  app.add_option_function(
-         "-i,--input", // a stage has a standard input of its own, unless it is asked to read ours
-         [&options](const std::string& name) { options.source = name == "/dev/stdin" ? "-" : name; },
-         "An interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, ring, pcapint, dag, "
-         "dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos)")
-      ->type_name("SOURCE");
+  const auto take = [&options](const std::vector<std::string>& names) {
+    options.sources = names;
+    // A stage has a standard input of its own, unless it is asked to read ours.
+    std::ranges::replace(options.sources, "/dev/stdin", "-");
+  };
+  app.add_list_function("-i,--input", take,
+                        "An interface, a pcap or pcapng file (\"-\": standard input), or a libtrace URI (int, ring, "
+                        "pcapint, dag, dpdk, rt, pcap, pcapfile, erf, rawerf, tsh, fr+, legacyeth or legacypos); "
+                        "several times: files, merged by time, also as folders and quoted patterns")
+      ->type_name("SOURCE")
+      ->allow_extra_args(false);
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
       ->one_of({"auto", "mapped", "libtrace"}, false);
   add_filter_option(app, options);
@@ -41,6 +47,7 @@ CommandLine& add_observe_command(CommandLine& front, ObserveOptions& options) {
       front.add_subcommand("observe", "Measure flows passively: packets in, one JSON object a flow out, or CSV");
   app.footer("Examples:\n"
              "  orbweaver observe -i capture.pcap basic tcp ecn\n"
+             "  orbweaver observe -i 'night/*.pcap.zst' -i extra.pcapng basic tcp\n"
              "  orbweaver observe -i eth0 --observers 2 --cpus 2-5 --output flows.ndjson basic tcp\n"
              "  orbweaver observe -i capture.pcap --output flows.csv basic tcp\n"
              "  orbweaver observe -i capture.pcap --summary run.json --digest basic > flows.ndjson\n"

@@ -11,7 +11,7 @@
 namespace orbweaver {
 
 struct ObserveOptions : RunOptions {
-  std::string source;
+  std::vector<std::string> sources; ///< as given: patterns and folders of files among them
   std::vector<std::string> chains;
   std::string format; ///< empty: what the output says
   bool digest = false;

@@ -62,7 +62,7 @@ TEST_CASE("options that a stage understands are handed on to it") {
   FrontCommand front;
   CHECK(front.parse("observe -i eth0 --filter 'tcp port 80' --promiscuous --count 5 --idle-timeout 10 basic tcp")
             .empty());
-  CHECK(front.observe.source == "eth0");
+  CHECK(front.observe.sources == std::vector<std::string>{"eth0"});
   CHECK(front.observe.chains == Strings{"basic", "tcp"});
   CHECK(front.observe.capture_arguments == Strings{"--filter=tcp port 80", "--count=5", "--promiscuous"});
   CHECK(front.observe.observer_arguments == Strings{"--idle-timeout=10"});
@@ -118,7 +118,7 @@ TEST_CASE("bounds are told in whole numbers, and a number is handed on in decima
 TEST_CASE("the device of standard input is standard input") {
   FrontCommand front;
   CHECK(front.parse("observe -i /dev/stdin basic").empty());
-  CHECK(front.observe.source == "-");
+  CHECK(front.observe.sources == std::vector<std::string>{"-"});
 }
 
 TEST_CASE("a value out of range is refused") {
