@@ -26,28 +26,33 @@ using DeadCapture = std::unique_ptr<pcap_t, decltype(&pcap_close)>;
 
 } // namespace
 
+CompiledFilter compile_filter(const std::string& expression, LinkType link) {
+  const DeadCapture dead(pcap_open_dead(dlt_of(link), whole_frame), &pcap_close);
+  if (!dead)
+    throw Error("filter: no memory to compile it");
+  auto program = std::make_unique<bpf_program>();
+  if (pcap_compile(dead.get(), program.get(), expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0)
+    return {nullptr, pcap_geterr(dead.get())};
+  if (asks_the_kernel(*program)) {
+    pcap_freecode(program.get());
+    return {nullptr, "it asks for what is not in a packet's octets"};
+  }
+  return {std::move(program), {}};
+}
+
 BpfFilter::BpfFilter(const std::string& expression) {
   bool compiled = false;
   for (unsigned i = 0; i < link_types; ++i) {
-    const DeadCapture dead(pcap_open_dead(dlt_of(static_cast<LinkType>(i)), whole_frame), &pcap_close);
-    if (!dead)
-      throw Error("filter: no memory to compile it");
-    auto program = std::make_unique<bpf_program>();
-    const auto refuse = [&](const char* reason) {
-      reasons_[i] = "filter \"" + expression + "\": " + reason + "; see man pcap-filter";
-    };
-    if (pcap_compile(dead.get(), program.get(), expression.c_str(), 1, PCAP_NETMASK_UNKNOWN) != 0) {
-      refuse(pcap_geterr(dead.get()));
-    } else if (asks_the_kernel(*program)) {
-      refuse("it asks for what is not in a packet's octets");
-      pcap_freecode(program.get());
-    } else {
-      programs_[i] = std::move(program);
+    auto filter = compile_filter(expression, static_cast<LinkType>(i));
+    programs_[i] = std::move(filter.program);
+    if (programs_[i])
       compiled = true;
-    }
+    else
+      reasons_[i] = "filter \"" + expression + "\": " + filter.refusal + "; see man pcap-filter";
   }
   if (!compiled) // the first link type is Ethernet, for which most people write
     throw UsageError(reasons_[0]);
+  hint_ = std::make_unique<FilterHint>(expression);
 }
 
 BpfFilter::~BpfFilter() {
@@ -64,7 +69,10 @@ bool BpfFilter::matches(const Frame& frame) const noexcept {
       complaint_ = reasons_[link];
     return false;
   }
-  return bpf_filter(program->bf_insns, frame.data, frame.wire_length, frame.captured_length) != 0;
+  if (bpf_filter(program->bf_insns, frame.data, frame.wire_length, frame.captured_length) != 0)
+    return true;
+  hint_->look_at(frame);
+  return false;
 }
 
 } // namespace orbweaver

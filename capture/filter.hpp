@@ -3,6 +3,7 @@
 // run in user space on every frame, whatever it was read by. The capture stage's thread.
 #pragma once
 
+#include "capture/filter_hint.hpp"
 #include "capture/sources/source.hpp"
 
 #include <array>
@@ -10,9 +11,14 @@
 #include <string>
 #include <string_view>
 
-struct bpf_program;
-
 namespace orbweaver {
+
+/// An expression for frames of one link type: a program, whose owner frees what is in it, or why there is none.
+struct CompiledFilter {
+  std::unique_ptr<bpf_program> program;
+  std::string refusal;
+};
+[[nodiscard]] CompiledFilter compile_filter(const std::string& expression, LinkType link);
 
 class BpfFilter {
 public:
@@ -30,7 +36,11 @@ public:
   /// What is wrong with the expression for the frames that it was tried on, in libpcap's words, or empty.
   [[nodiscard]] std::string_view complaint() const noexcept { return complaint_; }
 
+  /// What is to be said where it let none of so many packets pass.
+  [[nodiscard]] std::string why_none(std::uint64_t packets) const { return hint_->text(packets); }
+
 private:
+  std::unique_ptr<FilterHint> hint_;
   std::array<std::unique_ptr<bpf_program>, link_types> programs_; // nothing where the expression has no meaning
   std::array<std::string, link_types> reasons_;                   // why it has none
   mutable std::string_view complaint_; // among them, of the first frame that it has no meaning for

@@ -101,6 +101,9 @@ int run_capture(const CaptureArguments& arguments) {
     spdlog::error("{}; no packet of that link type passed", filter->complaint());
     return exit_failed;
   }
+  if (const auto filtered = capture.counter(CaptureCounter::filtered);
+      filter && filtered != 0 && filtered == capture.counter(CaptureCounter::packets_read))
+    spdlog::warn("{}", filter->why_none(filtered));
   const std::string failed = result.cause == EndCause::failed ? result.error : source->failures();
   if (result.cause == EndCause::failed || !failed.empty()) {
     spdlog::error("{}", failed);

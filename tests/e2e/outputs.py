@@ -213,7 +213,7 @@ class Outputs(support.TestCase):
         self.assert_balanced(summary)
         self.assertEqual(summary["end"], "complete")
         self.assertEqual(summary["exit_status"], 0)
-        self.assertIn("processed {packets} packets ({dropped} dropped, {short} short, {non_ip} non-ip) into {flows} flows "
+        self.assertIn("processed {packets} packets ({dropped} dropped, {short} short, {non_ip} non-ip, {filtered} filtered) into {flows} flows "
                       "({ignored} ignored)".format(**summary), result.stderr)
         self.assertIn("digest: " + summary["digest"], result.stderr)
         self.assertEqual(summary["flows"], len(flow_lines(result.stdout)))

@@ -77,6 +77,7 @@ Totals totals_of(const Snapshot& snapshot) noexcept {
   // A capture that was killed had no time to tell of its last packets, but the observers have got them.
   return {std::max(capture(CaptureCounter::packets_read), observer(ObserverCounter::packets_received)),
           capture(CaptureCounter::dropped_source) + capture(CaptureCounter::dropped_ring),
+          capture(CaptureCounter::filtered),
           capture(CaptureCounter::short_packets),
           capture(CaptureCounter::non_ip),
           observer(ObserverCounter::flows_opened),
@@ -84,8 +85,10 @@ Totals totals_of(const Snapshot& snapshot) noexcept {
 }
 
 std::string closing_line(const Totals& totals) {
-  return fmt::format("processed {} packets ({} dropped, {} short, {} non-ip) into {} flows ({} ignored)",
-                     totals.packets, totals.dropped, totals.short_packets, totals.non_ip, totals.flows, totals.ignored);
+  const auto filtered = totals.filtered != 0 ? fmt::format(", {} filtered", totals.filtered) : std::string();
+  return fmt::format("processed {} packets ({} dropped, {} short, {} non-ip{}) into {} flows ({} ignored)",
+                     totals.packets, totals.dropped, totals.short_packets, totals.non_ip, filtered, totals.flows,
+                     totals.ignored);
 }
 
 JobTotals job_totals_of(const Snapshot& snapshot) noexcept {

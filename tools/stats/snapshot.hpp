@@ -60,8 +60,9 @@ struct Snapshot {
 
 /// The numbers of the closing line, in the words of the Python original.
 struct Totals {
-  std::uint64_t packets = 0; ///< read from the source
-  std::uint64_t dropped = 0; ///< lost before they were read, or on a full ring
+  std::uint64_t packets = 0;  ///< read from the source
+  std::uint64_t dropped = 0;  ///< lost before they were read, or on a full ring
+  std::uint64_t filtered = 0; ///< that the filter did not let pass
   std::uint64_t short_packets = 0;
   std::uint64_t non_ip = 0;
   std::uint64_t flows = 0;   ///< opened
@@ -70,7 +71,8 @@ struct Totals {
 
 [[nodiscard]] Totals totals_of(const Snapshot& snapshot) noexcept;
 
-/// "processed 10 packets (0 dropped, 0 short, 1 non-ip) into 3 flows (0 ignored)"
+/// "processed 10 packets (0 dropped, 0 short, 1 non-ip) into 3 flows (0 ignored)"; with a filter that kept some from
+/// passing "(0 dropped, 0 short, 1 non-ip, 5 filtered)".
 [[nodiscard]] std::string closing_line(const Totals& totals);
 
 /// The numbers of a measurement's second closing line.

@@ -63,3 +63,49 @@ TEST_CASE("a wrong expression is refused with its text and libpcap's reason") {
     CHECK(text.size() > std::string("filter \"tcp prot 80\": ; see man pcap-filter").size());
   }
 }
+
+namespace {
+
+/// What is said of a filter that none of three such frames pass.
+std::string hint(const std::string& expression, const Bytes& octets) {
+  const auto length = static_cast<std::uint32_t>(octets.size());
+  const BpfFilter filter(expression);
+  for (int i = 0; i < 3; ++i)
+    REQUIRE_FALSE(filter.matches({octets.data(), 0, length, length, orbweaver::LinkType::ethernet}));
+  return filter.why_none(3);
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a filter that nothing passes says behind which tags it would match, and is right") {
+  const Bytes packet = ipv4("10.0.0.1", "10.0.0.2") / tcp(1234, 80).syn();
+  const Bytes tag{0x81, 0x00, 0x00, 0x07};
+  const auto framed = [&](const std::vector<Bytes>& tags, const Bytes& type) {
+    Bytes octets(12, 0x02);
+    for (const Bytes& each : tags)
+      octets.insert(octets.end(), each.begin(), each.end());
+    octets.insert(octets.end(), type.begin(), type.end());
+    octets.insert(octets.end(), packet.begin(), packet.end());
+    return octets;
+  };
+  const Bytes ip{0x08, 0x00}, pppoe{0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0x00, 0x21}, mpls{0x88, 0x47, 0, 1, 1, 64};
+  for (const auto& [octets, words] : {std::pair{framed({tag}, ip), "vlan and (tcp port 80 or udp)"},
+                                      {framed({tag, tag}, ip), "vlan and vlan and (tcp port 80 or udp)"},
+                                      {framed({}, mpls), "mpls and (tcp port 80 or udp)"},
+                                      {framed({}, pppoe), "pppoes and (tcp port 80 or udp)"},
+                                      {framed({tag}, pppoe), "vlan and pppoes and (tcp port 80 or udp)"},
+                                      {framed({tag}, mpls), "vlan and mpls and (tcp port 80 or udp)"}}) {
+    const std::string said = hint("tcp port 80 or udp", octets);
+    CHECK_MESSAGE(contains(said, std::string("--filter '") + words + "'"), said);
+    CHECK(passes(words, octets, orbweaver::LinkType::ethernet));
+  }
+}
+
+TEST_CASE("where tags are not the reason, a filter that nothing passes says no more than that") {
+  const std::string said = hint("tcp port 81", ethernet() / ipv4("10.0.0.1", "10.0.0.2") / tcp(1234, 80).syn());
+  CHECK(said == "filter \"tcp port 81\": none of 3 packets passed it");
+}

@@ -12,6 +12,7 @@ void write_totals(json::Object& run, const Totals& totals) {
       .add("dropped", totals.dropped)
       .add("short", totals.short_packets)
       .add("non_ip", totals.non_ip)
+      .add("filtered", totals.filtered)
       .add("flows", totals.flows)
       .add("ignored", totals.ignored);
 }
