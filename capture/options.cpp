@@ -33,6 +33,8 @@ void add_arguments(CommandLine& app, CaptureArguments& arguments) {
   app.add_option("--reader", arguments.reader,
                  "Who reads capture files: our own reader (mapped), libtrace, or as suits the source (auto)")
       ->type_name("auto|mapped|libtrace");
+  app.add_flag("--follow", arguments.source.follow,
+               "Read a file on as it grows, and then the next of its rotated series, until it is asked to end");
   app.add_option("--filter", arguments.filter, "Only packets that match, in tcpdump's language")->type_name("EXPR");
   app.add_option("--snaplen", arguments.source.snap_length, "Octets of each packet to look at; 0: all")
       ->type_name("N")

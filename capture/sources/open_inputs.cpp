@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/sources/open_inputs.hpp"
 
+#include "capture/sources/follow_source.hpp"
 #include "capture/sources/libtrace_source.hpp"
 #include "common/error.hpp"
 #include "common/input_list.hpp"
@@ -66,10 +67,27 @@ MergedSource::Part missing_part(std::string why) {
   return {std::move(name), [why = std::move(why)]() -> std::unique_ptr<Source> { throw Error(why); }};
 }
 
+std::unique_ptr<Source> open_followed(const SourceOptions& options, const std::vector<std::string>& given,
+                                      const MergedSource::Voices& voices) {
+  if (given.size() != 1)
+    throw UsageError("--follow follows one file or one series: give a pattern or a folder for several files of it");
+  const auto& name = given.front();
+  if (options.reader == SourceOptions::Reader::libtrace)
+    throw UsageError("--follow is not for \"--reader libtrace\"");
+  struct stat status {};
+  const bool there = stat(name.c_str(), &status) == 0;
+  const bool other_kind = there && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+  if (name == "-" || interface_exists(name) || other_kind || (!there && name.find(':') != std::string::npos))
+    throw UsageError(name + ": is no file: it is read as packets come, without --follow");
+  return std::make_unique<FollowSource>(name, options.snap_length, voices, FollowSource::Waits());
+}
+
 } // namespace
 
 std::unique_ptr<Source> open_inputs(const SourceOptions& options, const std::vector<std::string>& given,
                                     const MergedSource::Voices& voices) {
+  if (options.follow)
+    return open_followed(options, given, voices);
   auto list = list_inputs(given);
   const bool by_itself = given.size() == 1 && list.inputs.size() == 1;
   if (by_itself && !list.inputs.front().of_folder) {

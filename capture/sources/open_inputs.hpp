@@ -12,8 +12,8 @@
 namespace orbweaver {
 
 /// `given`: a SourceOptions::name each, patterns and folders of files among them; `options` says the rest. One input is
-/// opened by itself, several are merged by time. Throws Error where not one can be opened, and UsageError for an
-/// interface among others.
+/// opened by itself, several are merged by time; one file or series is followed. Throws Error where not one can be
+/// opened, and UsageError for an interface among others.
 [[nodiscard]] std::unique_ptr<Source> open_inputs(const SourceOptions& options, const std::vector<std::string>& given,
                                                   const MergedSource::Voices& voices);
 

@@ -26,6 +26,7 @@ struct SourceOptions {
   std::uint32_t snap_length = 0;       ///< octets of each frame to give; 0 is all
   bool promiscuous = false;            ///< live: take frames for other hosts too
   std::uint32_t kernel_buffer_mib = 0; ///< live: what the kernel keeps of unread packets; 0: what libtrace makes it
+  bool follow = false;                 ///< a file: as FollowSource does; for open_inputs()
   LinkLoss link = {};                  ///< live: what to do when the interface goes away
 };
 

@@ -124,6 +124,27 @@ bool PcapReader::begins_again() noexcept {
   return true;
 }
 
+/// Of octets that look odd for a record: whether they are a header of another capture, or cannot be read. The fault is
+/// told once the `count` frames before it are given.
+[[gnu::noinline]] bool PcapReader::is_no_record(Input::Octets octets, std::uint32_t captured,
+                                                std::size_t count) noexcept {
+  if (octets.size() < file_start_octets) {
+    if (may_begin_capture(octets)) {
+      incomplete(file_start_octets);
+      return true;
+    }
+  } else if (is_pcap_header(octets.data()) || is_pcapng_header(octets.data())) {
+    return true;
+  }
+  if (captured <= max_captured_)
+    return false;
+  cursor_ = octets.data();
+  if (count == 0)
+    fault("a packet of " + std::to_string(captured) + " octets; none may have more than " +
+          std::to_string(max_captured_));
+  return true;
+}
+
 /// Stops before a header of another capture, and at what no record can be. A header has 0 for its wire length, or, of
 /// pcapng, more octets captured than there may be.
 template <bool swapped, bool old>
@@ -141,21 +162,8 @@ std::size_t PcapReader::walk(std::span<Frame> out) noexcept {
     std::uint32_t wire = load32<swapped>(cursor + 12);
     if (old && (lengths_ == Lengths::other || captured > wire))
       std::swap(captured, wire);
-    if (old || captured > max_captured_ || wire == 0) [[unlikely]] {
-      if (left < file_start_octets && may_begin_capture({cursor, left})) {
-        incomplete(file_start_octets);
-        break;
-      }
-      if (left >= file_start_octets && (is_pcap_header(cursor) || is_pcapng_header(cursor)))
-        break;
-      if (captured > max_captured_) {
-        cursor_ = cursor;
-        if (count == 0) // what comes before it is given first
-          fault("a packet of " + std::to_string(captured) + " octets; none may have more than " +
-                std::to_string(max_captured_));
-        return count;
-      }
-    }
+    if ((old || captured > max_captured_ || wire == 0) && is_no_record({cursor, left}, captured, count)) [[unlikely]]
+      break;
     if (left - header_octets < captured) {
       incomplete(std::uint64_t{header_octets} + captured);
       break;

@@ -42,6 +42,7 @@ private:
 
   template <bool swapped, bool old>
   [[nodiscard]] std::size_t walk(std::span<Frame> out) noexcept;
+  [[nodiscard]] bool is_no_record(Input::Octets octets, std::uint32_t captured, std::size_t count) noexcept;
   template <bool swapped>
   [[nodiscard]] std::string read_header();
   [[nodiscard]] std::string read_file_header();

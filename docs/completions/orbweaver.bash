@@ -45,7 +45,7 @@ _orbweaver() {
     :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --digest --filter
+      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --digest --filter --follow
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
         --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
       ;;

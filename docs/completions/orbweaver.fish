@@ -40,7 +40,7 @@ complete -c orbweaver -n $observe -l complete -xa 'any all never' -d 'Whose comp
 for option in filter clock-tolerance snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib session user
     complete -c orbweaver -n $observe -l $option -x
 end
-for flag in promiscuous digest huge-pages busy-poll no-sandbox list-chains json
+for flag in follow promiscuous digest huge-pages busy-poll no-sandbox list-chains json
     complete -c orbweaver -n $observe -l $flag
 end
 complete -c orbweaver -n $measure -a '(__orbweaver_plugins)'

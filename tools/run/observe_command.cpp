@@ -76,12 +76,14 @@ int observe(const ObserveOptions& options) {
   if (is_live(options.sources))
     restart_stages(plan, options, parse_output(options.output, options.format).path);
   add_watchers(plan, options, options.sources, options.chains, needs_of(options.chains, describe_chains()));
+  if (options.follow)
+    plan.stages.front().arguments.emplace_back("--follow");
   std::vector<std::string> merger_arguments;
   if (options.digest)
     merger_arguments.emplace_back("--digest");
   if (!options.format.empty())
     merger_arguments.push_back("--format=" + options.format);
-  add_merger(plan, options, merger_arguments, come_but_once(options.sources));
+  add_merger(plan, options, merger_arguments, options.follow || come_but_once(options.sources));
   return run(plan, options, {text_of(options.sources), options.chains, options.observers, options.digest, {}, {}, {}});
 }
 

@@ -28,6 +28,8 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
       ->allow_extra_args(false);
   hand_on(app, arguments, "--reader", "auto|mapped|libtrace", "Who reads capture files")
       ->one_of({"auto", "mapped", "libtrace"}, false);
+  app.add_flag("--follow", options.follow,
+               "Read a file on as it grows, and then the next of its rotated series, until it is asked to end");
   add_filter_option(app, options);
   add_clock_option(app, options);
   hand_on(app, arguments, "--snaplen", "N", "Octets of each packet to look at; 0: all")

@@ -12,6 +12,7 @@ namespace orbweaver {
 
 struct ObserveOptions : RunOptions {
   std::vector<std::string> sources; ///< as given: patterns and folders of files among them
+  bool follow = false; ///< the file grows, or is of a series
   std::vector<std::string> chains;
   std::string format; ///< empty: what the output says
   bool digest = false;
