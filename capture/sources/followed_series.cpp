@@ -29,18 +29,23 @@ std::string without_number(const std::string& name) {
   return end == std::string::npos ? name : name.substr(0, end + 1);
 }
 
+/// "_00001_20240131120000", or the other way round.
+bool is_number_and_date(std::string_view text) {
+  constexpr std::size_t date_digits = 14;
+  const auto second = text.rfind('_');
+  if (!text.starts_with('_') || second == 0)
+    return false;
+  const auto one = text.substr(1, second - 1), other = text.substr(second + 1);
+  return !one.empty() && !other.empty() && all_digits(one) && all_digits(other) &&
+         (one.size() == date_digits || other.size() == date_digits);
+}
+
 /// Whether `name` is what dumpcap -b makes of `stem`: cap_00001_20240131120000.pcap of cap.pcap.
 bool is_of_dumpcap(std::string_view name, std::string_view stem) {
   const auto dot = stem.rfind('.');
   const auto base = stem.substr(0, dot), suffix = dot == std::string_view::npos ? std::string_view() : stem.substr(dot);
-  if (name.size() <= base.size() + suffix.size() || !name.starts_with(base) || !name.ends_with(suffix))
-    return false;
-  const auto numbers = name.substr(base.size(), name.size() - base.size() - suffix.size());
-  constexpr std::size_t date_digits = 14;
-  const auto second = numbers.rfind('_');
-  return numbers.front() == '_' && second != 0 && second != std::string_view::npos && second > 1 &&
-         all_digits(numbers.substr(1, second - 1)) && numbers.size() - second - 1 == date_digits &&
-         all_digits(numbers.substr(second + 1));
+  return name.size() > base.size() + suffix.size() && name.starts_with(base) && name.ends_with(suffix) &&
+         is_number_and_date(name.substr(base.size(), name.size() - base.size() - suffix.size()));
 }
 
 /// What dumpcap -b was told, of a name that it made: cap.pcap of cap_00001_20240131120000.pcap.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Feeds any octets to the pcap and pcapng readers: they must end, every octet of every frame must be readable, and the
-// frames must not depend on the size of a batch.
+// Feeds any octets to the pcap, pcapng and ERF readers: they must end, every octet of every frame must be readable, and
+// the frames must not depend on the size of a batch.
 #include "capture/sources/capture_reader.hpp"
+#include "capture/sources/erf_reader.hpp"
 #include "common/error.hpp"
 
 #include <cstdint>
@@ -12,11 +13,13 @@ namespace {
 
 using namespace orbweaver;
 
-std::uint64_t digest(Input::Octets octets, std::size_t batch) {
+std::uint64_t digest(Input::Octets octets, std::size_t batch, bool erf) {
   std::uint64_t sum = 0;
   const auto mix = [&sum](std::uint64_t value) { sum = (sum ^ value) * 0x9e3779b97f4a7c15ULL; };
   try {
-    const auto source = make_capture_reader(std::make_unique<MemoryInput>("fuzz", octets), 0);
+    auto input = std::make_unique<MemoryInput>("fuzz", octets);
+    const std::unique_ptr<Source> source =
+        erf ? std::make_unique<ErfReader>(std::move(input), 0) : make_capture_reader(std::move(input), 0);
     std::vector<Frame> frames(batch);
     for (;;) {
       const Source::Result result = source->read(frames);
@@ -43,7 +46,8 @@ std::uint64_t digest(Input::Octets octets, std::size_t batch) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // A copy of exactly this size lets the sanitizer see a read behind the end.
   const std::vector<std::uint8_t> octets(data, data + size);
-  if (digest(octets, orbweaver::frame_batch) != digest(octets, 1))
-    std::abort();
+  for (const bool erf : {false, true})
+    if (digest(octets, orbweaver::frame_batch, erf) != digest(octets, 1, erf))
+      std::abort();
   return 0;
 }

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -86,9 +87,23 @@ void write_captures(const std::filesystem::path& folder) {
   for (const auto& [name, pack] : {std::pair{"gz", +[](const Bytes& octets) { return gzip(octets); }},
                                    {"bz2", +[](const Bytes& octets) { return bzip2(octets); }},
                                    {"xz", +[](const Bytes& octets) { return xz(octets); }},
-                                   {"zst", +[](const Bytes& octets) { return zstd(octets); }}}) {
+                                   {"zst", +[](const Bytes& octets) { return zstd(octets); }},
+                                   {"lz4", +[](const Bytes& octets) { return lz4(octets); }}}) {
     seeds.add(std::string("pcap-") + name, {1}, pack(plain));
     seeds.add(std::string("pcapng-") + name, {1}, pack(blocks));
+  }
+  for (const auto& [name, first, second] :
+       {std::tuple{"pcap-pcap", plain, pcap_of({.link_type = link_raw, .order = std::endian::big})},
+        {"pcap-pcapng", plain, blocks},
+        {"pcapng-pcap", blocks, plain}}) {
+    Bytes joined = first;
+    append(joined, second);
+    seeds.add(name, {1}, joined);
+  }
+  for (const std::uint8_t minor : {2, 3}) {
+    Bytes old = plain;
+    store_u16(old, 6, minor, std::endian::little);
+    seeds.add("pcap-2." + std::to_string(minor), {1}, old);
   }
 }
 

@@ -6,8 +6,10 @@
 #include "common/process/described_by.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <simdjson.h>
+#include <system_error>
 
 namespace orbweaver {
 
@@ -119,6 +121,9 @@ std::string unknown_name(const std::string& what, const std::string& name, std::
 }
 
 std::string unknown_chain(const std::string& name, std::span<const std::string> candidates) {
+  std::error_code none;
+  if (std::filesystem::exists(name, none))
+    return "no chain '" + name + "', but a file: each file has an -i of its own, and a pattern is quoted: -i '*.pcap'";
   return unknown_name("no chain '" + name + "'", name, candidates);
 }
 

@@ -140,7 +140,8 @@ TEST_CASE("a pattern and a folder follow what comes into it, as tcpdump -G and d
   for (Source* source : {by_pattern.get(), by_folder.get(), by_stem.get(), by_name.get()})
     CHECK(seconds_of(*source) == "1");
   followed.write("cap_00002_20240101000100.pcapng", capture({2}));
-  followed.write("cap_00003_20240101000200.pcapng", craft::zstd(capture({3})));
+  followed.write("cap_00002.pcapng.txt", capture({2}));
+  followed.write("cap_20240101000200_00003.pcapng", craft::zstd(capture({3})));
   for (Source* source : {by_pattern.get(), by_folder.get(), by_stem.get(), by_name.get()})
     CHECK(seconds_of(*source) == "2 3");
 }
