@@ -12,8 +12,9 @@
 namespace orbweaver {
 
 /// Each is of one network namespace, and a number that the kernel keeps in one octet.
-inline constexpr std::array<std::string_view, 4> changed_sysctls{
+inline constexpr std::array<std::string_view, 5> changed_sysctls{
     "net.ipv4.tcp_ecn",            // RFC 3168: 0 off, 1 asks for it, 2 grants it
+    "net.ipv4.tcp_ecn_fallback",   // RFC 3168, 6.1.1.1: 1: a lost SYN that asked for it is followed by one that does not
     "net.ipv4.tcp_sack",           // RFC 2018
     "net.ipv4.tcp_timestamps",     // RFC 7323: 0 off, 1 on, 2 without random offsets
     "net.ipv4.tcp_window_scaling", // RFC 7323

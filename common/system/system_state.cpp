@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <fcntl.h>
-#include <map>
 #include <optional>
+#include <set>
 #include <spawn.h>
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
@@ -161,9 +161,9 @@ std::vector<std::string> restore_by(const StateJournal& journal) {
 
 struct SystemState::Changes {
   StateJournal journal;
-  std::map<std::string, std::string> values; ///< sysctls as they are now, of those in the journal
-  std::string nftables;                      ///< the table as it is now
-  std::uint64_t table = 0;                   ///< its number, where the journal says that there may be one
+  std::set<std::string> noted; ///< sysctls that are in the journal
+  std::string nftables;        ///< the table as it is now
+  std::uint64_t table = 0;     ///< its number, where the journal says that there may be one
   bool open = true;
 };
 
@@ -194,21 +194,18 @@ SystemState::~SystemState() {
 void SystemState::set_sysctl(const std::string& name, const std::string& value) {
   if (const auto why = sysctl_refusal(name, value); !why.empty())
     throw Error("cannot set " + name + " to '" + value + "': " + why);
-  auto known = changes_->values.find(name);
-  if (known == changes_->values.end()) {
+  if (!changes_->noted.contains(name)) {
     const auto before = read_sysctl(name);
     if (!before)
       throw Error(sysctl_problem(name, errno));
     if (const auto why = sysctl_refusal(name, *before); !why.empty())
       throw Error("cannot set " + name + ": what it is, '" + *before + "', could not be put back: " + why);
     changes_->journal.add_sysctl(name, *before);
-    known = changes_->values.emplace(name, *before).first;
+    changes_->noted.insert(name);
   }
-  if (known->second == value)
-    return;
+  // Also where this session has set it to that already: somebody else may have set it since.
   if (const int error = write_sysctl(name, value))
     throw Error(sysctl_problem(name, error));
-  known->second = value;
 }
 
 void SystemState::set_nftables(const std::string& body) {

@@ -50,7 +50,7 @@ class BedCase(support.TestCase):
 
     def system_state(self):
         """What a measurement may change on the client's side: the TCP sysctls, and the firewall rules."""
-        names = ("tcp_ecn", "tcp_timestamps", "tcp_window_scaling", "tcp_sack", "tcp_fastopen")
+        names = ("tcp_ecn", "tcp_timestamps", "tcp_window_scaling", "tcp_sack", "tcp_fastopen", "tcp_ecn_fallback")
         sysctls = self.bed.run("sysctl", *(f"net.ipv4.{name}" for name in names), capture_output=True, text=True, check=True)
         rules = self.bed.run("nft", "list", "ruleset", capture_output=True, text=True, check=True)
         return sysctls.stdout + rules.stdout

@@ -96,6 +96,20 @@ TEST_CASE("a sysctl and a table are changed as often as wanted, and at the end a
   CHECK(restore_system_state(name).empty());
 }
 
+TEST_CASE("what somebody else sets meanwhile is set again with the next configuration, and put back to what was before") {
+  if (!own_namespace())
+    return;
+  const std::string before = sysctl(ecn);
+  {
+    SystemState state(session_name("somebody"));
+    state.set_sysctl(ecn, "1");
+    std::ofstream("/proc/sys/net/ipv4/tcp_ecn") << 0;
+    state.set_sysctl(ecn, "1");
+    CHECK(sysctl(ecn) == "1");
+  }
+  CHECK(sysctl(ecn) == before);
+}
+
 TEST_CASE("killed at any time, a spider leaves what restore puts back") {
   if (!own_namespace())
     return;
