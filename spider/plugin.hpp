@@ -23,7 +23,7 @@
 namespace orbweaver {
 
 /// Changes with anything that plugins of a shared object are built against.
-inline constexpr std::uint32_t plugin_interface_version = 4;
+inline constexpr std::uint32_t plugin_interface_version = 5;
 
 /// One sysctl and the value that it has in a configuration: {"net.ipv4.tcp_ecn", "2"}.
 struct SysctlSetting {
@@ -35,9 +35,6 @@ struct SysctlSetting {
 /// puts it back, however the session ends.
 struct SystemConfiguration {
   std::vector<SysctlSetting> sysctls;
-  /// What goes into an nftables table of the session's own (family inet), empty for none: `chain out { type route hook
-  /// output priority mangle; ip dscp set 48; }`. The table goes away with the configuration.
-  std::string nftables;
 };
 
 /// What a plugin has to hand from its pre_connect to the connections of the job.

@@ -104,13 +104,10 @@ std::string origin_of(const PluginDescription& description) {
 /// Which rights a plugin's configurations need: asked before any packet is sent.
 void check_rights(const std::vector<SystemConfiguration>& configurations) {
   std::vector<std::string> sysctls;
-  bool nftables = false;
-  for (const auto& configuration : configurations) {
+  for (const auto& configuration : configurations)
     for (const auto& setting : configuration.sysctls)
       sysctls.push_back(setting.name);
-    nftables = nftables || !configuration.nftables.empty();
-  }
-  SystemState::check_rights(sysctls, nftables);
+  SystemState::check_rights(sysctls);
 }
 
 LocalAddresses local_addresses(const SpiderArguments& arguments) {

@@ -56,17 +56,15 @@ Capabilities kept_of(const CageRules& rules) {
     const std::uint32_t bit = had[capability / 32].permitted & (1U << (capability % 32));
     set.effective |= bit;
     set.permitted |= bit;
-    if (rules.runs_programs)
-      set.inheritable |= bit;
   }
   return sets;
 }
 
 /// Without the right to (CAP_SETPCAP) the bounding set stays: with no_new_privs nothing can be taken from it. Returns
 /// errno of anything else.
-int empty_bounding_set(std::uint64_t but) noexcept {
+int empty_bounding_set() noexcept {
   for (unsigned capability = 0; capability < 64; ++capability)
-    if ((but >> capability & 1) == 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
       return errno == EINVAL || errno == EPERM ? 0 : errno; // EINVAL: past the last one
   return 0;
 }
@@ -77,10 +75,10 @@ struct Drop {
   int landlock = -1; ///< descriptor of its rules
   std::atomic<int> error{0};
 
-  void run(std::uint64_t bounding) noexcept {
+  void run() noexcept {
     int problem = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : errno;
     if (problem == 0)
-      problem = empty_bounding_set(bounding);
+      problem = empty_bounding_set();
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (problem == 0 && landlock >= 0)
       problem = restrict_by_landlock(landlock);
@@ -95,18 +93,12 @@ Drop drop;
 std::string drop_in_other_threads(int landlock) {
   drop.sets = {};
   drop.landlock = landlock;
-  const auto missing = run_in_other_threads([]() noexcept { drop.run(0); });
+  const auto missing = run_in_other_threads([]() noexcept { drop.run(); });
   if (const int error = drop.error.exchange(0, std::memory_order_relaxed); error != 0)
     refuse("the rights of a library's thread", error);
   return missing == 0 ? std::string()
                       : std::to_string(missing) + " threads of libraries did not give up their rights: of those only "
                                                   "the list of system calls holds for them";
-}
-
-/// Programs that are run have what is inheritable and ambient.
-void hand_down(const CageRules& rules) {
-  for (const unsigned capability : rules.capabilities)
-    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
 }
 
 const passwd& find_user(const std::string& user) {
@@ -243,11 +235,9 @@ std::string enter_cage(const CageRules& rules, const std::string& user) {
     missing = kept_back;
   drop.sets = kept_of(rules);
   drop.landlock = landlock.get();
-  drop.run(rules.runs_programs ? drop.sets[0].permitted | std::uint64_t{drop.sets[1].permitted} << 32 : 0);
+  drop.run();
   if (const int error = drop.error.exchange(0, std::memory_order_relaxed); error != 0)
     refuse("rights", error);
-  if (rules.runs_programs)
-    hand_down(rules);
   if (!ORBWEAVER_SANITIZED && !rules.calls.empty())
     shut_calls(rules);
   return missing;

@@ -35,7 +35,6 @@ struct CagePath {
     remove, ///< list, and remove files: shared memory that a session leaves
     change, ///< read, and write what is there: sysctls
     write,  ///< read, make, write, list, rename and remove files: a folder of output
-    run,    ///< read, and execute
   };
   std::string path;
   Rights rights;
@@ -43,11 +42,10 @@ struct CagePath {
 
 struct CageRules {
   std::string program;                          ///< "orbweaver-observer": who a refused call is told of
-  std::vector<std::span<const CageCall>> calls; ///< empty: no filter of calls, as for who runs another program
+  std::vector<std::span<const CageCall>> calls; ///< empty: no filter of calls
   std::vector<CagePath> paths;                  ///< the only files that can be opened from now on
   bool tcp = false;                             ///< whether it may bind and connect TCP sockets (from Landlock ABI 4)
   std::vector<unsigned> capabilities;           ///< those of linux/capability.h that stay
-  bool runs_programs = false;                   ///< whether programs that it runs have them too
 };
 
 /// What every stage does: memory, clocks, waiting, descriptors that are open, removing shared memory, and ending.

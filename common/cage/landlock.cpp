@@ -41,8 +41,6 @@ std::uint64_t rights_of(CagePath::Rights rights) {
     return read_file | read_dir | write_file | truncate_file;
   case CagePath::Rights::write:
     return read_file | read_dir | write_file | truncate_file | remove_file | make_reg;
-  case CagePath::Rights::run:
-    return read_file | read_dir | execute;
   }
   return 0;
 }

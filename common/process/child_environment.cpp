@@ -10,7 +10,7 @@ namespace orbweaver {
 namespace {
 
 constexpr std::string_view names[] = {
-    "PATH",            // nft
+    "PATH",            // programs that libraries run
     "HOME",            // ~/.local, where a user's plugins may lie
     "TZ",              // times in messages
     "TMPDIR",          // temporary files

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a session may be called. Its name is a part of names of files and of nftables tables, and is read back from
+// What a session may be called. Its name is a part of names of files and of sockets, and is read back from
 // those of files: whoever takes it from there asks here. No state, any thread.
 #pragma once
 

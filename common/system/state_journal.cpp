@@ -9,7 +9,6 @@
 #include "common/trusted_file.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fcntl.h>
 #include <filesystem>
 #include <poll.h>
@@ -56,12 +55,6 @@ private:
   std::size_t count_ = 0;
 };
 
-std::optional<std::uint64_t> number_of(const std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
 /// Adds what a line says; false where no session writes such a line. The namespace comes first.
 bool add_line(const std::string& line, StateJournal::Entries& entries) {
   std::istringstream text(line);
@@ -76,9 +69,6 @@ bool add_line(const std::string& line, StateJournal::Entries& entries) {
     entries.space = space;
   } else if (is("sysctl", 3) && entries.space && sysctl_refusal(words[1], words[2]).empty()) {
     entries.sysctls.emplace_back(words[1], words[2]);
-  } else if (is("nftables", 2) && entries.space && !entries.table) {
-    entries.table = number_of(words[1]);
-    return entries.table.has_value();
   } else {
     return false;
   }
@@ -191,10 +181,6 @@ void StateJournal::add_namespace(const NetNamespace& space) const {
 
 void StateJournal::add_sysctl(const std::string& name, const std::string& before) const {
   add("sysctl " + name + " " + before);
-}
-
-void StateJournal::add_table(std::uint64_t number) const {
-  add("nftables " + std::to_string(number));
 }
 
 void StateJournal::add(const std::string& line) const {

@@ -2,10 +2,9 @@
 // The file in which a session writes down what it changes in the system, for system_state: text in the state folder,
 // `NAME.state`, whose first line says which network namespace it is about, and each further line what is to be put
 // back; it is written before the change. Whoever changes or restores holds its lock (flock), which the kernel takes
-// back from a killed process, and which a running nft program holds too: nothing is put back before the last change has
-// been made. Nobody else can put files into that folder (state_folder.hpp); a journal is believed all the same only
-// where it is an `own_file` (trusted_file.hpp) and its name is a session's, and of its lines those that a session could
-// have written.
+// back from a killed process: nothing is put back before the last change has been made. Nobody else can put files into
+// that folder (state_folder.hpp); a journal is believed all the same only where it is an `own_file` (trusted_file.hpp)
+// and its name is a session's, and of its lines those that a session could have written.
 #pragma once
 
 #include "common/file_descriptor.hpp"
@@ -26,7 +25,6 @@ public:
   struct Entries {
     std::optional<NetNamespace> space;                        ///< none: killed before anything was changed
     std::vector<std::pair<std::string, std::string>> sysctls; ///< each of the list, with a value that fits
-    std::optional<std::uint64_t> table;                       ///< the number of its nftables table, where it made one
     std::string refused; ///< the first line that no session writes, and how many more there are; empty: none
   };
 
@@ -36,7 +34,7 @@ public:
     std::string refused; ///< the first file that looks like one and is not believed, why, and how many more there are
   };
 
-  /// How long a restorer waits for an nft program that a killed spider left running.
+  /// How long a restorer waits for who is killed to be gone.
   static constexpr int patience_ms = 5000;
 
   /// A new one, locked. Throws Error where the session has one.
@@ -58,14 +56,10 @@ public:
   /// Why it is empty.
   [[nodiscard]] bool held_by_other() const noexcept { return held_by_other_; }
   [[nodiscard]] const std::string& session() const noexcept { return session_; }
-  /// Its descriptor, for a program that is to hold the lock too.
-  [[nodiscard]] int fd() const noexcept { return file_.get(); }
 
   void add_namespace(const NetNamespace& space) const;
   /// `before`: the value to put back. Like all that add, throws Error where it cannot be written.
   void add_sysctl(const std::string& name, const std::string& before) const;
-  /// That there may be a table of that number (system_state.hpp) from now on.
-  void add_table(std::uint64_t number) const;
   [[nodiscard]] Entries entries() const;
 
   /// Removes the file; what is locked stays so.

@@ -12,30 +12,13 @@
 #include <fcntl.h>
 #include <optional>
 #include <set>
-#include <spawn.h>
 #include <spdlog/spdlog.h>
-#include <sys/mman.h>
-#include <sys/random.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 
 namespace orbweaver {
 
 namespace {
-
-std::string table_of(std::uint64_t number) {
-  return "orbweaver-" + std::to_string(number);
-}
-
-/// A number that no other session of this machine has; nothing that anybody typed is part of a script for nft.
-std::uint64_t new_table_number() {
-  std::uint64_t number = 0;
-  while (number == 0)
-    if (getrandom(&number, sizeof number, 0) != sizeof number)
-      throw Error("cannot make a number for an nftables table: " + errno_text());
-  return number;
-}
 
 std::string sysctl_path(std::string name) {
   std::replace(name.begin(), name.end(), '.', '/');
@@ -70,59 +53,10 @@ std::string sysctl_problem(const std::string& name, int error) {
   return text + "see " + sysctl_path(name);
 }
 
-/// Runs `nft` with that script; returns what it printed where it failed. It holds the lock of `journal` too.
-std::optional<std::string> run_nft(std::vector<const char*> arguments, const std::string& script, int journal) {
-  // A file, not a pipe: what is given is there as a whole, however this process ends.
-  const FileDescriptor input(memfd_create("nft", MFD_CLOEXEC)), output(memfd_create("nft", MFD_CLOEXEC));
-  if (input.get() < 0 || output.get() < 0 || !write_all(input.get(), script) || lseek(input.get(), 0, SEEK_SET) != 0)
-    return "no memory for its input: " + errno_text();
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output.get(), STDERR_FILENO);
-  if (journal >= 0)
-    posix_spawn_file_actions_adddup2(&actions, journal, 3);
-  // Not of this process group: a Ctrl-C that ends the spider in order must not end nft.
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-  arguments.push_back(nullptr);
-  pid_t child = 0;
-  const int error = posix_spawnp(&child, arguments.front(), &actions, &attributes,
-                                 const_cast<char* const*>(arguments.data()), environ);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0)
-    return errno_text(error);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-    ;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-    return std::nullopt;
-  std::string said = read_all(output.get());
-  return said.substr(0, said.find('\n'));
-}
-
-/// A script that replaces a table by one of this body, in one transaction.
-std::string nft_script(const std::string& table, const std::string& body) {
-  std::string script = "add table inet " + table + "\ndelete table inet " + table + "\n";
-  if (!body.empty())
-    script += "table inet " + table + " {\n" + body + "\n}\n";
-  return script;
-}
-
 /// Puts back what a journal says, the last change first; adds a sentence for each thing to `done` or, where it failed,
 /// to `failed`.
 void put_back(const StateJournal& journal, std::vector<std::string>& done, std::vector<std::string>& failed) {
   const StateJournal::Entries entries = journal.entries();
-  if (entries.table) {
-    const std::string table = table_of(*entries.table);
-    if (const auto problem = run_nft({"nft", "-f", "-"}, nft_script(table, {}), journal.fd()))
-      failed.push_back("cannot remove the nftables table inet " + table + ": " + *problem);
-    else
-      done.push_back("removed the nftables table inet " + table);
-  }
   for (auto entry = entries.sysctls.rbegin(); entry != entries.sysctls.rend(); ++entry) {
     if (read_sysctl(entry->first) == entry->second)
       continue;
@@ -162,15 +96,13 @@ std::vector<std::string> restore_by(const StateJournal& journal) {
 struct SystemState::Changes {
   StateJournal journal;
   std::set<std::string> noted; ///< sysctls that are in the journal
-  std::string nftables;        ///< the table as it is now
-  std::uint64_t table = 0;     ///< its number, where the journal says that there may be one
   bool open = true;
 };
 
 SystemState::SystemState(const std::string& session) {
   for (const std::string& said : restore_dead_system_states())
     spdlog::warn("{}", said);
-  changes_ = std::make_unique<Changes>(Changes{StateJournal::make(session), {}, {}, 0, true});
+  changes_ = std::make_unique<Changes>(Changes{StateJournal::make(session), {}, true});
   const StateJournal& journal = changes_->journal;
   try {
     const NetNamespace here = NetNamespace::current();
@@ -208,21 +140,7 @@ void SystemState::set_sysctl(const std::string& name, const std::string& value) 
     throw Error(sysctl_problem(name, error));
 }
 
-void SystemState::set_nftables(const std::string& body) {
-  if (body == changes_->nftables)
-    return;
-  if (changes_->table == 0) {
-    const std::uint64_t number = new_table_number();
-    changes_->journal.add_table(number);
-    changes_->table = number;
-  }
-  const std::string table = table_of(changes_->table);
-  if (const auto problem = run_nft({"nft", "-f", "-"}, nft_script(table, body), changes_->journal.fd()))
-    throw Error("cannot set the nftables table inet " + table + ": " + *problem);
-  changes_->nftables = body;
-}
-
-void SystemState::check_rights(const std::vector<std::string>& sysctls, bool nftables) {
+void SystemState::check_rights(const std::vector<std::string>& sysctls) {
   for (const auto& name : sysctls) {
     if (const auto why = sysctl_refusal(name); !why.empty())
       throw Error("cannot set " + name + ": " + why);
@@ -230,11 +148,6 @@ void SystemState::check_rights(const std::vector<std::string>& sysctls, bool nft
     if (file.get() < 0)
       throw Error(sysctl_problem(name, errno));
   }
-  if (!nftables)
-    return;
-  if (const auto problem = run_nft({"nft", "list", "tables"}, {}, -1))
-    throw Error("cannot change nftables (" + *problem +
-                "): it takes the program nft (package nftables), and root or CAP_NET_ADMIN");
 }
 
 std::vector<std::string> SystemState::restore() noexcept {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a session changed in the system (sysctls, an nftables table of its own) and how it is put back, however the
+// What a session changed in the system (sysctls) and how it is put back, however the
 // session ends. Before each change the value that was there goes into a journal (state_journal.hpp) in a folder that
 // lives as long as the changes themselves would: until the machine starts again. It says which network namespace it is
 // about. The spider writes it; the front command puts back what a killed spider left, and
@@ -27,13 +27,9 @@ public:
   /// itself), and how to get it.
   void set_sysctl(const std::string& name, const std::string& value);
 
-  /// Replaces the session's nftables table (family inet, `orbweaver-NUMBER`) by one of this body; empty: removes it.
-  /// Throws Error.
-  void set_nftables(const std::string& body);
-
-  /// Whether sysctls and nftables can be changed, found out without changing anything: throws Error that says which
-  /// right is missing (CAP_NET_ADMIN, a read-only /proc/sys, no nft program) and how to give it.
-  static void check_rights(const std::vector<std::string>& sysctls, bool nftables);
+  /// Whether these sysctls can be changed, found out without changing anything: throws Error that says which right is
+  /// missing (CAP_NET_ADMIN, a read-only /proc/sys) and how to give it.
+  static void check_rights(const std::vector<std::string>& sysctls);
 
   /// Puts everything back now; a second call does nothing. Returns what could not be put back, a sentence each.
   std::vector<std::string> restore() noexcept;

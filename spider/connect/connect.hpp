@@ -78,8 +78,9 @@ struct ConnectRequest {
   std::string interface; ///< name, for SO_BINDTODEVICE
   std::string domain;    ///< Host, server name, or the name that is asked for; empty: the address stands in for it
   std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
-  bool fast_open = false; ///< what is sent first goes with the SYN where a cookie is known (RFC 7413); not for udp
-  bool http2 = false;     ///< http, https: try HTTP/2 (an upgrade without TLS, ALPN with it)
+  std::uint8_t code_point = 0; ///< DSCP of all that is sent (RFC 2474), 0 to 63
+  bool fast_open = false;      ///< what is sent first goes with the SYN where a cookie is known (RFC 7413); not for udp
+  bool http2 = false;          ///< http, https: try HTTP/2 (an upgrade without TLS, ALPN with it)
   /// Local ports of the job's connections before this one. On the same ports, its packets would be taken for theirs.
   std::vector<std::uint16_t> ports_had;
 };

@@ -74,9 +74,11 @@ std::vector<std::uint8_t> forge_datagram(const ConnectRequest& request, std::uin
     return {};
   std::vector<std::uint8_t> datagram;
   const bool ip4 = request.destination.version == 4;
+  const auto traffic_class = static_cast<std::uint8_t>(request.code_point << 2); // RFC 3168, 5: two bits are ECN's
   if (ip4) {
     Tins::IP ip(ip4_address(request.destination), ip4_address(request.source));
     ip.ttl(hop_limit);
+    ip.tos(traffic_class);
     ip.id(static_cast<std::uint16_t>(random_number() | 1)); // the system would fill in a 0
     if (forgery.evil)
       ip.flags(Tins::IP::FLAG_RESERVED);
@@ -86,6 +88,7 @@ std::vector<std::uint8_t> forge_datagram(const ConnectRequest& request, std::uin
   } else {
     Tins::IPv6 ip(Tins::IPv6Address(request.destination.octets), Tins::IPv6Address(request.source.octets));
     ip.hop_limit(hop_limit);
+    ip.traffic_class(traffic_class);
     ip.inner_pdu(*transport);
     datagram = ip.serialize();
   }

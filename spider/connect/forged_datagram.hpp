@@ -16,8 +16,8 @@ struct Forgery {
 };
 
 /// A whole IP datagram from request.source and `source_port` to the request's destination: for tcpsyn a SYN with a
-/// random sequence number and the MSS option, for dnsudp an A query for its domain. Lengths and checksums are right but
-/// for the forgery. Empty for other kinds, and where the domain is no name.
+/// random sequence number and the MSS option, for dnsudp an A query for its domain, with its code point. Lengths and
+/// checksums are right but for the forgery. Empty for other kinds, and where the domain is no name.
 [[nodiscard]] std::vector<std::uint8_t> forge_datagram(const ConnectRequest& request, std::uint16_t source_port,
                                                        Forgery forgery = {});
 

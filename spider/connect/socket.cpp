@@ -37,6 +37,12 @@ PortRound& port_round() noexcept {
   return round;
 }
 
+/// Of all packets of the socket, the SYN too.
+bool set_traffic_class(int fd, int family, int traffic_class) noexcept {
+  return family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TOS, &traffic_class, sizeof traffic_class) == 0
+                           : setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &traffic_class, sizeof traffic_class) == 0;
+}
+
 /// Ports that somebody else holds are passed over, but not for ever.
 constexpr std::uint32_t most_tries = 1024;
 
@@ -75,6 +81,11 @@ BoundSocket open_bound_socket(const ConnectRequest& request, int type) noexcept 
   if (!request.interface.empty())
     setsockopt(bound.fd.get(), SOL_SOCKET, SO_BINDTODEVICE, request.interface.c_str(),
                static_cast<socklen_t>(request.interface.size()));
+  if (request.code_point != 0 && !set_traffic_class(bound.fd.get(), family, request.code_point << 2)) {
+    bound.error = errno; // another packet than the one that was asked for says nothing
+    bound.fd.reset();
+    return bound;
+  }
   for (std::uint32_t tries = std::min(port_round().count(), most_tries); tries > 0; --tries) {
     const auto port = next_local_port(request);
     if (!port) {

@@ -30,7 +30,8 @@ struct BoundSocket {
 
 /// Makes a non-blocking, close-on-exec socket (SOCK_STREAM or SOCK_DGRAM) for a connection and binds it to
 /// request.source on request.interface, on a port of the system's ephemeral range (net.ipv4.ip_local_port_range) that
-/// next_local_port() gives: ports go round, so that a five-tuple comes again as late as it can. EADDRNOTAVAIL where the
+/// next_local_port() gives: ports go round, so that a five-tuple comes again as late as it can. All that it sends has
+/// the request's code point. EADDRNOTAVAIL where the
 /// range has none but those that the job's earlier connections had.
 [[nodiscard]] BoundSocket open_bound_socket(const ConnectRequest& request, int type) noexcept;
 

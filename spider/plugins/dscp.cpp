@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dscp — does the path carry packets with a DiffServ code point (RFC 2474), and what comes back? First without a mark,
-// then with each code point that was asked for, set by a rule on all TCP and UDP that leaves this machine.
+// then with each code point that was asked for, which the connection's own socket sets on all that it sends.
 #include "spider/plugins/library.hpp"
+
+#include <charconv>
 
 namespace orbweaver::plugins {
 
@@ -9,21 +11,21 @@ namespace {
 
 class Dscp final : public Plugin {
 public:
-  void configure(const PluginArguments& arguments) override { codepoints_ = arguments.values.at("codepoint"); }
-  [[nodiscard]] unsigned connections() const override { return static_cast<unsigned>(codepoints_.size()) + 1; }
-  [[nodiscard]] std::vector<SystemConfiguration> configurations() const override {
-    std::vector<SystemConfiguration> all(1);
-    for (const std::string& codepoint : codepoints_) {
-      std::string body = "chain output { type route hook output priority mangle;";
-      for (const char* const family : {" ip", " ip6"})
-        body.append(" meta l4proto { tcp, udp }").append(family).append(" dscp set ").append(codepoint).append(";");
-      all.push_back({.sysctls = {}, .nftables = body + " }"});
+  void configure(const PluginArguments& arguments) override {
+    for (const auto& text : arguments.values.at("codepoint")) {
+      std::uint8_t code_point = 0;
+      std::from_chars(text.data(), text.data() + text.size(), code_point); // 0 to 63, as the option's bounds say
+      code_points_.push_back(code_point);
     }
-    return all;
+  }
+  [[nodiscard]] unsigned connections() const override { return static_cast<unsigned>(code_points_.size()) + 1; }
+
+  void connect(ConnectRequest& request, const Job&, const PreConnect*, unsigned config) override {
+    request.code_point = config == 0 ? std::uint8_t{0} : code_points_.at(config - 1);
   }
 
 private:
-  std::vector<std::string> codepoints_;
+  std::vector<std::uint8_t> code_points_;
 };
 
 } // namespace
@@ -33,17 +35,17 @@ PluginEntry dscp() {
   description.name = "dscp";
   description.summary = "DiffServ code points: connectivity, marks on replies";
   description.version = "1.0.0";
-  description.model = Model::synchronized;
+  description.model = Model::desynchronized;
   description.chains = {"basic", "dscp", "tcp", "dns"};
   description.connect_kinds = {"http", "tcp", "dnstcp", "dnsudp"};
   const PluginOption codepoint{.name = "codepoint",
-                               .help = "Code point to try; may be given several times",
+                               .help = "Code points to try, each once",
                                .default_value = "48",
                                .several = true,
                                .minimum = 0,
-                               .maximum = 63};
+                               .maximum = 63,
+                               .distinct = true};
   description.options = {codepoint};
-  description.changes_system = true;
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<Dscp>(); }};
 }
 

@@ -10,10 +10,10 @@ class Ecn final : public Plugin {
 public:
   [[nodiscard]] unsigned connections() const override { return 2; }
   [[nodiscard]] std::vector<SystemConfiguration> configurations() const override {
-    // 2: the kernel accepts ECN where it is asked for, and asks for none itself. Where its SYN with ECN is lost, no other
-    // without follows: a path that drops such SYNs would look like one that strips them.
-    return {{.sysctls = {{"net.ipv4.tcp_ecn", "2"}}, .nftables = {}},
-            {.sysctls = {{"net.ipv4.tcp_ecn", "1"}, {"net.ipv4.tcp_ecn_fallback", "0"}}, .nftables = {}}};
+    // 2: the kernel accepts ECN where it is asked for, and asks for none itself. Where its SYN with ECN is lost, no
+    // other without follows: a path that drops such SYNs would look like one that strips them.
+    return {{.sysctls = {{"net.ipv4.tcp_ecn", "2"}}},
+            {.sysctls = {{"net.ipv4.tcp_ecn", "1"}, {"net.ipv4.tcp_ecn_fallback", "0"}}}};
   }
 };
 

@@ -14,8 +14,7 @@ public:
     const auto with = [](const char* timestamps, const char* window_scaling, const char* sack) {
       return SystemConfiguration{.sysctls = {{"net.ipv4.tcp_timestamps", timestamps},
                                              {"net.ipv4.tcp_window_scaling", window_scaling},
-                                             {"net.ipv4.tcp_sack", sack}},
-                                 .nftables = {}};
+                                             {"net.ipv4.tcp_sack", sack}}};
     };
     return {with("0", "0", "0"), with("1", "0", "0"), with("0", "1", "0"), with("0", "0", "1")};
   }

@@ -68,7 +68,6 @@ bool answer(int socket, const std::string& problem) noexcept {
 void apply(SystemState& state, const SystemConfiguration& configuration) {
   for (const auto& setting : configuration.sysctls)
     state.set_sysctl(setting.name, setting.value);
-  state.set_nftables(configuration.nftables);
 }
 
 /// Empty where it went well.
@@ -81,20 +80,15 @@ std::string problem_of(const auto& act) {
   }
 }
 
-/// It runs nft, whose calls are nft's own business: what it has no list of, Landlock and its one capability keep out.
+/// What it has no list of, Landlock and its one capability keep out.
 CageRules helper_cage() {
   using enum CagePath::Rights;
   CageRules rules;
   rules.program = "orbweaver-system";
-  for (const char* const path : {"/bin", "/lib", "/lib64", "/sbin", "/usr"})
-    rules.paths.push_back({path, run});
-  for (const char* const path : {"/etc", "/proc"})
-    rules.paths.push_back({path, read});
-  for (const char* const path : {"/dev/null", "/proc/sys/net"})
-    rules.paths.push_back({path, change});
+  rules.paths.push_back({"/proc", read});
+  rules.paths.push_back({"/proc/sys/net", change});
   rules.paths.push_back({make_state_folder().path, remove}); // its journal, which is open
   rules.capabilities = {CAP_NET_ADMIN};
-  rules.runs_programs = true;
   return rules;
 }
 

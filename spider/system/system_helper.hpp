@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What changes the system (sysctls, the session's nftables table), as a process of its own, so that the spider, which
+// What changes the system (sysctls), as a process of its own, so that the spider, which
 // reads what strangers send, needs no right to. It knows a closed list, the plugin's configurations, which it had
 // before the spider sent anything; a request is a number in that list, and nothing else of the spider's reaches it. It
 // keeps the journal, and puts everything back when the spider ends, however it does. Where it was killed itself the

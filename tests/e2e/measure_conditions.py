@@ -162,6 +162,15 @@ class Synchronized(ConditionsCase):
             with self.subTest(kind):
                 self.check("ecn", ecn, kind)
 
+    def test_tcpopt(self):
+        for kind in ("http", "https", "tcp", "dnstcp"):
+            with self.subTest(kind):
+                self.check("tcpopt", tcpopt, kind)
+
+
+class Others(ConditionsCase):
+    """Plugins that leave the system as it is."""
+
     def test_dscp(self):
         for kind in ("http", "tcp", "dnstcp"):
             with self.subTest(kind):
@@ -172,17 +181,8 @@ class Synchronized(ConditionsCase):
     def test_dscp_with_several_code_points(self):
         expected = ["dscp.0.replymark:0", "dscp.8.connectivity.works", "dscp.8.replymark:8", "dscp.48.connectivity.works",
                     "dscp.48.replymark:48", "dscp.63.connectivity.works", "dscp.63.replymark:63"]
-        self.check("dscp", lambda *_: expected, "tcp", "--codepoint", "8", "--codepoint", "48", "--codepoint", "63",
+        self.check("dscp", lambda *_: expected, "tcp", "--codepoint", "8", "48", "8", "--codepoint", "63",
                    paths=["sound"])
-
-    def test_tcpopt(self):
-        for kind in ("http", "https", "tcp", "dnstcp"):
-            with self.subTest(kind):
-                self.check("tcpopt", tcpopt, kind)
-
-
-class Others(ConditionsCase):
-    """Plugins that leave the system as it is."""
 
     def test_tfo(self):
         for kind in ("dnstcp", "http", "https"):

@@ -7,6 +7,7 @@
 #include "common/process/options/command_line.hpp"
 #include "common/process/options/whole_number.hpp"
 
+#include <algorithm>
 #include <array>
 #include <simdjson.h>
 
@@ -23,7 +24,8 @@ void describe(json::Object object, const PluginOption& option) {
       .add("default_value", option.default_value)
       .add("several", option.several)
       .add("minimum", option.minimum)
-      .add("maximum", option.maximum);
+      .add("maximum", option.maximum)
+      .add("distinct", option.distinct);
 }
 
 void describe(json::Object object, const PluginDescription& plugin) {
@@ -76,11 +78,22 @@ PluginDescription description_of(const Element& plugin) {
   for (const Element option : plugin["options"].get_array())
     description.options.push_back({text_of(option, "name"), text_of(option, "help"), text_of(option, "type_name"),
                                    text_of(option, "default_value"), option["several"].get_bool().value(),
-                                   number_of(option, "minimum"), number_of(option, "maximum")});
+                                   number_of(option, "minimum"), number_of(option, "maximum"),
+                                   option["distinct"].get_bool().value()});
   description.changes_system = plugin["changes_system"].get_bool().value();
   description.server_mode = plugin["server_mode"].get_bool().value();
   description.origin = text_of(plugin, "origin");
   return description;
+}
+
+using Texts = std::vector<std::string>;
+
+Texts each_once(const Texts& given) {
+  Texts once;
+  for (const auto& text : given)
+    if (std::ranges::find(once, text) == once.end())
+      once.push_back(text);
+  return once;
 }
 
 void add_option(CommandLine& command, const PluginOption& option, PluginArguments& arguments) {
@@ -92,14 +105,15 @@ void add_option(CommandLine& command, const PluginOption& option, PluginArgument
   }
   if (!option.default_value.empty())
     values[option.name] = {option.default_value};
-  CommandOption* const added = command.add_option("--" + option.name, values[option.name], option.help)
+  const auto take = [&values, name = option.name, distinct = option.distinct](const Texts& given) {
+    values[name] = distinct ? each_once(given) : given;
+  };
+  CommandOption* const added = command.add_list_function("--" + option.name, take, option.help)
                                    ->type_name(option.type_name)
                                    ->default_str(option.default_value);
-  if (option.several)
-    added->allow_extra_args(false);
-  else
+  if (!option.several)
     added->expected(1);
-  if (option.minimum && option.maximum) // in plain decimal: a plugin passes it on, to JSON or to nft, which have no 010
+  if (option.minimum && option.maximum) // in plain decimal: a plugin passes it on, to JSON for one, which has no 010
     added->transform(signed_whole_number(*option.minimum, *option.maximum));
 }
 

@@ -27,9 +27,10 @@ struct PluginOption {
   std::string help;
   std::string type_name = "N"; ///< shown in the help; empty: a flag without a value
   std::string default_value;
-  bool several = false;
+  bool several = false;                ///< also behind one name: `--codepoint 8 46`
   std::optional<std::int64_t> minimum; ///< with maximum: a whole number within these bounds
   std::optional<std::int64_t> maximum;
+  bool distinct = false; ///< with several: a value that is given again counts once
 };
 
 struct PluginDescription {

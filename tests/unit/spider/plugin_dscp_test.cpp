@@ -4,33 +4,28 @@
 using namespace orbweaver;
 using namespace orbweaver::test;
 
-namespace {
-
-std::string marked(const std::string& codepoint) {
-  return "chain output { type route hook output priority mangle; meta l4proto { tcp, udp } ip dscp set " + codepoint +
-         "; meta l4proto { tcp, udp } ip6 dscp set " + codepoint + "; }";
-}
-
-} // namespace
-
-TEST_CASE("dscp is synchronized, connects by HTTP unless told otherwise, and changes the system") {
+TEST_CASE("dscp is desynchronized, connects by HTTP unless told otherwise, and leaves the system as it is") {
   const auto entry = plugins::dscp();
-  CHECK(about(entry) == "dscp | synchronized; http tcp dnstcp dnsudp | basic dscp tcp dns");
+  CHECK(about(entry) == "dscp | desynchronized; http tcp dnstcp dnsudp | basic dscp tcp dns");
   CHECK(arguments(entry).connect == "http");
-  CHECK(entry.description.changes_system);
+  CHECK_FALSE(entry.description.changes_system);
   CHECK(entry.description.options.size() == 1);
+  CHECK(systems(*configured(entry)).empty());
 }
 
-TEST_CASE("dscp marks nothing, then all that leaves with code point 48, and its connections are plain") {
-  const auto plugin = configured(plugins::dscp());
-  CHECK(systems(*plugin) == Strings{"", marked("48")});
-  CHECK(asked(*plugin) == Strings{"", ""});
+TEST_CASE("dscp marks nothing, then its connection with code point 48") {
+  CHECK(asked(*configured(plugins::dscp())) == Strings{"", "code point 48"});
 }
 
-TEST_CASE("dscp marks with each code point that it is given, in order, and not with 48 then") {
-  const auto plugin = configured(plugins::dscp(), {"--codepoint", "63", "--codepoint=0", "--codepoint", "10"});
-  CHECK(systems(*plugin) == Strings{"", marked("63"), marked("0"), marked("10")});
-  CHECK(asked(*plugin) == Strings{"", "", "", ""});
+TEST_CASE("dscp marks with each code point that it is given, in order, once, and not with 48 then") {
+  const Strings marks{"", "code point 63", "", "code point 10"};
+  for (const Strings& words : {Strings{"--codepoint", "63", "--codepoint=0", "--codepoint", "10"},
+                               {"--codepoint", "63", "0", "10"},
+                               {"--codepoint", "63", "0", "063", "--codepoint=10", "--codepoint=00"}}) {
+    INFO(joined(words));
+    CHECK(asked(*configured(plugins::dscp(), words)) == marks);
+    CHECK(arguments(plugins::dscp(), words).values.at("codepoint") == Strings{"63", "0", "10"});
+  }
 }
 
 TEST_CASE("dscp refuses what is no code point, and names the option and the value") {

@@ -41,8 +41,6 @@ Strings systems(const Plugin& plugin) {
     Strings words;
     for (const auto& [name, value] : configuration.sysctls)
       words.push_back(name + "=" + value);
-    if (!configuration.nftables.empty())
-      words.push_back(configuration.nftables);
     all.push_back(joined(words));
   }
   return all;
@@ -66,6 +64,8 @@ Strings asked(Plugin& plugin) {
       words.emplace_back("fast open");
     if (request.http2)
       words.emplace_back("http2");
+    if (request.code_point != 0)
+      words.push_back("code point " + std::to_string(request.code_point));
     all.push_back(joined(words));
   }
   return all;

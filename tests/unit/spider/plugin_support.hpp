@@ -24,7 +24,7 @@ PluginArguments arguments(const PluginEntry& entry, Strings words = {});
 /// The plugin as it is when its first job comes.
 std::unique_ptr<Plugin> configured(const PluginEntry& entry, const Strings& words = {});
 
-/// Each configuration of the system: "net.ipv4.tcp_ecn=2", one word a sysctl, then the rules.
+/// Each configuration of the system: "net.ipv4.tcp_ecn=2", one word a sysctl.
 Strings systems(const Plugin& plugin);
 
 /// What is asked of each connection of a job beyond a plain one: "", "fast open", "http2".

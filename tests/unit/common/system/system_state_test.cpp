@@ -25,7 +25,6 @@ namespace {
 
 constexpr const char* ecn = "net.ipv4.tcp_ecn";
 constexpr const char* sack = "net.ipv4.tcp_sack";
-constexpr const char* chain = "chain output { type filter hook output priority mangle; ip dscp set 46; }";
 
 /// Moves this process, whose other tests need no network, to a namespace of its own; false, with the reason shown,
 /// where that is not permitted.
@@ -40,12 +39,6 @@ std::string sysctl(std::string name) {
   std::replace(name.begin(), name.end(), '.', '/');
   std::string value = read_file("/proc/sys/" + name);
   return value.substr(0, value.find('\n'));
-}
-
-std::string tables() {
-  const Scratch scratch;
-  REQUIRE(std::system(("nft list tables > " + scratch.path("tables")).c_str()) == 0);
-  return read_file(scratch.path("tables"));
 }
 
 std::string session_name(const std::string& test) {
@@ -66,7 +59,7 @@ bool mentions(const std::vector<std::string>& sentences, const std::string& text
 
 } // namespace
 
-TEST_CASE("a sysctl and a table are changed as often as wanted, and at the end all is as it was") {
+TEST_CASE("sysctls are changed as often as wanted, and at the end all is as it was") {
   if (!own_namespace())
     return;
   const std::string before_ecn = sysctl(ecn), before_sack = sysctl(sack), name = session_name("life");
@@ -77,17 +70,8 @@ TEST_CASE("a sysctl and a table are changed as often as wanted, and at the end a
       CHECK(sysctl(ecn) == value);
     }
     state.set_sysctl(sack, "0");
-    state.set_nftables(chain);
-    const std::string table = tables();
-    CHECK(table.starts_with("table inet orbweaver-"));
-    CHECK(std::ranges::all_of(table.substr(21, table.size() - 22), [](char c) { return c >= '0' && c <= '9'; }));
-    state.set_nftables({});
-    CHECK(tables().empty());
-    state.set_nftables(chain);
-    CHECK(tables() == table);
     CHECK(exists(journal(name)));
     CHECK(state.restore().empty());
-    CHECK(tables().empty());
     CHECK(sysctl(ecn) == before_ecn);
     CHECK(sysctl(sack) == before_sack);
     CHECK_FALSE(exists(journal(name)));
@@ -96,7 +80,8 @@ TEST_CASE("a sysctl and a table are changed as often as wanted, and at the end a
   CHECK(restore_system_state(name).empty());
 }
 
-TEST_CASE("what somebody else sets meanwhile is set again with the next configuration, and put back to what was before") {
+TEST_CASE(
+    "what somebody else sets meanwhile is set again with the next configuration, and put back to what was before") {
   if (!own_namespace())
     return;
   const std::string before = sysctl(ecn);
@@ -123,8 +108,6 @@ TEST_CASE("killed at any time, a spider leaves what restore puts back") {
       for (int i = 0;; ++i) {
         state.set_sysctl(ecn, std::to_string(i % 2));
         state.set_sysctl(sack, std::to_string(i % 2));
-        if (round % 2 == 0)
-          state.set_nftables(i % 2 == 0 ? chain : "");
       }
     }
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));
@@ -134,7 +117,6 @@ TEST_CASE("killed at any time, a spider leaves what restore puts back") {
     CHECK_FALSE(mentions(said, "holds"));
     CHECK(sysctl(ecn) == before);
     CHECK(sysctl(sack) == before_sack);
-    CHECK(tables().empty());
     CHECK_FALSE(exists(journal(name)));
   }
 }
@@ -224,14 +206,13 @@ TEST_CASE("a namespace that has this one's inode and another cookie is gone") {
 TEST_CASE("what cannot be changed is said before anything is, with what to do") {
   if (!own_namespace())
     return;
-  CHECK_NOTHROW(SystemState::check_rights({ecn, sack}, true));
-  CHECK_THROWS_WITH_AS(SystemState::check_rights({"kernel.hostname"}, false),
+  CHECK_NOTHROW(SystemState::check_rights({ecn, sack}));
+  CHECK_THROWS_WITH_AS(SystemState::check_rights({"kernel.hostname"}),
                        doctest::Contains("cannot set kernel.hostname: it is not one of those that Orbweaver changes"),
                        Error);
   const std::string name = session_name("errors");
   {
     SystemState state(name);
-    CHECK_THROWS_WITH_AS(state.set_nftables("no such syntax"), doctest::Contains("nftables table"), Error);
     CHECK_THROWS_WITH_AS(state.set_sysctl("net.ipv4.ip_forward", "1"), doctest::Contains("is not one of those"), Error);
     for (const char* const value : {"nonsense", "-1", "256", "1 2", "", "1\n"})
       CHECK_THROWS_WITH_AS(state.set_sysctl(ecn, value), doctest::Contains("a whole number from 0 to 255"), Error);

@@ -141,6 +141,23 @@ TEST_CASE("a SYN over IPv6 is forged as over IPv4") {
   CHECK(datagram == expected);
 }
 
+TEST_CASE("a forged datagram has the code point of its request, and a right checksum, over both families") {
+  auto request = forge_request(ConnectKind::tcpsyn, "192.0.2.1", "198.51.100.2");
+  request.code_point = 46;
+  const auto syn = forge_datagram(request, source_port);
+  CHECK(syn.at(1) == 46 << 2);
+  auto plain = syn;
+  plain.at(1) = 0;
+  const auto checksum = static_cast<std::uint16_t>(number16(plain, 10) + (46 << 2));
+  plain.at(10) = static_cast<std::uint8_t>((checksum + (checksum < 46 << 2)) >> 8);
+  plain.at(11) = static_cast<std::uint8_t>(checksum + (checksum < 46 << 2));
+  CHECK(plain == expected_syn4(plain, false));
+  request = forge_request(ConnectKind::dnsudp, "2001:db8::1", "2001:db8:ffff::2");
+  request.code_point = 46;
+  const auto query = forge_datagram(request, source_port);
+  CHECK((number16(query, 0) >> 4 & 0xFF) == 46 << 2);
+}
+
 TEST_CASE("nothing is forged for a domain that is no name") {
   auto request = forge_request(ConnectKind::dnsudp, "192.0.2.1", "198.51.100.2");
   request.domain = "a..b";

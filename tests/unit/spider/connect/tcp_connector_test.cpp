@@ -43,6 +43,23 @@ TEST_CASE("a bound socket has the port that it says, from the address asked for,
     }
 }
 
+TEST_CASE("a socket marks what it sends with the code point of its request, over both families") {
+  for (const char* const where : {"127.0.0.1", "::1"})
+    for (const int type : {SOCK_STREAM, SOCK_DGRAM})
+      for (const std::uint8_t code_point : {0, 8, 46, 48, 63}) {
+        auto request = request_from_loopback(where);
+        request.code_point = code_point;
+        const BoundSocket bound = open_bound_socket(request, type);
+        REQUIRE(bound.fd);
+        const bool ip4 = request.source.version == 4;
+        int traffic_class = -1;
+        socklen_t length = sizeof traffic_class;
+        REQUIRE(getsockopt(bound.fd.get(), ip4 ? IPPROTO_IP : IPPROTO_IPV6, ip4 ? IP_TOS : IPV6_TCLASS, &traffic_class,
+                           &length) == 0);
+        CHECK(traffic_class == code_point << 2);
+      }
+}
+
 TEST_CASE("ports go round: none comes twice before all were there") {
   std::set<std::uint16_t> ports;
   const std::uint16_t first = next_local_port();
