@@ -221,6 +221,14 @@ bool Stage::link_away() const noexcept {
   return false;
 }
 
+std::uint64_t Stage::link_losses() const noexcept {
+  std::uint64_t losses = 0;
+  for (const StageBlock& stage : session_->stages())
+    if (stage.kind == StageKind::capture)
+      losses += stage.counter(CaptureCounter::link_losses);
+  return losses;
+}
+
 void set_up_log(const std::string& program) {
   if (spdlog::get(program))
     return;

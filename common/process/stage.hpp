@@ -100,6 +100,8 @@ public:
 
   /// Whether the interface that the session's capture watches is away: nobody sees what is sent there.
   [[nodiscard]] bool link_away() const noexcept;
+  /// How often it went away so far.
+  [[nodiscard]] std::uint64_t link_losses() const noexcept;
 
   /// Whom the stage becomes when it enters its cage; empty: nobody else.
   [[nodiscard]] const std::string& user_to_become() const noexcept { return user_; }

@@ -12,11 +12,9 @@ constexpr orbweaver::CombinerFields fields{
 
 void combine_ttl(const orbweaver::JobFlows& flows, orbweaver::Conditions& conditions) {
   const auto& flow = *flows[0];
-  if (!flow.observed()) {
-    conditions.add(std::string(orbweaver::Conditions::not_observed));
+  if (!conditions.may_rest_on(flows, {0})) // nothing of it left, say
     return;
-  }
-  orbweaver::combine_connectivity(flow.ok(), "ttl", conditions);
+  orbweaver::combine_connectivity(flows, 0, "ttl", conditions);
   if (const auto ttl = flow.number(fields["ttl_last_rev"])) {
     conditions.add("ttl.reply.value:" + std::to_string(*ttl));
     if (flow.is(fields["ttl_changes_rev"]))

@@ -10,9 +10,14 @@ namespace orbweaver {
 namespace {
 
 constexpr CombinerFields fields{
-    FieldUse{"tcp", "tcp_connected"},     FieldUse{"tcp", "tcp_synflags_rev"}, FieldUse{"ecn", "ecn_ect0_syn_rev"},
-    FieldUse{"ecn", "ecn_ect0_data_rev"}, FieldUse{"ecn", "ecn_ect1_syn_rev"}, FieldUse{"ecn", "ecn_ect1_data_rev"},
-    FieldUse{"ecn", "ecn_ce_syn_rev"},    FieldUse{"ecn", "ecn_ce_data_rev"},
+    FieldUse{"tcp", "tcp_synflags_fwd"},  FieldUse{"tcp", "tcp_connected"},     FieldUse{"tcp", "tcp_synflags_rev"},
+    FieldUse{"ecn", "ecn_ect0_syn_rev"},  FieldUse{"ecn", "ecn_ect0_data_rev"}, FieldUse{"ecn", "ecn_ect1_syn_rev"},
+    FieldUse{"ecn", "ecn_ect1_data_rev"}, FieldUse{"ecn", "ecn_ce_syn_rev"},    FieldUse{"ecn", "ecn_ce_data_rev"},
+};
+
+constexpr Treatment treatments[] = {
+    {.of = only(0), .field = fields["tcp_synflags_fwd"], .mask = TCP_SEC, .value = TCP_SYN},
+    {.of = only(1), .field = fields["tcp_synflags_fwd"], .mask = TCP_SEC, .value = TCP_SEC},
 };
 
 struct Mark {
@@ -27,12 +32,10 @@ constexpr Mark marks[] = {
 };
 
 void combine_ecn(const JobFlows& flows, Conditions& conditions) {
-  combine_connectivity(flows[0]->ok(), flows[1]->ok(), "ecn", conditions);
-  if (!all_observed(flows))
-    conditions.add(std::string(Conditions::not_observed));
+  combine_connectivity(flows, 0, 1, "ecn", conditions);
 
   const auto& ecn = *flows[1];
-  if (!connected(ecn, fields["tcp_connected"], conditions))
+  if (!conditions.may_rest_on(flows, {1}) || !connected(ecn, fields["tcp_connected"], conditions))
     return;
   // An ECN-setup SYN+ACK has ECE and not CWR (RFC 3168, 6.1.1); with both, what we sent was sent back.
   const auto flags = ecn.number(fields["tcp_synflags_rev"]).value_or(0) & TCP_SAEC;
@@ -54,6 +57,6 @@ void combine_ecn(const JobFlows& flows, Conditions& conditions) {
 
 } // namespace
 
-constinit const CombinerEntry ecn_combiner{"ecn", combine_ecn, 2, fields};
+constinit const CombinerEntry ecn_combiner{"ecn", combine_ecn, 2, fields, treatments};
 
 } // namespace orbweaver

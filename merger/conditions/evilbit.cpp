@@ -10,10 +10,15 @@ namespace orbweaver {
 namespace {
 
 constexpr CombinerFields fields{
-    FieldUse{"tcp", "tcp_synflags_rev"},
-    FieldUse{"dns", "dns_response_valid"},
-    FieldUse{"evil", "evilbit_syn_rev"},
-    FieldUse{"evil", "evilbit_data_rev"},
+    FieldUse{"tcp", "tcp_synflags_rev"},  FieldUse{"dns", "dns_response_valid"}, FieldUse{"evil", "evilbit_syn_fwd"},
+    FieldUse{"evil", "evilbit_data_fwd"}, FieldUse{"evil", "evilbit_syn_rev"},   FieldUse{"evil", "evilbit_data_rev"},
+};
+
+constexpr auto on_syn = fields["evilbit_syn_fwd"], on_data = fields["evilbit_data_fwd"];
+
+constexpr Treatment treatments[] = {
+    {.of = only(0), .field = on_syn, .otherwise = on_data, .value = 0},
+    {.of = only(1), .field = on_syn, .otherwise = on_data, .value = 1},
 };
 
 constexpr std::uint8_t protocol_tcp = 6;
@@ -30,8 +35,9 @@ void combine_evilbit(const JobFlows& flows, Conditions& conditions) {
     return;
   }
   const auto &good = *flows[0], &evil = *flows[1];
-  combine_answers(good, answered(good), evil, answered(evil), "evilbit", conditions);
-  if (!answered(evil))
+  if (conditions.may_rest_on(flows, {0, 1}))
+    combine_answers(good, answered(good), evil, answered(evil), "evilbit", conditions);
+  if (!conditions.may_rest_on(flows, {1}) || !answered(evil))
     return;
   const auto mark =
       evil.number(evil.protocol() == protocol_tcp ? fields["evilbit_syn_rev"] : fields["evilbit_data_rev"]);
@@ -45,6 +51,6 @@ void combine_evilbit(const JobFlows& flows, Conditions& conditions) {
 
 } // namespace
 
-constinit const CombinerEntry evilbit_combiner{"evilbit", combine_evilbit, 2, fields};
+constinit const CombinerEntry evilbit_combiner{"evilbit", combine_evilbit, 2, fields, treatments};
 
 } // namespace orbweaver

@@ -7,8 +7,8 @@ namespace orbweaver {
 namespace {
 
 void combine_h2(const JobFlows& flows, Conditions& conditions) {
-  combine_connectivity(flows[0]->ok(), flows[1]->ok(), "h2", conditions);
-  if (!flows[1]->ok())
+  combine_connectivity(flows, 0, 1, "h2", conditions);
+  if (!flows[1]->ok() || !conditions.may_rest_on(flows, {1}))
     return;
   const auto version = flows[1]->member("/http_info/http_version");
   if (!version) // what the server answered did not fit into the record

@@ -10,16 +10,19 @@ namespace {
 
 constexpr CombinerFields fields{
     FieldUse{"tcp", "tcp_connected"},
+    FieldUse{"tcp", "tcp_synflags_fwd"},
     FieldUse{"mss", "mss_value_fwd"},
     FieldUse{"mss", "mss_value_rev"},
 };
 
+constexpr Treatment treatments[] = {
+    {.of = only(0), .field = fields["mss_value_fwd"], .seen = fields["tcp_synflags_fwd"], .any = true},
+};
+
 void combine_mss(const JobFlows& flows, Conditions& conditions) {
   const auto& flow = *flows[0];
-  if (!flow.observed()) {
-    conditions.add(std::string(Conditions::not_observed));
+  if (!conditions.may_rest_on(flows, {0}))
     return;
-  }
   if (!flow.is(fields["tcp_connected"])) {
     conditions.add_unseen(flow, "mss.connectivity.offline");
     return;
@@ -42,6 +45,6 @@ void combine_mss(const JobFlows& flows, Conditions& conditions) {
 
 } // namespace
 
-constinit const CombinerEntry mss_combiner{"mss", combine_mss, 1, fields};
+constinit const CombinerEntry mss_combiner{"mss", combine_mss, 1, fields, treatments};
 
 } // namespace orbweaver

@@ -9,22 +9,30 @@ namespace orbweaver {
 namespace {
 
 constexpr CombinerFields fields{
-    FieldUse{"tfo", "tfo_synclen"}, FieldUse{"tfo", "tfo_ackclen"}, FieldUse{"tfo", "tfo_seq"},
-    FieldUse{"tfo", "tfo_dlen"},    FieldUse{"tfo", "tfo_ack"},
+    FieldUse{"tcp", "tcp_synflags_fwd"}, FieldUse{"tfo", "tfo_synkind"}, FieldUse{"tfo", "tfo_synclen"},
+    FieldUse{"tfo", "tfo_ackclen"},      FieldUse{"tfo", "tfo_seq"},     FieldUse{"tfo", "tfo_dlen"},
+    FieldUse{"tfo", "tfo_ack"},
+};
+
+constexpr auto syn = fields["tcp_synflags_fwd"], kind = fields["tfo_synkind"];
+
+constexpr Treatment treatments[] = {
+    {.of = only(0), .field = kind, .seen = syn, .value = 0},
+    {.of = from(1), .field = kind, .seen = syn, .any = true},
 };
 
 void combine_tfo(const JobFlows& flows, Conditions& conditions) {
-  combine_connectivity(flows[0]->ok(), flows[2]->ok(), "tfo", conditions);
+  combine_connectivity(flows, 0, 2, "tfo", conditions);
 
   const auto& fast = *flows[2];
-  if (!fast.ok() || !fast.observed())
+  if (!fast.ok() || !conditions.may_rest_on(flows, {2}))
     return;
   // Without a cookie the SYN only asks for one again, by an empty option.
   if (!fast.is(fields["tfo_synclen"])) {
     if (flows[1]->is(fields["tfo_ackclen"]) ||
         fast.is(fields["tfo_ackclen"])) // one came: it is our own system that has lost it
       conditions.add_uncertain();
-    else
+    else if (conditions.may_rest_on(flows, {1})) // which asked for it
       conditions.add_unseen(fast, "tfo.cookie.not_received");
     return;
   }
@@ -43,6 +51,6 @@ void combine_tfo(const JobFlows& flows, Conditions& conditions) {
 
 } // namespace
 
-constinit const CombinerEntry tfo_combiner{"tfo", combine_tfo, 3, fields};
+constinit const CombinerEntry tfo_combiner{"tfo", combine_tfo, 3, fields, treatments};
 
 } // namespace orbweaver

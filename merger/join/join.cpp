@@ -66,13 +66,18 @@ inline WaitingList::Connection Join::waiting_of(const ConnectionRecord& record, 
   connection.stop_ns = std::max(record.start_ns, record.stop_ns);
   connection.give_up_s = add_capped(connection.stop_ns / second_ns + 1, options_.missed_after_s);
   connection.ref = ref;
+  connection.failed = record.error != 0;
   return connection;
 }
 
 void Join::connection(const ConnectionRecord& record, ConnectionRef ref) {
   ++counters_.connections_received;
+  if (record.never_left != 0) {
+    miss(ref, MissedCause::not_sent);
+    return;
+  }
   if (record.source_port < 0) {
-    miss(ref, MissedCause::no_port);
+    miss(ref, record.error != 0 ? MissedCause::not_sent : MissedCause::no_port);
     return;
   }
   const auto connection = waiting_of(record, ref);
@@ -210,7 +215,9 @@ MissedCause Join::cause(const WaitingList::Connection& connection) const noexcep
     return MissedCause::expired;
   const bool lost =
       stream_cut_ || lost_between(subtract_floored(connection.start_ns, slack_ns), connection.stop_ns + slack_ns);
-  return lost ? MissedCause::ring_drop : MissedCause::never_seen;
+  if (lost)
+    return MissedCause::ring_drop;
+  return connection.failed ? MissedCause::not_sent : MissedCause::never_seen;
 }
 
 bool Join::lost_between(std::uint64_t from_ns, std::uint64_t to_ns) const noexcept {

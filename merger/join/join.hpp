@@ -29,11 +29,12 @@ enum class MissedCause : std::uint8_t {
   never_seen, ///< no packet of it was on the wire
   ring_drop,  ///< a ring lost packets in its time, or who watched was killed
   expired,    ///< its flow had been let go before, or it could not be waited for as long as it should
-  no_port,    ///< it never got a port
+  no_port,    ///< it was not begun, for a reason of the plugin's
+  not_sent,   ///< the system refused: the connection's `error` says why
 };
 
 [[nodiscard]] constexpr std::string_view to_string(MissedCause cause) noexcept {
-  constexpr std::string_view names[] = {"never_seen", "ring_drop", "expired", "no_port"};
+  constexpr std::string_view names[] = {"never_seen", "ring_drop", "expired", "no_port", "not_sent"};
   return names[static_cast<std::size_t>(cause)];
 }
 
@@ -69,7 +70,7 @@ struct JoinCounters {
   std::uint64_t flows_unclaimed = 0;
   std::uint64_t connections_received = 0;
   std::uint64_t connections_joined = 0;
-  std::uint64_t missed[4]{}; ///< by MissedCause
+  std::uint64_t missed[5]{}; ///< by MissedCause
 };
 
 class Join {

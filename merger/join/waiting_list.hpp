@@ -28,6 +28,7 @@ public:
     std::uint64_t stop_ns = 0;
     std::uint64_t give_up_s = 0; ///< packet clock at which it is missed
     ConnectionRef ref{};
+    bool failed = false; ///< by an error of its socket
 
   private:
     friend class WaitingList;

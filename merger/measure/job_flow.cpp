@@ -20,7 +20,8 @@ std::uint64_t MergedFlow::ring_drops() const {
 std::optional<std::int64_t> MergedFlow::number(FieldRef field) const {
   if (!observed())
     return std::nullopt;
-  return fields_->number(field, job_.flow(connection_), connection_.reversed);
+  const auto* const fields = standing_fields_->has(field) ? standing_fields_ : fields_;
+  return fields->number(field, job_.flow(connection_), connection_.reversed);
 }
 
 std::optional<std::string> MergedFlow::member(std::string_view pointer) const {

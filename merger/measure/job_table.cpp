@@ -103,7 +103,7 @@ void JobTable::restore(StateReader& state, std::uint32_t connections) {
       const auto made = state.get<SavedConnection>();
       const auto same = [&made](const auto& other) { return other.record.config == made.record.config; };
       StateReader::check(made.fate <= static_cast<std::uint8_t>(JobConnection::Fate::missed) &&
-                             made.cause <= static_cast<std::uint8_t>(MissedCause::no_port) && made.reversed <= 1 &&
+                             made.cause <= static_cast<std::uint8_t>(MissedCause::not_sent) && made.reversed <= 1 &&
                              made.lossy <= 1 && lies_within(made.members_at, made.record.members_octets) &&
                              lies_within(made.flow_at, made.flow_octets) && made.record.job_id == saved.id &&
                              made.record.config < saved.expected &&

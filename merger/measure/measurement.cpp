@@ -508,6 +508,7 @@ void Measurement::tell(std::uint64_t now_ns) {
   counters_[M::missed_ring_drop] = missed(MissedCause::ring_drop);
   counters_[M::missed_expired] = missed(MissedCause::expired);
   counters_[M::missed_no_port] = missed(MissedCause::no_port);
+  counters_[M::missed_not_sent] = missed(MissedCause::not_sent);
   counters_[M::connections_waiting] = join_.connections_waiting();
   counters_[M::jobs_written] = output_.lines_written();
   counters_[M::jobs_waiting] = jobs_.size();

@@ -102,7 +102,7 @@ public:
   /// Places: MergerCounter. At the end:
   ///   jobs_received = jobs_written + jobs_dropped
   ///   connections_received = connections_joined + missed_never_seen + missed_ring_drop + missed_expired +
-  ///                          missed_no_port
+  ///                          missed_no_port + missed_not_sent
   ///   flows_received = flows_joined + flows_unclaimed
   [[nodiscard]] std::span<const std::uint64_t> counters() const noexcept { return counters_; }
 

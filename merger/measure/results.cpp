@@ -5,6 +5,7 @@
 #include "common/error.hpp"
 #include "common/json/escape.hpp"
 #include "common/stream/records/connection_keys.hpp"
+#include "merger/conditions/standing.hpp"
 #include "merger/measure/job_flow.hpp"
 
 #include <algorithm>
@@ -73,7 +74,7 @@ std::string carried_members(const std::vector<json::Member>& members, bool has_c
 }
 
 ResultWriter::Stream::Stream(const TableDescription& flows, const CombinerEntry& combiner, const std::string& name)
-    : fields(combiner, flows, name), rows(flows) {
+    : fields(combiner, flows, name), standing_fields(orbweaver::standing_fields(), flows), rows(flows) {
   for (const auto& field : flows.fields) {
     names.push_back(field.name);
     mirrors.push_back(flows.mirror_of(field).name);
@@ -170,12 +171,17 @@ Conditions ResultWriter::conditions_of(const Job& job, std::size_t missed_flows,
     flows.reserve(job.connections.size());
     std::vector<const JobFlow*> pointers;
     for (const auto& connection : job.connections) {
-      const bool is_joined = connection.fate == JobConnection::Fate::joined;
-      flows.emplace_back(job, connection, is_joined ? &streams_[connection.stream].fields : nullptr);
+      const auto* const stream =
+          connection.fate == JobConnection::Fate::joined ? &streams_[connection.stream] : nullptr;
+      flows.emplace_back(job, connection, stream ? &stream->fields : nullptr,
+                         stream ? &stream->standing_fields : nullptr);
       pointers.push_back(&flows.back());
     }
     try {
-      combiner_.combine({pointers, run_}, conditions);
+      const auto standings = standings_of(pointers, run_, combiner_);
+      const JobFlows all(pointers, run_, standings);
+      combiner_.combine(all, conditions);
+      hint_at_mtu(all, conditions);
     } catch (const std::exception& error) {
       conditions = Conditions();
       conditions.add_uncertain();
@@ -218,6 +224,8 @@ void ResultWriter::collect_members(const Job& job, const JobConnection& connecti
   own_.push_back({"observed", is_joined ? "true" : "false"});
   if (!is_joined)
     own_.push_back({"missed_cause", string_of(to_string(connection.cause))});
+  if (const auto error = connection_error_text(record.error); !error.empty())
+    own_.push_back({"error", string_of(error)});
   static_cast<void>(json::split_members(job.members(connection), given_)); // it was whole when it came
   for (const auto& member : given_)
     if (!stays_inside(member.key) && !is_among(member.key, connection_keys))
@@ -228,7 +236,7 @@ void ResultWriter::collect_members(const Job& job, const JobConnection& connecti
 void ResultWriter::append_flow_members(Job& job, const JobConnection& connection) {
   const auto& stream = streams_[connection.stream];
   // What counts as lost is what may have kept something unseen.
-  const auto drops = MergedFlow(job, connection, nullptr).ring_drops();
+  const auto drops = MergedFlow(job, connection, nullptr, nullptr).ring_drops();
   std::memcpy(job.text.data() + connection.flow_at + offsetof(FlowRecord, ring_drops), &drops, sizeof drops);
   const auto row = job.flow_row(connection);
   flow_text_.resize(stream.rows.max_octets(row));

@@ -64,6 +64,7 @@ private:
   struct Stream {
     Stream(const TableDescription& flows, const CombinerEntry& combiner, const std::string& name);
     FlowFields fields;
+    FlowFields standing_fields;
     JsonRows rows;
     std::vector<std::string> names, mirrors; ///< of the fields, in order
     std::vector<JsonRows::Wanted> wanted;    ///< those that do not stay inside

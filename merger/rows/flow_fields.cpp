@@ -80,13 +80,21 @@ FlowFields::FlowFields(const CombinerEntry& combiner, const TableDescription& fl
   }
 }
 
+FlowFields::FlowFields(std::span<const FieldUse> uses, const TableDescription& flows) : uses_(uses) {
+  for (const auto& use : uses_) {
+    const auto* const field = flows.find(use.name);
+    fields_.push_back(field ? Field{place_of(*field), place_of(flows.mirror_of(*field))}
+                            : Field{{nullptr, 0}, {nullptr, 0}});
+  }
+}
+
 std::optional<std::int64_t> FlowFields::number(FieldRef field, const std::byte* record, bool reversed) const {
-  const auto index = static_cast<std::size_t>(field.use() - uses_.data());
-  if (std::less<>{}(field.use(), uses_.data()) || index >= fields_.size())
+  if (!has(field))
     throw std::logic_error("a combiner reads the field " + std::string(field.use()->name) +
                            ", which is on another list than its entry's");
-  const auto& place = reversed ? fields_[index].mirror : fields_[index].own;
-  return place.load(record + place.offset);
+  const auto& found = fields_[static_cast<std::size_t>(field.use() - uses_.data())];
+  const auto& place = reversed ? found.mirror : found.own;
+  return place.load ? place.load(record + place.offset) : std::nullopt;
 }
 
 } // namespace orbweaver

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,12 +21,19 @@ public:
   /// whole number: names field, chain and stream.
   FlowFields(const CombinerEntry& combiner, const TableDescription& flows, const std::string& stream);
 
+  /// Finds those of a list that are there, as whole numbers; of the others there is no number.
+  FlowFields(std::span<const FieldUse> uses, const TableDescription& flows);
+
+  [[nodiscard]] bool has(FieldRef field) const noexcept {
+    return !std::less<>{}(field.use(), uses_.data()) && std::less<>{}(field.use(), uses_.data() + uses_.size());
+  }
+
   /// As JobFlow::number(), of a flow record; of one that was `reversed`, the field's mirror.
   [[nodiscard]] std::optional<std::int64_t> number(FieldRef field, const std::byte* record, bool reversed) const;
 
 private:
   struct Place {
-    std::optional<std::int64_t> (*load)(const std::byte* at) noexcept;
+    std::optional<std::int64_t> (*load)(const std::byte* at) noexcept; ///< nullptr: there is no such number
     std::uint32_t offset;
   };
   struct Field {

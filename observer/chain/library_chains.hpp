@@ -4,6 +4,7 @@
 
 #include "observer/chain/chain_calls.hpp"
 #include "observer/chains/basic.hpp"
+#include "observer/chains/delivery.hpp"
 #include "observer/chains/dns.hpp"
 #include "observer/chains/dscp.hpp"
 #include "observer/chains/ecn.hpp"
@@ -19,6 +20,6 @@
 namespace orbweaver {
 
 struct LibraryChains : ChainList<BasicChain, TcpChain, IcmpChain, DscpChain, EcnChain, EvilChain, MssChain, DnsChain,
-                                 TcpoptChain, TfoChain, UdpChain, NoopChain> {};
+                                 TcpoptChain, TfoChain, UdpChain, DeliveryChain, NoopChain> {};
 
 } // namespace orbweaver

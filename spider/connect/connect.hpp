@@ -90,6 +90,8 @@ struct ConnectResult {
   std::int32_t source_port = -1; ///< known before the first packet left; -1 where that failed
   std::uint64_t start_ns = 0;    ///< CLOCK_REALTIME before the first packet and after the end
   std::uint64_t stop_ns = 0;
+  int error = 0;           ///< errno that it failed with, 0: none; ConnectionRecord::link_lost
+  bool never_left = false; ///< the system refused before a packet could leave
   /// More members of the connection's record: `members.add("http_response_code", 200)`.
   json::CheckedMembers members{connection_keys};
 };

@@ -47,7 +47,7 @@ private:
       const int error = fast_open ? send(fd, &target) : EOPNOTSUPP;
       return error == EOPNOTSUPP ? begin_connect(fd, target) : error;
     });
-    result_.source_port = socket_.port;
+    note_start();
     return socket_.error;
   }
 
@@ -69,6 +69,8 @@ private:
       getsockopt(socket_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error == 0 && sending()) {
       error = send(socket_.fd.get());
+      // A datagram; of a TCP connection the handshake has left.
+      result_.never_left = !tcp_ && refused_at_once(error);
       if (error == 0)
         loop_.change(socket_.fd.get(), waits_for());
     } else if (error == 0) {
@@ -119,7 +121,7 @@ private:
     complete(ConnectionState::ok);
   }
 
-  void fail(int error) { complete(error == ETIMEDOUT ? ConnectionState::timeout : ConnectionState::failed); }
+  void fail(int error) { complete(error == ETIMEDOUT ? ConnectionState::timeout : ConnectionState::failed, error); }
 
   void fail(std::string_view why) {
     result_.members.add("dns_error", why);

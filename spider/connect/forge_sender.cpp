@@ -61,7 +61,12 @@ ConnectResult ForgeSender::send(const ConnectRequest& request, std::uint16_t sou
   const FileDescriptor& socket = request.destination.version == 4 ? ip4_ : ip6_;
   const SocketAddress target = socket_address(request.destination, 0); // IPv6 takes a port for a protocol (raw(7))
   const auto sent = sendto(socket.get(), datagram.data(), datagram.size(), 0, target.get(), target.length);
-  result.state = sent == static_cast<ssize_t>(datagram.size()) ? ConnectionState::ok : ConnectionState::failed;
+  if (sent == static_cast<ssize_t>(datagram.size())) {
+    result.state = ConnectionState::ok;
+  } else {
+    result.error = sent < 0 ? errno : EMSGSIZE;
+    result.never_left = true;
+  }
   result.stop_ns = realtime_ns();
   return result;
 }

@@ -110,6 +110,7 @@ curl_socket_t HttpTransfer::open_socket(void* self, curlsocktype, curl_sockaddr*
   }
   auto socket = open_bound_socket(transfer.request_, SOCK_STREAM);
   if (!socket.fd) {
+    transfer.socket_error_ = socket.error;
     transfer.give_up("no local port");
     return CURL_SOCKET_BAD;
   }
@@ -146,6 +147,13 @@ ConnectResult HttpTransfer::result(CURLcode code) const {
     result.state = ConnectionState::ok;
   else
     result.state = code == CURLE_OPERATION_TIMEDOUT && !error_ ? ConnectionState::timeout : ConnectionState::failed;
+  if (result.state == ConnectionState::failed) {
+    result.error = socket_error_ != 0 ? socket_error_
+                   : easy_ && code == CURLE_COULDNT_CONNECT
+                       ? static_cast<int>(info<long>(easy_.get(), CURLINFO_OS_ERRNO))
+                       : 0;
+    result.never_left = socket_error_ != 0;
+  }
   auto& members = result.members;
   if (header_.begun()) {
     members.add("http_response_code", info<long>(easy_.get(), CURLINFO_RESPONSE_CODE));

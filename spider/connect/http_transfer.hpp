@@ -60,6 +60,7 @@ private:
   bool socket_opened_ = false;
   int tries_ = 0;
   std::int32_t source_port_ = -1;
+  int socket_error_ = 0; ///< errno, where there could be no socket
   std::uint64_t start_ns_;
   const char* error_ = nullptr;
   std::unique_ptr<CURLU, CurlDeleter> url_;

@@ -38,6 +38,13 @@ struct BoundSocket {
 /// Begins to connect; returns errno: EINPROGRESS where TCP has begun, 0 where all is done.
 [[nodiscard]] int begin_connect(int fd, const SocketAddress& target) noexcept;
 
+/// Whether errno of a first connect() or send() says that nothing left: the system itself refused, for want of a route,
+/// an address or a right. An answer to what has left comes by the same way, and is none of these.
+[[nodiscard]] constexpr bool refused_at_once(int error) noexcept {
+  return error != 0 && error != EINPROGRESS && error != EAGAIN && error != EINTR && error != ECONNREFUSED &&
+         error != ECONNRESET;
+}
+
 /// A local port whose last connection to the very same target is in TIME-WAIT is passed over before a packet leaves
 /// (EADDRNOTAVAIL), so many times.
 inline constexpr int max_port_tries = 16;

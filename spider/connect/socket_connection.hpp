@@ -36,9 +36,18 @@ protected:
     timer_ = loop_.call_soon(std::forward<End>(end));
   }
 
-  void complete(ConnectionState state) {
+  /// It could not even be started: the system said so at once.
+  void note_start() noexcept {
+    result_.source_port = socket_.port;
+    result_.never_left = refused_at_once(socket_.error);
+  }
+
+  /// `error`: errno, where it is one that it ends by.
+  void complete(ConnectionState state, int error = 0) {
     close();
     result_.state = state;
+    if (state == ConnectionState::failed)
+      result_.error = error;
     result_.stop_ns = realtime_ns();
     const Completion done = std::move(done_);
     ConnectResult result = std::move(result_);

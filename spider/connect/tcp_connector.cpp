@@ -31,11 +31,11 @@ public:
   TcpConnection(EventLoop& loop, const ConnectRequest& request, Completion&& done)
       : SocketConnection(loop, std::move(done)) {
     socket_ = open_connection(request, SOCK_STREAM, begin_connect);
-    result_.source_port = socket_.port;
+    note_start();
     if (socket_.error == EINPROGRESS)
       watch(request, EPOLLOUT, [this](std::uint32_t events) { ready(events); });
     else
-      end_soon([this] { complete(state_of(socket_.error)); });
+      end_soon([this] { complete(state_of(socket_.error), socket_.error); });
   }
 
 private:
@@ -44,7 +44,7 @@ private:
     socklen_t length = sizeof error;
     if (events & (EPOLLERR | EPOLLHUP))
       getsockopt(socket_.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    complete(state_of(error));
+    complete(state_of(error), error);
   }
 };
 

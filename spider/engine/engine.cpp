@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <deque>
 #include <memory>
@@ -38,6 +39,7 @@ struct Worker {
   std::unique_ptr<Connection> connection;
   ConnectRequest request;
   unsigned config = 0;
+  bool link_lost = false; ///< the interface went away under its connection
   bool is_broken = false; ///< the plugin's pre_connect failed: its other calls may rest on it
 };
 
@@ -266,19 +268,27 @@ private:
     if (connections_ == 0)
       return;
     const bool away = stage_.link_away();
+    const auto losses = stage_.link_losses();
+    // Also where it was back before anybody looked: what was under way may have lost its answer.
+    if (losses != std::exchange(link_losses_, losses) || away)
+      for (auto& worker : workers_)
+        worker.link_lost = true;
     if (away != std::exchange(link_away_, away) && options_.link_changed)
       options_.link_changed(away);
     if (!away || !stopping())
       return;
     for (Index index = 0; index < workers_.size(); ++index)
       if (std::exchange(workers_[index].connection, nullptr))
-        ended(index, skipped(-1));
+        ended(index, skipped(-1, ConnectionRecord::link_lost));
   }
 
   void start(Index index) {
     Worker& worker = workers_[index];
     ++connections_open_;
-    if (link_away_ || worker.is_broken)
+    worker.link_lost = false;
+    if (link_away_)
+      return ended(index, skipped(-1, ConnectionRecord::link_lost));
+    if (worker.is_broken)
       return ended(index, skipped(-1));
     if (connections_ == 0) {
       guarded(worker.job, "work", [&] {
@@ -293,7 +303,7 @@ private:
     if (!prepare(worker))
       return ended(index, skipped(-1));
     if (worker.request.source.version == 0)
-      return ended(index, skipped(-1));
+      return ended(index, skipped(-1, EADDRNOTAVAIL));
     if (description_.model == Model::forge)
       return forge(index);
     worker.connection = connector(worker.request.kind).start(worker.request, [this, index](ConnectResult&& result) {
@@ -312,14 +322,18 @@ private:
     request.interface = options_.local.interface;
     request.domain = job.domain;
     request.timeout_ns = options_.timeout_ns;
+    request.code_point = 0;
     request.fast_open = request.http2 = false;
     return guarded(job, "connect", [&] { plugin_.connect(request, job, worker.before.get(), worker.config); });
   }
 
-  static ConnectResult skipped(std::int32_t port) {
+  /// `error`: what of the system's kept it from beginning, 0: nothing.
+  static ConnectResult skipped(std::int32_t port, int error = 0) {
     ConnectResult result;
     result.state = ConnectionState::skipped;
     result.source_port = port;
+    result.error = error;
+    result.never_left = error != 0;
     result.start_ns = result.stop_ns = realtime_ns();
     return result;
   }
@@ -328,7 +342,7 @@ private:
     Worker& worker = workers_[index];
     const auto port = options_.port_for_forged(worker.request);
     if (!port)
-      return ended(index, skipped(-1));
+      return ended(index, skipped(-1, EADDRNOTAVAIL));
     std::vector<std::uint8_t> datagram;
     guarded(worker.job, "forge", [&] { datagram = plugin_.forge(worker.request, *port, worker.job, worker.config); });
     if (datagram.empty())
@@ -344,6 +358,8 @@ private:
     Worker& worker = workers_[index];
     worker.connection.reset();
     --connections_open_;
+    if (worker.link_lost && result.state != ConnectionState::ok && !result.never_left)
+      result.error = ConnectionRecord::link_lost;
     if (!worker.is_broken && !guarded(worker.job, "post_connect", [&] {
           plugin_.post_connect(result, worker.job, worker.before.get(), worker.config);
         }))
@@ -389,6 +405,8 @@ private:
     record.config = static_cast<std::uint16_t>(worker.config);
     record.protocol = protocol_of(request.kind);
     record.state = result.state;
+    record.error = static_cast<std::uint16_t>(result.error);
+    record.never_left = result.never_left;
     record.source = request.source;
     record.destination = request.destination;
     return record;
@@ -513,6 +531,7 @@ private:
   std::uint64_t plugin_failures_ = 0;
   std::array<std::uint64_t, 5> states_{}; ///< connections ended, by ConnectionState
   bool link_away_ = false;                ///< of the interface that the session's capture watches
+  std::uint64_t link_losses_ = 0;         ///< how often that went away
   bool eager_ = true;                     ///< there may be more to start at once
   bool input_waits_ = false;
   bool input_ended_ = false;

@@ -36,7 +36,7 @@ PluginEntry dscp() {
   description.summary = "DiffServ code points: connectivity, marks on replies";
   description.version = "1.0.0";
   description.model = Model::desynchronized;
-  description.chains = {"basic", "dscp", "tcp", "dns"};
+  description.chains = {"basic", "dscp", "tcp", "dns", "delivery"};
   description.connect_kinds = {"http", "tcp", "dnstcp", "dnsudp"};
   const PluginOption codepoint{.name = "codepoint",
                                .help = "Code points to try, each once",

@@ -25,7 +25,7 @@ PluginEntry ecn() {
   description.summary = "Explicit Congestion Notification: connectivity, negotiation, marks";
   description.version = "1.0.0";
   description.model = Model::synchronized;
-  description.chains = {"basic", "tcp", "ecn"};
+  description.chains = {"basic", "tcp", "ecn", "delivery"};
   description.connect_kinds = {"http", "https", "tcp", "dnstcp"};
   description.changes_system = true;
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<Ecn>(); }};

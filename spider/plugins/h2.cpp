@@ -23,7 +23,7 @@ PluginEntry h2() {
   description.summary = "HTTP/2: connectivity, upgrade";
   description.version = "1.0.0";
   description.model = Model::desynchronized;
-  description.chains = {"basic", "tcp"};
+  description.chains = {"basic", "tcp", "delivery"};
   description.connect_kinds = {"http", "https"};
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<H2>(); }};
 }

@@ -19,7 +19,7 @@ PluginEntry mss() {
   description.summary = "TCP maximum segment size: announced and received";
   description.version = "1.0.0";
   description.model = Model::single;
-  description.chains = {"basic", "tcp", "mss"};
+  description.chains = {"basic", "tcp", "mss", "delivery"};
   description.connect_kinds = {"tcp", "http", "https", "dnstcp"};
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<Mss>(); }};
 }

@@ -28,7 +28,7 @@ PluginEntry tcpopt() {
   description.summary = "TCP timestamps, window scaling, SACK: connectivity, negotiation";
   description.version = "1.0.0";
   description.model = Model::synchronized;
-  description.chains = {"basic", "tcp", "tcpopt"};
+  description.chains = {"basic", "tcp", "tcpopt", "delivery"};
   description.connect_kinds = {"http", "https", "tcp", "dnstcp"};
   description.changes_system = true;
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<Tcpopt>(); }};

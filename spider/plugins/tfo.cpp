@@ -24,7 +24,7 @@ PluginEntry tfo() {
   description.summary = "TCP Fast Open: connectivity, cookies, data on the SYN";
   description.version = "1.0.0";
   description.model = Model::desynchronized;
-  description.chains = {"basic", "tcp", "tfo"};
+  description.chains = {"basic", "tcp", "tfo", "delivery"};
   description.connect_kinds = {"dnstcp", "http", "https"};
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<Tfo>(); }};
 }

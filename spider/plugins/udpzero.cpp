@@ -26,7 +26,7 @@ PluginEntry udpzero() {
   description.summary = "UDP without a checksum: connectivity";
   description.version = "1.0.0";
   description.model = Model::forge;
-  description.chains = {"basic", "dns"};
+  description.chains = {"basic", "dns", "udp"};
   description.connect_kinds = {"dnsudp"};
   return {description, []() -> std::unique_ptr<Plugin> { return std::make_unique<UdpZero>(); }};
 }

@@ -32,6 +32,7 @@ def _both(statement):
 
 # Ports of servers beside the usual ones.
 PORT_PLAIN_NO_TFO, PORT_TLS_NO_H2, PORT_TLS_NO_TFO, PORT_H2C, PORT_DNS = 8080, 8443, 8444, 8081, 5353
+LARGEST = 640  # takes what a client says first in TLS, also on its SYN, and not a server's certificate
 ZERO_TAKEN_HOSTS = 8  # where DNS takes UDP without checksum over IPv6
 
 PATHS = (
@@ -73,6 +74,8 @@ PATHS = (
     Path("reset-late", "the handshake is left alone, the request is answered with RST",
          ("tcp flags & psh == psh reject with tcp reset",)),
     Path("closed", "a port where nobody listens", target_port=9),
+    Path("large-dropped", f"packets of more than {LARGEST} octets are dropped both ways, and nobody is told",
+         (f"meta length > {LARGEST} drop",), (f"meta length > {LARGEST} drop",)),
     Path("h2-off", "TLS without HTTP/2", ports=(("tcp", 443, PORT_TLS_NO_H2),)),
     Path("h2c", "HTTP/2 without TLS, by upgrade", ports=(("tcp", 80, PORT_H2C),)),
 )

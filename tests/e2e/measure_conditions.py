@@ -19,6 +19,8 @@ NO_DATAGRAM = NO_ANSWER | {"unsolicited"}
 
 def answers(path, kind):
     """Whether a connection of this kind succeeds."""
+    if path == "large-dropped" and kind == "https":
+        return False
     return path not in {"tcp": NO_ANSWER, "tcpsyn": NO_ANSWER, "dnsudp": NO_DATAGRAM}.get(kind, NO_EXCHANGE)
 
 
@@ -139,7 +141,8 @@ class ConditionsCase(bed_case.BedCase):
         for family in (4, 6):
             sound = sorted(expected("sound", kind, family))
             for path in names:
-                want, got = sorted(expected(path, kind, family)), sorted(found[path, family]["conditions"])
+                hint = ["pathspider.pmtu_suspect"] if path == "large-dropped" and kind == "https" else []
+                want, got = sorted(expected(path, kind, family) + hint), sorted(found[path, family]["conditions"])
                 if want == got == sound and path != "sound":
                     as_sound += 1
                     continue

@@ -116,16 +116,17 @@ JobTotals job_totals_of(const Snapshot& snapshot) noexcept {
   totals.ring_drop = merger(M::missed_ring_drop);
   totals.expired = merger(M::missed_expired);
   totals.no_port = merger(M::missed_no_port);
+  totals.not_sent = merger(M::missed_not_sent);
   return totals;
 }
 
 std::string closing_line(const JobTotals& totals) {
   return fmt::format("measured {} jobs ({} unfinished; {} bad lines, {} duplicates) with {} connections ({} ok, {} "
                      "failed, {} timed out, {} skipped, {} discarded), missed {} flows ({} never seen, {} ring drop, "
-                     "{} expired, {} no port)",
+                     "{} expired, {} no port, {} not sent)",
                      totals.taken, totals.unfinished, totals.bad_lines, totals.duplicates, totals.connections,
                      totals.ok, totals.failed, totals.timeout, totals.skipped, totals.discarded, totals.missed(),
-                     totals.never_seen, totals.ring_drop, totals.expired, totals.no_port);
+                     totals.never_seen, totals.ring_drop, totals.expired, totals.no_port, totals.not_sent);
 }
 
 std::string digest_of(const Snapshot& snapshot) {

@@ -92,8 +92,9 @@ struct JobTotals {
   std::uint64_t ring_drop = 0;
   std::uint64_t expired = 0;
   std::uint64_t no_port = 0;
+  std::uint64_t not_sent = 0;
 
-  [[nodiscard]] std::uint64_t missed() const noexcept { return never_seen + ring_drop + expired + no_port; }
+  [[nodiscard]] std::uint64_t missed() const noexcept { return never_seen + ring_drop + expired + no_port + not_sent; }
 };
 
 [[nodiscard]] JobTotals job_totals_of(const Snapshot& snapshot) noexcept;

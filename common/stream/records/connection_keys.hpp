@@ -8,7 +8,8 @@
 namespace orbweaver {
 
 /// `sip` in server mode, `dip` in all others.
-inline constexpr std::array<std::string_view, 10> connection_keys{
-    "sp", "spdr_state", "spdr_start", "spdr_stop", "config", "sip", "dip", "jobId", "observed", "missed_cause"};
+inline constexpr std::array<std::string_view, 11> connection_keys{"sp",       "spdr_state",   "spdr_start", "spdr_stop",
+                                                                  "config",   "sip",          "dip",        "jobId",
+                                                                  "observed", "missed_cause", "error"};
 
 } // namespace orbweaver

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace orbweaver {
@@ -53,13 +54,22 @@ struct ConnectionRecord {
   ConnectionState state;
   Address source; ///< version 0: it never got one
   Address destination;
-  std::uint8_t reserved[6];
+  std::uint8_t never_left; ///< 1: the system refused before a packet could leave, so that no flow is to be waited for
+  std::uint8_t zero;
+  std::uint16_t error; ///< errno that it failed with, or `link_lost`; 0: none
+  std::uint8_t reserved[2];
+
+  /// No errno: the interface went away under the connection, or was away when it should have begun.
+  static constexpr std::uint16_t link_lost = 0xFFFF;
 
   [[nodiscard]] std::string_view members() const noexcept {
     return {reinterpret_cast<const char*>(this + 1), members_octets};
   }
 };
 static_assert(sizeof(ConnectionRecord) == 88);
+
+/// As it stands in the output: "ENETUNREACH", "no carrier"; empty for 0.
+[[nodiscard]] std::string connection_error_text(std::uint16_t error);
 
 /// Of the jobs of that number and below that are not finished no connection comes any more: who made them is gone.
 struct AbandonedRecord {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "merger/conditions/library.hpp"
+#include "merger/conditions/standing.hpp"
 
 #include <cstdint>
 #include <map>
@@ -26,6 +27,9 @@ public:
   MadeFlow& unobserved() { return observed_ = false, *this; }
   MadeFlow& with_drops() { return drops_ = 3, *this; }
   MadeFlow& udp() { return protocol_ = 17, *this; }
+  MadeFlow& with_error(const std::string& error) { return error_ = error, *this; }
+
+  [[nodiscard]] bool has(std::string_view field) const { return fields_.contains(field); }
 
   [[nodiscard]] bool observed() const override { return observed_; }
   [[nodiscard]] ConnectionState state() const override { return state_; }
@@ -35,6 +39,7 @@ public:
     const auto found = fields_.find(field.use()->name);
     return found == fields_.end() || !observed_ ? std::nullopt : std::optional(found->second);
   }
+  [[nodiscard]] std::string error() const override { return error_; }
   [[nodiscard]] std::optional<std::string> member(std::string_view pointer) const override {
     const auto found = members_.find(pointer);
     return found == members_.end() ? std::nullopt : std::optional(found->second);
@@ -43,6 +48,7 @@ public:
 private:
   std::map<std::string, std::int64_t, std::less<>> fields_;
   std::map<std::string, std::string, std::less<>> members_;
+  std::string error_;
   ConnectionState state_ = ConnectionState::ok;
   bool observed_ = true;
   std::uint64_t drops_ = 0;
@@ -51,15 +57,39 @@ private:
 
 using Words = std::vector<std::string>;
 
-/// What a plugin's combiner says of these flows.
-[[nodiscard]] inline Words combine(std::string_view plugin, const std::vector<MadeFlow>& flows,
-                                   const PluginRun& run = {}) {
+/// What is said of these flows of a plugin, as they are.
+[[nodiscard]] inline Words combine_as_is(std::string_view plugin, const std::vector<MadeFlow>& flows,
+                                         const PluginRun& run = {}) {
   std::vector<const JobFlow*> pointers;
   for (const auto& flow : flows)
     pointers.push_back(&flow);
+  const auto entry = find_combiner(plugin);
+  const auto standings = standings_of(pointers, run, entry);
+  const JobFlows all(pointers, run, standings);
   Conditions conditions;
-  find_combiner(plugin).combine({pointers, run}, conditions);
+  entry.combine(all, conditions);
+  hint_at_mtu(all, conditions);
   return conditions.list();
+}
+
+/// The same, where what they do not say of their treatment is as it should be.
+[[nodiscard]] inline Words combine(std::string_view plugin, std::vector<MadeFlow> flows, const PluginRun& run = {}) {
+  const auto entry = find_combiner(plugin);
+  const JobFlows options({}, run);
+  for (std::size_t connection = 0; connection < flows.size(); ++connection)
+    for (const auto& treatment : entry.treatments) {
+      auto& flow = flows[connection];
+      const std::string field(treatment.field.use()->name);
+      if (connection < treatment.of.first || connection > treatment.of.last)
+        continue;
+      if (treatment.seen && !flow.has(treatment.seen->use()->name))
+        flow.with(std::string(treatment.seen->use()->name), 1);
+      if (flow.has(field) || treatment.may_be_unseen || !treatment.option.empty() ||
+          (treatment.otherwise && flow.has(treatment.otherwise->use()->name)))
+        continue;
+      flow.with(field, treatment.any ? 1 : treatment.value);
+    }
+  return combine_as_is(plugin, flows, run);
 }
 
 [[nodiscard]] inline bool has(const Words& words, const std::string& word) {

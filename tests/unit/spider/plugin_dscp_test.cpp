@@ -6,7 +6,7 @@ using namespace orbweaver::test;
 
 TEST_CASE("dscp is desynchronized, connects by HTTP unless told otherwise, and leaves the system as it is") {
   const auto entry = plugins::dscp();
-  CHECK(about(entry) == "dscp | desynchronized; http tcp dnstcp dnsudp | basic dscp tcp dns");
+  CHECK(about(entry) == "dscp | desynchronized; http tcp dnstcp dnsudp | basic dscp tcp dns delivery");
   CHECK(arguments(entry).connect == "http");
   CHECK_FALSE(entry.description.changes_system);
   CHECK(entry.description.options.size() == 1);

@@ -6,7 +6,7 @@ using namespace orbweaver::test;
 
 TEST_CASE("h2 is desynchronized, connects by HTTP or HTTPS, and leaves the system as it is") {
   const auto entry = plugins::h2();
-  CHECK(about(entry) == "h2 | desynchronized; http https | basic tcp");
+  CHECK(about(entry) == "h2 | desynchronized; http https | basic tcp delivery");
   CHECK(arguments(entry).connect == "http");
   CHECK_FALSE(entry.description.changes_system);
   CHECK(entry.description.options.empty());

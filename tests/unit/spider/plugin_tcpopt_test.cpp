@@ -6,7 +6,7 @@ using namespace orbweaver::test;
 
 TEST_CASE("tcpopt is synchronized, connects by HTTP unless told otherwise, and changes the system") {
   const auto entry = plugins::tcpopt();
-  CHECK(about(entry) == "tcpopt | synchronized; http https tcp dnstcp | basic tcp tcpopt");
+  CHECK(about(entry) == "tcpopt | synchronized; http https tcp dnstcp | basic tcp tcpopt delivery");
   CHECK(arguments(entry).connect == "http");
   CHECK(entry.description.changes_system);
   CHECK(entry.description.options.empty());

@@ -6,7 +6,7 @@ using namespace orbweaver::test;
 
 TEST_CASE("tfo is desynchronized, asks a name server unless told otherwise, and leaves the system as it is") {
   const auto entry = plugins::tfo();
-  CHECK(about(entry) == "tfo | desynchronized; dnstcp http https | basic tcp tfo");
+  CHECK(about(entry) == "tfo | desynchronized; dnstcp http https | basic tcp tfo delivery");
   CHECK(arguments(entry).connect == "dnstcp");
   CHECK_FALSE(entry.description.changes_system);
   CHECK(entry.description.options.empty());

@@ -35,7 +35,8 @@ void write_job_totals(json::Object& run, const JobTotals& totals) {
       .add("never_seen", totals.never_seen)
       .add("ring_drop", totals.ring_drop)
       .add("expired", totals.expired)
-      .add("no_port", totals.no_port);
+      .add("no_port", totals.no_port)
+      .add("not_sent", totals.not_sent);
 }
 
 /// What happened on the way to each observer.

@@ -128,7 +128,7 @@ public:
   [[nodiscard]] bool balances() const {
     const auto& c = join.counters();
     return c.connections_received == c.connections_joined + c.missed[0] + c.missed[1] + c.missed[2] + c.missed[3] +
-                                         join.connections_waiting() &&
+                                         c.missed[4] + join.connections_waiting() &&
            c.flows_received == c.flows_joined + c.flows_unclaimed + join.flows_waiting();
   }
 

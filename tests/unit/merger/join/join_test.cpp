@@ -217,6 +217,36 @@ TEST_CASE("a connection without a port is missed at once for that reason") {
   CHECK(bench.balances());
 }
 
+TEST_CASE("what the system refused is missed at once as not sent, with a port or without") {
+  JoinBench bench;
+  auto refused = connection(40000, 1, 2), unbound = connection(-1, 1, 2);
+  refused.error = unbound.error = EADDRNOTAVAIL;
+  refused.never_left = 1;
+  for (const auto& record : {refused, unbound}) {
+    const auto number = bench.add(record);
+    CHECK(bench.fates[number].missed);
+    CHECK(bench.fates[number].cause == MissedCause::not_sent);
+  }
+  CHECK(bench.balances());
+}
+
+TEST_CASE("a socket that failed is waited for like any other, and where nothing came of it, nothing was sent") {
+  JoinBench bench;
+  auto record = connection(40000, 1, 2);
+  record.error = EHOSTUNREACH;
+  const auto answered = bench.add(record);
+  CHECK_FALSE(bench.fates[answered].missed);
+  bench.add(flow(40000, 1.1, 1.2));
+  CHECK(bench.fates[answered].joined);
+  auto silent = connection(40001, 1, 2);
+  silent.error = EHOSTUNREACH;
+  const auto unseen = bench.add(silent);
+  CHECK_FALSE(bench.fates[unseen].missed);
+  bench.join.finish();
+  CHECK(bench.fates[unseen].cause == MissedCause::not_sent);
+  CHECK(bench.balances());
+}
+
 TEST_CASE("a connection is missed when the slowest packet clock has passed it by the stated time, and not before") {
   JoinBench bench({.missed_after_s = 60}, 2);
   const auto number = bench.add(connection(40000, 9, 10.5));

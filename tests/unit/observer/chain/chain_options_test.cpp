@@ -59,6 +59,15 @@ TEST_CASE("mss: the list ends at EOL, at a length below 2, at one past the heade
   CHECK(seen({TO_WS, 3, 7, TO_NOP, TO_NOP, TO_MSS, 4, 1, 2}) == "4");
 }
 
+TEST_CASE("tcpopt: what the forward SYN carries is in fields of its own") {
+  const auto flow = flow_of({"tcpopt"}, {syn({TO_SACKOK, 2, TO_WS, 3, 7}), syn_ack({TO_WS, 3, 7})});
+  CHECK(flow["tcpopt_sack_offered"] == "true");
+  CHECK(flow["tcpopt_ws_offered"] == "true");
+  CHECK(flow["tcpopt_ts_offered"] == "null");
+  CHECK(flow["tcpopt_sack"] == "null");
+  CHECK(flow["tcpopt_ws"] == "true");
+}
+
 TEST_CASE("tcpopt: true where the reverse SYN carries the option, else null") {
   const auto one = [](Octets options) { return flow_of({"tcpopt"}, {syn({}), syn_ack(std::move(options))}); };
   const auto all = one({TO_SACKOK, 2, TO_TS, 10, 0, 0, 0, 0, 0, 0, 0, 0, TO_NOP, TO_WS, 3, 7});

@@ -59,10 +59,11 @@ inline Snapshot balanced_measurement() {
   merger[M::flows_unclaimed] = 2;
   merger[M::connections_received] = 24;
   merger[M::connections_joined] = 5;
-  merger[M::missed_never_seen] = 10;
+  merger[M::missed_never_seen] = 7;
   merger[M::missed_ring_drop] = 6;
   merger[M::missed_expired] = 2;
   merger[M::missed_no_port] = 1;
+  merger[M::missed_not_sent] = 3;
   merger[M::jobs_received] = merger[M::jobs_written] = 12;
   snapshot.stages.push_back({StageKind::spider, 0, StageState::finished, 43, std::vector<std::uint64_t>(max_counters)});
   auto& spider = snapshot.stages.back().counters;

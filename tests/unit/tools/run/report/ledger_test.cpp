@@ -63,9 +63,9 @@ TEST_CASE("each counter of spider and merger that is off by one unbalances a mea
     ++snapshot.stages[stage].counters[counter];
     return unbalanced(snapshot).size();
   };
-  for (const auto place :
-       {M::flows_joined, M::flows_unclaimed, M::flows_dropped, M::connections_joined, M::missed_never_seen,
-        M::missed_ring_drop, M::missed_expired, M::missed_no_port, M::jobs_received, M::jobs_written, M::jobs_dropped})
+  for (const auto place : {M::flows_joined, M::flows_unclaimed, M::flows_dropped, M::connections_joined,
+                           M::missed_never_seen, M::missed_ring_drop, M::missed_expired, M::missed_no_port,
+                           M::missed_not_sent, M::jobs_received, M::jobs_written, M::jobs_dropped})
     CHECK(off_by_one(3, place) == 1);
   CHECK(off_by_one(3, M::flows_received) == 2);
   CHECK(off_by_one(3, M::connections_received) == 2);
@@ -116,7 +116,7 @@ TEST_CASE("the closing line is in the original's words") {
 TEST_CASE("the closing line of a measurement tells jobs, connections, and what was missed by cause") {
   CHECK(closing_line(job_totals_of(balanced_measurement())) ==
         "measured 12 jobs (0 unfinished; 5 bad lines, 3 duplicates) with 24 connections (20 ok, 3 failed, 1 timed out, "
-        "0 skipped, 0 discarded), missed 19 flows (10 never seen, 6 ring drop, 2 expired, 1 no port)");
+        "0 skipped, 0 discarded), missed 19 flows (7 never seen, 6 ring drop, 2 expired, 1 no port, 3 not sent)");
 }
 
 TEST_CASE("jobs that a killed spider had no time to count are counted as the merger received them") {
