@@ -5,6 +5,7 @@
 #include "common/input_file.hpp"
 #include "common/printable.hpp"
 #include "common/system/memory_limit.hpp"
+#include "common/system/namespace_claim.hpp"
 #include "common/system/network_interface.hpp"
 #include "common/system/system_state.hpp"
 #include "spider/cage.hpp"
@@ -181,6 +182,10 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   Stage stage(StageKind::spider, arguments.stage);
   RecordWriter writer = RecordWriter::open(out, job_stream_of(description, chosen.arguments, *plugin),
                                            endpoint_options(arguments.stage, arguments.ring_mib));
+  std::optional<NamespaceClaim> claim; // before the helper, which has it too, until all is put back
+  if (!description.connect_kinds.empty())
+    claim.emplace(stage.session_name(),
+                  configurations.empty() ? NamespaceClaim::Kind::measures : NamespaceClaim::Kind::changes);
   std::optional<SystemHelper> system;
   if (description.model == Model::synchronized) {
     system.emplace(stage.session_name(), configurations, arguments.stage.caged && !arguments.stage.no_sandbox,
