@@ -14,6 +14,10 @@
 namespace orbweaver {
 namespace {
 
+/// The kernel tells of a carrier that is lost once a second at most (net/core/link_watch.c), and until it does, packets
+/// are seen leaving that go nowhere.
+constexpr std::uint64_t carrier_notice_ns = 1'200'000'000;
+
 /// The coarsest that live packets are stamped with.
 constexpr std::uint64_t stamp_resolution_ns = 1000;
 
@@ -286,6 +290,7 @@ void Capture::stay_away() noexcept {
   if (!std::exchange(away_, true)) {
     ++counters_[CaptureCounter::link_losses];
     away_since_ns_ = monotonic_ns();
+    watched_to_ns_ -= std::min(watched_to_ns_, carrier_notice_ns);
     next_housekeeping_ns_ = 0; // a spider that sends packets there has to know at once
   }
   const std::uint64_t second = clock_.second();

@@ -75,6 +75,9 @@ bool failed_here(const JobFlow& flow, std::string_view kind) {
     return true; // the SYN+ACK was there, and no ACK left
   if (flow.ok())
     return false;
+  // Nobody watched for a while, as where the interface was away: nobody knows whose fault it was.
+  if (flow.ring_drops() > 0)
+    return true;
   if (std::ranges::find(our_own, flow.error()) != std::end(our_own))
     return true;
   if (!is_tcp)

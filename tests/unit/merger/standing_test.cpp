@@ -87,6 +87,11 @@ TEST_CASE("where the packet was not seen, or some were lost, it is uncertain wha
   CHECK(combine_as_is("ecn", {seen, MadeFlow(seen).with_drops()}) == Words{"pathspider.uncertain"});
 }
 
+TEST_CASE("where packets were lost a connection that worked did, and one that failed is uncertain") {
+  CHECK(combine("ecn", {MadeFlow(), MadeFlow().with_drops()})[0] == "ecn.connectivity.works");
+  CHECK(combine("ecn", {MadeFlow(), MadeFlow().with(timeout).with_drops()}) == Words{"pathspider.uncertain"});
+}
+
 TEST_CASE("a flow without a packet of ours was not seen leaving") {
   const auto quoted = MadeFlow({{"pkt_fwd", 0}}).with(failed);
   CHECK(combine("ecn", {MadeFlow(), quoted}) == Words{"pathspider.not_observed"});
@@ -142,6 +147,6 @@ TEST_CASE("a connection on which nothing full-sized gets through, and small segm
   CHECK(said(mute().with("tcp_rst_rev", 1)) == broken);
   CHECK(said(mute().with(failed)) == broken);
   CHECK(said(mute(), "tcp") == broken);
-  CHECK(said(mute().with_drops()) == broken);
+  CHECK(said(mute().with_drops()) == Words{"pathspider.uncertain"});
   CHECK(combine("h2", {mute(), mute()}, by("http")) == Words{"h2.connectivity.offline", "pathspider.pmtu_suspect"});
 }

@@ -83,6 +83,17 @@ TEST_CASE(
   CHECK(outer == 7);
 }
 
+TEST_CASE("several values may stand behind one name, each once where the option says so") {
+  CHECK(parse({"--point", "1", "63", "1", "--loud"}).values.at("point") == std::vector<std::string>{"1", "63", "1"});
+  auto plugin = plugin_of_all();
+  plugin.options.front().distinct = true;
+  CommandLine app("", "");
+  PluginArguments arguments;
+  add_plugin_command(app, plugin, arguments);
+  app.parse({"all", "--point", "1", "63", "01", "--point=63", "--connect", "http"});
+  CHECK(arguments.values.at("point") == std::vector<std::string>{"1", "63"});
+}
+
 TEST_CASE("what a plugin does not take is refused") {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"--point", "64"},
                                                 {"--point", "-1"},
@@ -94,8 +105,9 @@ TEST_CASE("what a plugin does not take is refused") {
                                                 {"--point"},
                                                 {"--connect", "dnstcp"},
                                                 {"--name", "x", "--name", "y"},
+                                                {"--name", "x", "y"},
                                                 {"--unknown"},
-                                                {"--point", "1", "2"}}) {
+                                                {"--point", "1", "64"}}) {
     INFO(words.front() << " " << words.back());
     CHECK_THROWS_AS(parse(words), CommandLineError);
   }
