@@ -18,7 +18,7 @@ import unittest.mock
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("ORBWEAVER_BUILD", os.path.join(SOURCE, "build"))
 TROUBLES = os.path.join(SOURCE, "tests", "data", "troubles.pcap")
-ALL_CHAINS = "basic tcp icmp dscp ecn evil mss dns tcpopt tfo udp noop".split()
+ALL_CHAINS = "basic tcp icmp dscp ecn evil mss dns tcpopt tfo udp delivery noop".split()
 PATIENCE_S = 60  # for what should take a second: the machine may be busy, or the build instrumented
 
 
