@@ -127,9 +127,9 @@ class OwnSide(bed_case.BedCase):
             state.clear(self.bed)
 
     def matrix(self, states, check=lambda result, where: None):
-        for state in states:
+        for number, state in enumerate(states):
             print(f"\n{state.name}", flush=True)
-            for plugin, kind in PLUGINS:
+            for plugin, kind in PLUGINS if support.is_full() else PLUGINS[number % 4::4]:
                 where = f"{state.name}, {plugin} --connect {kind}"
                 with self.subTest(where):
                     results = self.run_in(state, plugin, kind)
@@ -151,14 +151,14 @@ class OwnSide(bed_case.BedCase):
                 if "error" in flow:
                     self.assertEqual(flow["missed_cause"], "not_sent", f"{where}: {flow}")
 
-        self.matrix(NOTHING_LEAVES if support.is_full() else NOTHING_LEAVES[::5], check)
+        self.matrix(NOTHING_LEAVES if support.is_full() else NOTHING_LEAVES[::2], check)
 
     def test_what_our_own_side_spoils_is_none_of_the_paths(self):
-        self.matrix(SPOILED if support.is_full() else SPOILED[::4])
+        self.matrix(SPOILED if support.is_full() else SPOILED[::2])
 
     def test_a_system_that_refuses_says_why(self):
         errors = {"ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"}  # which of them, kernels differ in
-        for state in NOTHING_LEAVES[5:]:
+        for state in support.cases(*NOTHING_LEAVES[5:]):
             for plugin, kind in (("ecn", "tcp"), ("mss", "http"), ("dscp", "dnsudp"), ("udpzero", "dnsudp")):
                 with self.subTest(f"{state.name}, {plugin} {kind}"):
                     for result in self.run_in(state, plugin, kind):
