@@ -29,6 +29,10 @@ void add_arguments(CommandLine& app, SpiderArguments& arguments, std::vector<Plu
       ->type_name("S")
       ->transform(number(0.001, 3600.0))
       ->capture_default_str();
+  app.add_option("--source", arguments.sources,
+                 "Address of this machine to measure from; one of each family (the kernel's choice for each target)")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   app.add_option("--public-address", arguments.public_addresses,
                  "This machine's address as others see it; one of each family")
       ->type_name("ADDRESS")

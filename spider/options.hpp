@@ -30,7 +30,7 @@ struct SpiderArguments {
   SpiderOptions spider;
   std::string interface, input = "-", out;
   std::string look_up_url; ///< empty: nothing is looked up
-  std::vector<std::string> public_addresses;
+  std::vector<std::string> sources, public_addresses;
   std::optional<std::uint32_t> asn;
   double timeout_s = default_connection_timeout_s;
   bool csv = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "spider/run.hpp"
 
+#include "common/address.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
 #include "common/printable.hpp"
@@ -53,6 +54,10 @@ JobReader::BadLine first_bad_lines_namer(const SpiderArguments& arguments) {
 
 void name_job_without_result(const Job& job, const std::string& why) {
   spdlog::warn("'{}' has no result: {}", printable(job.domain), why);
+}
+
+void name_job_without_route(const Job& job, const std::string& why) {
+  spdlog::warn("job {} is not measured: '{}': {}", job.id, address_text(job.destination), why);
 }
 
 void name_link_change(bool away) {
@@ -115,6 +120,7 @@ LocalAddresses local_addresses(const SpiderArguments& arguments) {
   if (arguments.interface.empty())
     throw UsageError("give -i, the interface to measure from (there are " + interface_names() + ")");
   LocalAddresses local = LocalAddresses::of(arguments.interface);
+  local.set_sources(arguments.sources);
   local.set_public(arguments.public_addresses);
   local.asn = arguments.asn;
   if (!arguments.look_up_url.empty())
@@ -175,6 +181,12 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
                  bad_line_namer(arguments), kept ? kept->input() : JobReaderMemory{});
   if (description.model == Model::synchronized)
     check_rights(configurations);
+  std::optional<RouteFinder> routes;
+  if (!description.connect_kinds.empty())
+    routes.emplace(options.local.interface, options.local.source4, options.local.source6);
+  options.route_to = [&routes](const auto& target, auto protocol, auto port) {
+    return routes->to(target, protocol, port);
+  };
   std::optional<ForgeSender> sender;
   if (description.model == Model::forge)
     send_by(sender.emplace(arguments.interface), options);
@@ -203,8 +215,9 @@ int measure(const SpiderArguments& arguments, const PluginCommand& chosen) {
   }
   stage.enter_cage(spider_cage());
   if (!arguments.look_up_url.empty())
-    look_up_public(arguments.look_up_url, options.local, stage.stop());
+    look_up_public(arguments.look_up_url, options.local, *routes, stage.stop());
   options.no_result = name_job_without_result;
+  options.not_routed = name_job_without_route;
   options.link_changed = name_link_change;
   SpiderResult result = spider(jobs, writer, description, *plugin, options, stage.stop(), stage);
   if (system)

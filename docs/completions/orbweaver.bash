@@ -34,7 +34,7 @@ _orbweaver() {
       COMPREPLY=($(compgen -W 'tcp http https dnstcp dnsudp tcpsyn' -- "$cur"))
       return
       ;;
-    measure:-w | measure:--workers | measure:--rate | measure:--timeout | measure:--public-address | measure:--asn | \
+    measure:-w | measure:--workers | measure:--rate | measure:--timeout | measure:--source | measure:--public-address | measure:--asn | \
       measure:--look-up-public | measure:--filter | measure:--*-timeout | measure:--max-flows | measure:--settle | \
       measure:--missed-after | measure:--observers | measure:--restart | measure:--cpus | measure:--*-mib | measure:--session | \
       filter:--dp | metadata:--extra | upload:--url | upload:--campaign | upload:--token | upload:--add | \
@@ -54,7 +54,7 @@ _orbweaver() {
       COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --clock-tolerance --complete --complete-timeout --config --connect --cpus --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
         --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --restart --rotate --rotate-command --keep
-        --session --settle --summary --sync --timeout --user --workers' -- "$cur"))
+        --session --settle --source --summary --sync --timeout --user --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))

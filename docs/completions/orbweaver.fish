@@ -56,7 +56,7 @@ complete -c orbweaver -n $measure -s w -l workers -x -d 'Connections at once'
 complete -c orbweaver -n $measure -l config -rF -d 'Options from a file'
 complete -c orbweaver -n $measure -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $measure -l complete -xa 'any all never' -d 'Whose complete ends a flow'
-for option in rate timeout public-address asn look-up-public filter clock-tolerance idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib job-ring-mib session user
+for option in rate timeout source public-address asn look-up-public filter clock-tolerance idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib job-ring-mib session user
     complete -c orbweaver -n $measure -l $option -x
 end
 for flag in csv-input output-flows huge-pages busy-poll no-sandbox

@@ -3,6 +3,7 @@
 
 #include "common/clock.hpp"
 #include "common/error.hpp"
+#include "common/json/builder.hpp"
 #include "common/process/duty_cycle.hpp"
 #include "common/stream/ring/wait.hpp"
 #include "spider/connect/connectors.hpp"
@@ -40,7 +41,8 @@ struct Worker {
   ConnectRequest request;
   unsigned config = 0;
   bool link_lost = false; ///< the interface went away under its connection
-  bool is_broken = false; ///< the plugin's pre_connect failed: its other calls may rest on it
+  Route route;
+  bool is_broken = false; ///< the plugin's pre_connect failed, or was not called: its other calls may rest on it
 };
 
 /// No more than a second's connections, where they are limited.
@@ -91,6 +93,7 @@ private:
     const SpiderProgress left = options_.kept->left(writer_.taken_over_at());
     jobs_.resume(left.input);
     jobs_finished_ = left.jobs_finished;
+    jobs_not_routed_ = left.jobs_not_routed;
     members_bad_ = left.members_bad;
     plugin_failures_ = left.plugin_failures;
     states_ = left.states;
@@ -106,7 +109,7 @@ private:
 
   /// Once what was given to the output is in the ring.
   [[nodiscard]] SpiderProgress progress() const noexcept {
-    return {jobs_.place(), jobs_finished_, jobs_broken_, members_bad_, plugin_failures_, states_};
+    return {jobs_.place(), jobs_finished_, jobs_broken_, jobs_not_routed_, members_bad_, plugin_failures_, states_};
   }
 
   /// Who follows goes on behind the line that was read last.
@@ -183,10 +186,26 @@ private:
     if (connections_ == 0)
       return;
     const Job& job = worker.job;
-    members_ = job.members;
-    options_.local.describe(job, members_);
+    find_route(worker);
+    const bool is_routed = worker.route.source.version != 0;
+    describe(worker);
     output_.job(job.id, connections_, members_, progress());
-    worker.is_broken = !guarded(job, "pre_connect", [&] { worker.before = plugin_.pre_connect(job); });
+    worker.is_broken = !is_routed || !guarded(job, "pre_connect", [&] { worker.before = plugin_.pre_connect(job); });
+  }
+
+  /// A job's members as they go to the output.
+  void describe(const Worker& worker) {
+    const Job& job = worker.job;
+    members_ = job.members;
+    if (!job.destination_port)
+      json::Object::members_of(members_).add("dp", worker.request.destination_port);
+    options_.local.describe(job, worker.route.source, members_);
+    if (worker.route.source.version != 0)
+      return;
+    ++jobs_not_routed_;
+    json::Object::members_of(members_).add("not_measured", worker.route.why);
+    if (options_.not_routed)
+      options_.not_routed(job, worker.route.why);
   }
 
   /// A call of the plugin: what it throws costs what it was called for, and no more. False where it threw.
@@ -286,6 +305,8 @@ private:
     Worker& worker = workers_[index];
     ++connections_open_;
     worker.link_lost = false;
+    if (worker.route.source.version == 0 && connections_ > 0)
+      return ended(index, skipped(-1, worker.route.error));
     if (link_away_)
       return ended(index, skipped(-1, ConnectionRecord::link_lost));
     if (worker.is_broken)
@@ -302,8 +323,6 @@ private:
     }
     if (!prepare(worker))
       return ended(index, skipped(-1));
-    if (worker.request.source.version == 0)
-      return ended(index, skipped(-1, EADDRNOTAVAIL));
     if (description_.model == Model::forge)
       return forge(index);
     worker.connection = connector(worker.request.kind).start(worker.request, [this, index](ConnectResult&& result) {
@@ -311,12 +330,11 @@ private:
     });
   }
 
-  /// False where the plugin did not.
-  bool prepare(Worker& worker) {
-    ConnectRequest& request = worker.request;
+  /// The request of a job's connections as it is before the plugin has changed it.
+  void fill(ConnectRequest& request, const Worker& worker) const {
     const Job& job = worker.job;
     request.kind = options_.kind;
-    request.source = options_.local.source_for(job.destination);
+    request.source = worker.route.source;
     request.destination = job.destination;
     request.destination_port = job.destination_port.value_or(default_port(options_.kind));
     request.interface = options_.local.interface;
@@ -324,7 +342,21 @@ private:
     request.timeout_ns = options_.timeout_ns;
     request.code_point = 0;
     request.fast_open = request.http2 = false;
-    return guarded(job, "connect", [&] { plugin_.connect(request, job, worker.before.get(), worker.config); });
+  }
+
+  /// All connections of a job go one way, so that they can be compared.
+  void find_route(Worker& worker) {
+    fill(worker.request, worker);
+    worker.route =
+        options_.route_to(worker.job.destination, protocol_of(options_.kind), worker.request.destination_port);
+    worker.request.source = worker.route.source;
+  }
+
+  /// False where the plugin did not.
+  bool prepare(Worker& worker) {
+    fill(worker.request, worker);
+    return guarded(worker.job, "connect",
+                   [&] { plugin_.connect(worker.request, worker.job, worker.before.get(), worker.config); });
   }
 
   /// `error`: what of the system's kept it from beginning, 0: nothing.
@@ -484,6 +516,7 @@ private:
     counters[C::jobs_taken] = read.jobs;
     counters[C::jobs_finished] = jobs_finished_;
     counters[C::jobs_broken] = jobs_broken_;
+    counters[C::jobs_not_routed] = jobs_not_routed_;
     counters[C::jobs_open] = read.jobs - jobs_finished_ - jobs_broken_;
     counters[C::connections_ok] = state(ConnectionState::ok);
     counters[C::connections_failed] = state(ConnectionState::failed);
@@ -526,6 +559,7 @@ private:
   std::uint64_t housekept_ns_ = 0;
   std::uint64_t jobs_finished_ = 0;
   std::uint64_t jobs_broken_ = 0;
+  std::uint64_t jobs_not_routed_ = 0;
   std::uint64_t connections_open_ = 0;
   std::uint64_t members_bad_ = 0;
   std::uint64_t plugin_failures_ = 0;

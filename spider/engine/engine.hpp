@@ -14,6 +14,7 @@
 #include "spider/jobs/kept_jobs.hpp"
 #include "spider/plugin.hpp"
 #include "spider/system/local_addresses.hpp"
+#include "spider/system/route_finder.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -29,6 +30,8 @@ struct SpiderOptions {
   int takes_over = -1;                 ///< the signal that a predecessor died of, 0: none; -1: there was no predecessor
   ConnectKind kind = ConnectKind::tcp; ///< of a plugin that makes connections
   LocalAddresses local;
+  /// How packets to a target leave: RouteFinder::to(). Of a plugin that makes connections.
+  std::function<Route(const Address& target, std::uint8_t protocol, std::uint16_t port)> route_to;
   unsigned workers = 100; ///< connections under way at once
   double rate = 0;        ///< connections a second, 0: as fast as they end
   std::uint64_t timeout_ns = default_connection_timeout_s * 1'000'000'000;
@@ -41,6 +44,8 @@ struct SpiderOptions {
       send_forged;
   /// Is told why a job of a plugin without connections has no result.
   std::function<void(const Job& job, const std::string& why)> no_result;
+  /// Is told of each target that packets would not reach by the interface, and why: nothing is sent to it.
+  std::function<void(const Job& job, const std::string& why)> not_routed;
   /// Is told when the interface that is watched goes away and when it is back: meanwhile no connection is started.
   std::function<void(bool away)> link_changed;
   /// Is told what the plugin threw, in which of its calls.

@@ -19,7 +19,7 @@ struct Job {
   std::optional<std::uint32_t> destination_asn;  ///< `dip_asn` or `info.ASN`
   /// The job's members as JSON text without braces, keys that begin with `_` left out, values as they came, keys
   /// escaped only where they must be; without those that the spider writes itself (`sip`, `path`, `sip_public`,
-  /// `sip_asn`).
+  /// `sip_asn`, `not_measured`), and a `dp` of null.
   std::string members;
   /// The whole object as it came, for plugins that look for more.
   std::string text;

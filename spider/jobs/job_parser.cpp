@@ -195,7 +195,7 @@ void take_member(Job& job, std::string_view key, const Checked& value) {
 }
 
 bool written_by_spider(std::string_view key) noexcept {
-  return key == "sip" || key == "path" || key == "sip_public" || key == "sip_asn";
+  return key == "sip" || key == "path" || key == "sip_public" || key == "sip_asn" || key == "not_measured";
 }
 
 } // namespace
@@ -217,7 +217,8 @@ void JobParser::ndjson(std::string_view line, Job& job) {
       if (is_info && value.text.starts_with('{'))
         info_asn = state_->asn_of(value.text);
       // Who reads the members goes by their keys: an escaped one must not stand for another.
-      if (!key.starts_with('_') && !written_by_spider(key)) {
+      const bool is_absent = key == "dp" && value.text == "null"; // the port that is taken stands in its place
+      if (!key.starts_with('_') && !written_by_spider(key) && !is_absent) {
         json::append_key(job.members, key);
         job.members += value.text;
       }

@@ -18,7 +18,8 @@ namespace orbweaver {
 struct SpiderProgress {
   JobReaderPlace input;
   std::uint64_t jobs_finished;
-  std::uint64_t jobs_broken; ///< a spider died while they were under way
+  std::uint64_t jobs_broken;     ///< a spider died while they were under way
+  std::uint64_t jobs_not_routed; ///< of those
   std::uint64_t members_bad;
   std::uint64_t plugin_failures;
   std::array<std::uint64_t, 5> states; ///< connections ended, by ConnectionState

@@ -5,11 +5,11 @@
 #include "common/error.hpp"
 #include "common/json/builder.hpp"
 #include "common/system/network_interface.hpp"
+#include "spider/connect/socket.hpp"
 
+#include <algorithm>
 #include <cstring>
-#include <ifaddrs.h>
-#include <memory>
-#include <netinet/in.h>
+#include <sys/socket.h>
 
 namespace orbweaver {
 
@@ -19,44 +19,43 @@ bool same(const Address& a, const Address& b) noexcept {
   return a.version == b.version && std::memcmp(a.octets, b.octets, a.version == 4 ? 4 : 16) == 0;
 }
 
-bool on_link(const Address& address) noexcept {
-  return address.version == 6 && address.octets[0] == 0xFE && (address.octets[1] & 0xC0) == 0x80; // RFC 4291, 2.4
+/// 0.0.0.0 and ::, which stand for any; and those of groups (RFC 5771, RFC 4291, 2.7).
+bool is_of_one_host(const Address& address) noexcept {
+  const bool is_group = address.version == 4 ? address.octets[0] >= 224 : address.octets[0] == 0xFF;
+  return !is_group && !std::ranges::all_of(address.octets, [](auto octet) { return octet == 0; });
 }
 
-Address address_of(const sockaddr& socket_address) noexcept {
-  Address address{};
-  if (socket_address.sa_family == AF_INET) {
-    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in&>(socket_address).sin_addr, 4);
-    address.version = 4;
-  } else if (socket_address.sa_family == AF_INET6) {
-    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in6&>(socket_address).sin6_addr, 16);
-    address.version = 6;
-  }
-  return address;
+/// Whether a socket can have it: an address that has not been tried out (RFC 4862, 5.4) cannot either.
+bool is_own(const Address& address, const std::string& interface) {
+  const FileDescriptor probe(socket(address.version == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SocketAddress name = socket_address(address, 0);
+  if (probe) // one of the link is of an interface
+    setsockopt(probe.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.c_str(), static_cast<socklen_t>(interface.size()));
+  return probe && bind(probe.get(), name.get(), name.length) == 0;
 }
 
 } // namespace
 
 LocalAddresses LocalAddresses::of(const std::string& interface) {
+  require_interface(interface);
   LocalAddresses local;
   local.interface = interface;
-  require_interface(interface);
-  ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0)
-    throw Error("cannot read the addresses of " + interface + ": " + errno_text());
-  const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> all(first, freeifaddrs);
-  for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr || entry->ifa_name != interface)
-      continue;
-    const Address address = address_of(*entry->ifa_addr);
-    Address& place = address.version == 4 ? local.ip4 : on_link(address) ? local.ip6_link : local.ip6;
-    if (address.version != 0 && place.version == 0)
-      place = address;
-  }
-  if (local.ip4.version == 0 && local.ip6.version == 0 && local.ip6_link.version == 0)
-    throw UsageError("interface " + interface + " has no address: give it one, or choose another of " +
-                     interface_names());
   return local;
+}
+
+void LocalAddresses::set_sources(const std::vector<std::string>& addresses) {
+  for (const auto& text : addresses) {
+    const Address address = parse_address(text);
+    if (address.version == 0)
+      throw UsageError("--source " + text + ": that is no address");
+    if (!is_of_one_host(address) || !is_own(address, interface))
+      throw UsageError("--source " + text + ": that is no address of this machine (ip address)");
+    Address& place = address.version == 4 ? source4 : source6;
+    if (place.version != 0 && !same(place, address))
+      throw UsageError("--source " + address_text(place) + " and --source " + text +
+                       ": give one address of each family");
+    place = address;
+  }
 }
 
 void LocalAddresses::set_public(const std::vector<std::string>& addresses) {
@@ -68,14 +67,7 @@ void LocalAddresses::set_public(const std::vector<std::string>& addresses) {
   }
 }
 
-Address LocalAddresses::source_for(const Address& target) const noexcept {
-  if (target.version == 6)
-    return on_link(target) ? ip6_link : ip6;
-  return target.version == 4 ? ip4 : Address{};
-}
-
-void LocalAddresses::describe(const Job& job, std::string& members) const {
-  const Address source = source_for(job.destination);
+void LocalAddresses::describe(const Job& job, const Address& source, std::string& members) const {
   const Address& seen = job.destination.version == 4 ? public_ip4 : public_ip6;
   std::vector<std::string> path;
   auto object = json::Object::members_of(members);

@@ -7,8 +7,10 @@
 #include "spider/connect/socket.hpp"
 
 #include <charconv>
+#include <cstring>
 #include <curl/curl.h>
 #include <memory>
+#include <netinet/in.h>
 #include <simdjson.h>
 #include <spdlog/spdlog.h>
 
@@ -45,13 +47,28 @@ std::optional<std::uint32_t> as_number(simdjson::dom::element value) {
   return value.is<std::uint64_t>() ? as_number(simdjson::minify(value)) : std::nullopt;
 }
 
-/// One GET from an address.
+Address address_of(const curl_sockaddr& target) noexcept {
+  Address address{};
+  if (target.family == AF_INET) {
+    address.version = 4;
+    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in&>(target.addr).sin_addr, 4);
+  } else if (target.family == AF_INET6) {
+    address.version = 6;
+    std::memcpy(address.octets, &reinterpret_cast<const sockaddr_in6&>(target.addr).sin6_addr, 16);
+  }
+  return address;
+}
+
+/// One GET, over one family.
 class LookUp {
 public:
-  LookUp(const Address& source, const std::string& interface, const std::atomic<bool>& stop) : stop_(stop) {
-    request_.source = source;
+  LookUp(std::uint8_t version, const std::string& interface, RouteFinder& routes, const std::atomic<bool>& stop)
+      : version_(version), routes_(routes), stop_(stop) {
     request_.interface = interface;
   }
+
+  /// Whether a packet could be sent at all: the server has an address of the family, and the address a route.
+  [[nodiscard]] bool had_route() const noexcept { return had_route_; }
 
   /// The body of the answer. Throws Error.
   std::string get(const std::string& url, std::chrono::milliseconds patience) {
@@ -63,7 +80,7 @@ public:
       throw Error("libcurl cannot be started: no memory?");
     const auto set = [&easy](CURLoption option, auto value) { curl_easy_setopt(easy.get(), option, value); };
     set(CURLOPT_URL, url.c_str());
-    set(CURLOPT_IPRESOLVE, request_.source.version == 4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6);
+    set(CURLOPT_IPRESOLVE, version_ == 4 ? CURL_IPRESOLVE_V4 : CURL_IPRESOLVE_V6);
     set(CURLOPT_PROXY, ""); // whatever the environment says: it is not the proxy's address that is asked for
     set(CURLOPT_HTTPHEADER, accept.get());
     set(CURLOPT_USERAGENT, "orbweaver/" ORBWEAVER_VERSION);
@@ -89,8 +106,17 @@ public:
   }
 
 private:
-  static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr*) {
-    BoundSocket socket = open_bound_socket(static_cast<LookUp*>(self)->request_, SOCK_STREAM);
+  static curl_socket_t open_socket(void* self, curlsocktype, curl_sockaddr* target) {
+    auto& look_up = *static_cast<LookUp*>(self);
+    try {
+      look_up.request_.source = look_up.routes_.to(address_of(*target), IPPROTO_TCP, 0).source;
+    } catch (const Error&) {
+      return CURL_SOCKET_BAD;
+    }
+    if (look_up.request_.source.version == 0)
+      return CURL_SOCKET_BAD;
+    look_up.had_route_ = true;
+    BoundSocket socket = open_bound_socket(look_up.request_, SOCK_STREAM);
     return socket.fd ? socket.fd.release() : CURL_SOCKET_BAD;
   }
 
@@ -107,9 +133,12 @@ private:
     return static_cast<LookUp*>(self)->stop_.load(std::memory_order_relaxed) ? 1 : 0;
   }
 
+  std::uint8_t version_;
+  RouteFinder& routes_;
   const std::atomic<bool>& stop_;
   ConnectRequest request_; ///< where sockets are bound to
   std::string body_;
+  bool had_route_ = false;
   bool too_long_ = false;
 };
 
@@ -144,27 +173,38 @@ void check_look_up_url(const std::string& url) {
     throw UsageError("--look-up-public " + url + ": that is no URL that begins with http:// or https://");
 }
 
-void look_up_public(const std::string& url, LocalAddresses& local, const std::atomic<bool>& stop,
+void look_up_public(const std::string& url, LocalAddresses& local, RouteFinder& routes, const std::atomic<bool>& stop,
                     std::chrono::milliseconds patience) {
   const bool asn_told = local.asn.has_value();
-  const auto look_up = [&](const Address& source, Address& seen) {
+  std::string unreached; // why, of the families without a route
+  bool reached = false;  // or need not be
+  const auto look_up = [&](std::uint8_t version, Address& seen) {
     const bool address_told = seen.version != 0;
-    if (source.version == 0 || (address_told && asn_told))
+    if (address_told && asn_told) {
+      reached = true;
       return;
+    }
+    LookUp look_up(version, local.interface, routes, stop);
     try {
-      const auto found = parse_public_address(LookUp(source, local.interface, stop).get(url, patience));
-      if (found.address.version != source.version)
+      const auto found = parse_public_address(look_up.get(url, patience));
+      if (found.address.version != version)
         throw Error("the answer has an address of the other family, " + address_text(found.address));
       if (!address_told)
         seen = found.address;
       if (!local.asn)
         local.asn = found.asn;
     } catch (const Error& error) {
-      spdlog::warn("the public address of {} is not known: {}: {}", address_text(source), url, error.what());
+      if (look_up.had_route())
+        spdlog::warn("the public IPv{} address is not known: {}: {}", version, url, error.what());
+      else
+        unreached = error.what();
     }
+    reached = reached || look_up.had_route();
   };
-  look_up(local.ip4, local.public_ip4);
-  look_up(local.ip6, local.public_ip6);
+  look_up(4, local.public_ip4);
+  look_up(6, local.public_ip6);
+  if (!reached && !unreached.empty())
+    spdlog::warn("the public address is not known: {}: {}", url, unreached);
 }
 
 } // namespace orbweaver

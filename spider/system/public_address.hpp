@@ -3,6 +3,7 @@
 #pragma once
 
 #include "spider/system/local_addresses.hpp"
+#include "spider/system/route_finder.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -28,10 +29,11 @@ void check_look_up_url(const std::string& url);
 /// So much of an answer is read; nobody who means an address says more.
 inline constexpr std::size_t max_look_up_octets = 65'536;
 
-/// Asks, with one GET for each family of which the interface has an address and from that address, and completes
-/// public_ip4, public_ip6 and asn of `local`; what the user said of them stays. A look-up that fails, takes longer than
-/// `patience`, or is cut short by `stop` is logged, and leaves them as they were.
-void look_up_public(const std::string& url, LocalAddresses& local, const std::atomic<bool>& stop,
+/// Asks, with one GET for each family, from the address that `routes` has for the server, and completes public_ip4,
+/// public_ip6 and asn of `local`; what the user said of them stays. A look-up that fails, takes longer than `patience`,
+/// or is cut short by `stop` is logged, and leaves them as they were; so does, without a word, one for a family of
+/// which there is no route to the server's addresses, or none of it.
+void look_up_public(const std::string& url, LocalAddresses& local, RouteFinder& routes, const std::atomic<bool>& stop,
                     std::chrono::milliseconds patience = std::chrono::seconds(10));
 
 } // namespace orbweaver

@@ -29,12 +29,16 @@ constexpr double default_settle_s = 1;
 constexpr double forge_settle_s = 0.25;
 
 /// Throws Error where connections cannot go out on the interface.
-void check_interface(const std::string& name) {
+void check_interface(const MeasureOptions& options) {
+  const auto& name = options.interface;
   if (name.empty())
     throw UsageError("say on which interface to measure: -i IFACE; there are: " + interface_names());
   require_interface(name);
-  if (!interface_has_address(name))
-    throw Error("interface " + name + " has no address to connect from: ip address add ADDRESS/LENGTH dev " + name);
+  const bool has_source = std::ranges::any_of(options.spider_arguments,
+                                              [](const auto& argument) { return argument.starts_with("--source="); });
+  if (!has_source && !interface_has_address(name))
+    throw Error("interface " + name + " has no address to connect from: ip address add ADDRESS/LENGTH dev " + name +
+                ", or --source ADDRESS of another interface");
 }
 
 const MeasureOptions::Choice& chosen_plugin(const MeasureOptions& options) {
@@ -134,7 +138,7 @@ int measure(const MeasureOptions& given) {
   const auto& plugin = choice.plugin;
   const bool watches = !plugin.chains.empty();
   if (watches || !options.interface.empty())
-    check_interface(options.interface);
+    check_interface(options);
   check_rotation(options, parse_results_output(options.output).path);
   for (const auto& output : {parse_results_output(options.output).path, options.summary})
     refuse_same_file(input_file(options.input), output);

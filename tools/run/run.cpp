@@ -137,12 +137,22 @@ void print_restarts(const Snapshot& snapshot) {
   std::fputs("\n", stderr);
 }
 
+/// Which jobs say nothing of a path, since nothing was sent.
+void print_not_routed(const JobTotals& totals) {
+  if (totals.not_routed > 0)
+    std::fprintf(stderr, "%llu of them %s not measured: no route by the interface (not_measured says which)\n",
+                 static_cast<unsigned long long>(totals.not_routed), totals.not_routed == 1 ? "was" : "were");
+}
+
 /// What was done, in words.
 void print_closing_lines(const Snapshot& snapshot, const RunDescription& description) {
   if (snapshot.has(StageKind::capture))
     std::fprintf(stderr, "%s\n", closing_line(totals_of(snapshot)).c_str());
-  if (snapshot.has(StageKind::spider))
-    std::fprintf(stderr, "%s\n", closing_line(job_totals_of(snapshot)).c_str());
+  if (snapshot.has(StageKind::spider)) {
+    const auto totals = job_totals_of(snapshot);
+    std::fprintf(stderr, "%s\n", closing_line(totals).c_str());
+    print_not_routed(totals);
+  }
   print_link_losses(snapshot);
   print_restarts(snapshot);
   if (description.digest) {

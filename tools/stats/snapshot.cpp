@@ -103,6 +103,7 @@ JobTotals job_totals_of(const Snapshot& snapshot) noexcept {
   });
   totals.taken = died ? std::max(spider(S::jobs_taken), merger(M::jobs_received)) : spider(S::jobs_taken);
   totals.unfinished = merger(M::jobs_unfinished);
+  totals.not_routed = spider(S::jobs_not_routed);
   totals.bad_lines = spider(S::lines_bad);
   totals.duplicates = spider(S::lines_duplicate);
   totals.ok = spider(S::connections_ok);

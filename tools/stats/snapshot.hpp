@@ -79,6 +79,7 @@ struct Totals {
 struct JobTotals {
   std::uint64_t taken = 0;
   std::uint64_t unfinished = 0; ///< of those, in the output but not finished by the spider
+  std::uint64_t not_routed = 0; ///< of those, not measured for want of a route by the interface
   std::uint64_t bad_lines = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t connections = 0; ///< made: the sum of the five that follow

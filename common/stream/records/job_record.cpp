@@ -10,6 +10,8 @@ std::string connection_error_text(std::uint16_t error) {
     return {};
   if (error == ConnectionRecord::link_lost)
     return "no carrier";
+  if (error == ConnectionRecord::other_interface)
+    return "other interface";
   const char* const name = strerrorname_np(error);
   return name ? name : "errno " + std::to_string(error);
 }

@@ -56,11 +56,13 @@ struct ConnectionRecord {
   Address destination;
   std::uint8_t never_left; ///< 1: the system refused before a packet could leave, so that no flow is to be waited for
   std::uint8_t zero;
-  std::uint16_t error; ///< errno that it failed with, or `link_lost`; 0: none
+  std::uint16_t error; ///< errno that it failed with, `link_lost` or `other_interface`; 0: none
   std::uint8_t reserved[2];
 
   /// No errno: the interface went away under the connection, or was away when it should have begun.
   static constexpr std::uint16_t link_lost = 0xFFFF;
+  /// Nor this: the target's route leaves by another interface than the one that is watched, so that it was not begun.
+  static constexpr std::uint16_t other_interface = 0xFFFE;
 
   [[nodiscard]] std::string_view members() const noexcept {
     return {reinterpret_cast<const char*>(this + 1), members_octets};

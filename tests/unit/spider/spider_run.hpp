@@ -100,7 +100,12 @@ struct Records {
 struct SpiderRun {
   SpiderRun() {
     options.local.interface = "lo";
-    options.local.ip4 = parse_address("127.0.0.1");
+    options.route_to = [this](const Address& target, std::uint8_t protocol, std::uint16_t port) {
+      return routes.to(target, protocol, port);
+    };
+    options.not_routed = [this](const Job& job, const std::string& why) {
+      not_routed.push_back(std::to_string(job.id) + ": " + why);
+    };
     options.workers = 4;
     options.timeout_ns = 300'000'000;
     options.configure_system = [this](unsigned config) { plugin.log.push_back("system " + std::to_string(config)); };
@@ -151,7 +156,9 @@ struct SpiderRun {
   std::atomic<bool> stop = false;
   SpiderResult result;
   unsigned bad_lines = 0;
-  std::vector<std::string> left_out; ///< members: job, of what, key, why
+  std::vector<std::string> left_out;   ///< members: job, of what, key, why
+  std::vector<std::string> not_routed; ///< jobs: id, why
+  RouteFinder routes{"lo", {}, {}};
 };
 
 } // namespace orbweaver::test

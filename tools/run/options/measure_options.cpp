@@ -35,13 +35,18 @@ void add_job_options(CommandLine& app, MeasureOptions& options) {
       ->capture_default_str();
 }
 
+/// Hands each of several values on to the spider.
+auto each_for_spider(MeasureOptions& options, const std::string& name) {
+  return [&options, name](const std::vector<std::string>& values) {
+    for (const auto& value : values)
+      options.spider_arguments.push_back(name + "=" + value);
+  };
+}
+
 /// What the results say of this machine.
 void add_path_options(CommandLine& app, MeasureOptions& options) {
-  const auto append = [&options](const std::vector<std::string>& addresses) {
-    for (const auto& address : addresses)
-      options.spider_arguments.push_back("--public-address=" + address);
-  };
-  app.add_list_function("--public-address", append, "This machine's address as others see it; one of each family")
+  app.add_list_function("--public-address", each_for_spider(options, "--public-address"),
+                        "This machine's address as others see it; one of each family")
       ->type_name("ADDRESS")
       ->allow_extra_args(false);
   hand_on(app, options.spider_arguments, "--asn", "N", "Autonomous system of this machine")
@@ -53,6 +58,11 @@ void add_path_options(CommandLine& app, MeasureOptions& options) {
 void add_watch_options(CommandLine& app, MeasureOptions& options) {
   app.add_option("-i,--interface", options.interface, "Where connections go out and packets are watched")
       ->type_name("IFACE");
+  app.add_list_function("--source", each_for_spider(options, "--source"),
+                        "This machine's address to measure from; one of each family (the kernel's choice for each "
+                        "target)")
+      ->type_name("ADDRESS")
+      ->allow_extra_args(false);
   add_filter_option(app, options);
   add_clock_option(app, options);
   add_link_options(app, options);

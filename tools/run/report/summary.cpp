@@ -21,6 +21,7 @@ void write_job_totals(json::Object& run, const JobTotals& totals) {
   run.object("jobs")
       .add("taken", totals.taken)
       .add("unfinished", totals.unfinished)
+      .add("not_routed", totals.not_routed)
       .add("bad_lines", totals.bad_lines)
       .add("duplicates", totals.duplicates);
   run.object("connections")

@@ -186,17 +186,39 @@ TEST_CASE("a batch that is not full begins when no more jobs come for now") {
   CHECK(run.result.complete);
 }
 
-TEST_CASE("a job of a family that the interface has no address for is skipped, and still there") {
+TEST_CASE("a target that the interface does not lead to is named and not tried, and its job still there") {
+  const TcpServer server(close_at_once, "0.0.0.0");
   SpiderRun run;
   run.plugin.count = 2;
-  const auto records = run.run("{\"dip\":\"::1\"}\n");
-  REQUIRE(records.connections.size() == 2);
-  CHECK(records.jobs[0].members == R"("dip":"::1","path":["::1"])");
+  const auto records =
+      run.run("{\"dip\":\"127.0.0.2\",\"dp\":" + std::to_string(server.port()) + "}\n{\"dip\":\"192.0.2.7\"}\n");
+  REQUIRE(records.jobs.size() == 2);
+  REQUIRE(records.connections.size() == 4);
+  CHECK(records.jobs[1].members.starts_with(
+      R"("dip":"192.0.2.7","dp":80,"path":["192.0.2.7"],"not_measured":")")); // by another interface, or by none
+  REQUIRE(run.not_routed.size() == 1);
+  CHECK(run.not_routed[0].starts_with("2: "));
   for (const auto& connection : records.connections) {
+    if (connection.record.job_id == 1)
+      continue;
     CHECK(connection.record.state == ConnectionState::skipped);
     CHECK(connection.record.source_port == -1);
     CHECK(connection.record.source.version == 0);
+    CHECK(address_text(connection.record.destination) == "192.0.2.7");
+    CHECK(connection.record.never_left == 1);
+    CHECK(connection.record.error != 0);
   }
+  CHECK(std::ranges::count(run.plugin.log, std::string("connect 2 0")) == 0);
+}
+
+TEST_CASE("a job that says no port has the one that was taken") {
+  SpiderRun run;
+  run.options.kind = ConnectKind::https;
+  run.options.timeout_ns = 1'000'000;
+  const auto records = run.run("{\"dip\":\"127.0.0.2\"}\n{\"dip\":\"127.0.0.3\",\"dp\":null}\n");
+  REQUIRE(records.jobs.size() == 2);
+  CHECK(records.jobs[0].members.starts_with(R"("dip":"127.0.0.2","dp":443,"sip":"127.0.0.1")"));
+  CHECK(records.jobs[1].members.starts_with(R"("dip":"127.0.0.3","dp":443,"sip":"127.0.0.1")"));
 }
 
 TEST_CASE("no more connections a second than asked for") {
@@ -404,14 +426,4 @@ TEST_CASE("an error of the system's change ends the run as failed, with what the
 TEST_CASE("more workers than files may be open are refused, and what to do is said") {
   CHECK_NOTHROW(allow_descriptors(10));
   CHECK_THROWS_WITH_AS(allow_descriptors(2'000'000'000), doctest::Contains("ulimit -n"), Error);
-}
-
-TEST_CASE("an interface's addresses are found, and one that is not there is named") {
-  const auto local = LocalAddresses::of("lo");
-  CHECK(address_text(local.ip4) == "127.0.0.1");
-  CHECK(local.source_for(parse_address("192.0.2.1")).version == 4);
-  CHECK_THROWS_WITH_AS(static_cast<void>(LocalAddresses::of("nosuch0")), doctest::Contains("nosuch0"), Error);
-  LocalAddresses said;
-  CHECK_THROWS_AS(said.set_public({"198.51.100.7", "x"}), UsageError);
-  CHECK(address_text(said.public_ip4) == "198.51.100.7");
 }

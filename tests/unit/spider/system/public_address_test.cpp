@@ -44,17 +44,16 @@ struct Teller {
 };
 
 LocalAddresses on_loopback(const char* address = "127.0.0.1") {
-  LocalAddresses local;
-  local.interface = "lo";
-  const Address own = parse_address(address);
-  (own.version == 4 ? local.ip4 : local.ip6) = own;
+  auto local = LocalAddresses::of("lo");
+  local.set_sources({address});
   return local;
 }
 
 void look_up(const std::string& url, LocalAddresses& local,
              std::chrono::milliseconds patience = std::chrono::seconds(10)) {
   const std::atomic<bool> stop = false;
-  look_up_public(url, local, stop, patience);
+  RouteFinder routes(local.interface, local.source4, local.source6);
+  look_up_public(url, local, routes, stop, patience);
 }
 
 std::string public_ip4_from(const std::string& body) {
@@ -178,8 +177,9 @@ TEST_CASE("A look-up ends when its time is over, and soon after somebody asks to
   look_up(url, local, milliseconds(200));
   CHECK(steady_clock::now() - began < seconds(5));
   const std::atomic<bool> stop = true;
+  RouteFinder routes("lo", {}, {});
   began = steady_clock::now();
-  look_up_public(url, local, stop);
+  look_up_public(url, local, routes, stop);
   CHECK(steady_clock::now() - began < seconds(5));
   CHECK(local.public_ip4.version == 0);
 }
