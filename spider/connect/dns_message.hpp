@@ -30,4 +30,22 @@ struct DnsAnswer {
 [[nodiscard]] std::optional<DnsAnswer> read_dns_response(std::span<const std::uint8_t> query,
                                                          std::span<const std::uint8_t> message);
 
+enum class DnsType { a = 1, aaaa = 28 };
+
+/// What a response says of a name's addresses.
+struct DnsAddresses {
+  unsigned rcode = 0;
+  bool is_recursive = false; ///< who sent it asks others: aliases were followed to their end
+  std::vector<Address> addresses;
+  std::string alias; ///< the end of the chain of CNAMEs; empty: there is none
+};
+
+/// Reads a response to a query of that type for `name`; nothing where it does not parse. Aliases are followed as far as
+/// the response has them, each once.
+[[nodiscard]] std::optional<DnsAddresses> read_dns_addresses(std::span<const std::uint8_t> message,
+                                                             const std::string& name, DnsType type);
+
+/// "NXDOMAIN", "SERVFAIL"; "rcode 23" (IANA DNS parameters).
+[[nodiscard]] std::string rcode_name(unsigned rcode);
+
 } // namespace orbweaver

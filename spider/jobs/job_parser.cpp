@@ -97,10 +97,10 @@ void take_address(Job& job, std::string_view text) {
 }
 
 void take_domain(Job& job, std::string_view text) {
-  auto name = host_name(text);
-  if (!name)
-    throw BadJob("domain is no name of a host: " + quoted(text));
-  job.domain = std::move(*name);
+  auto [name, problem] = host_name(text);
+  if (name.empty())
+    throw BadJob("domain is no name of a host: " + quoted(text) + " (" + problem + ")");
+  job.domain = std::move(name);
 }
 
 void take_port(Job& job, std::string_view text) {
@@ -188,7 +188,8 @@ void take_member(Job& job, std::string_view key, const Checked& value) {
   } else if (key == "dp") {
     take_port(job, number_of(value));
   } else if (key == "domain") {
-    take_domain(job, string_of(key, value));
+    if (const auto domain = string_of(key, value); !domain.empty()) // as in CSV
+      take_domain(job, domain);
   } else if (key == "dip_asn") {
     job.destination_asn = whole_number<std::uint32_t>(number_of(value));
   }

@@ -44,7 +44,7 @@ bool JobReader::take(std::string_view line, Job& job) {
   if (options_.by_domain || (options_.by_either && !has_dip)) {
     if (job.domain.empty())
       throw BadJob(options_.by_either ? "it has neither dip nor domain" : "it has no domain");
-    std::string target = job.domain;
+    std::string target = job.domain.ends_with('.') ? job.domain.substr(0, job.domain.size() - 1) : job.domain;
     std::ranges::transform(target, target.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c; });
     return is_new(target);
   }

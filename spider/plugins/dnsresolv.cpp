@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // dnsresolv — looks a job's domain up and writes the job once for each address, with it as `dip`: jobs for the other
-// plugins. Makes no connections.
+// plugins. As the system does, or with --nameserver in the DNS alone. Makes no connections.
 #include "common/address.hpp"
 #include "common/json/members.hpp"
-#include "spider/connect/resolver.hpp"
 #include "spider/plugins/library.hpp"
+#include "spider/resolve/resolver.hpp"
 
 namespace orbweaver::plugins {
 
@@ -34,7 +34,9 @@ public:
   std::unique_ptr<Connection> work(EventLoop& loop, const Job& job, std::uint64_t timeout_ns, Done done) override {
     auto resolver = resolver_.lock();
     if (!resolver) {
-      resolver = std::make_shared<Resolver>(loop, name_servers_, timeout_ns);
+      resolver = name_servers_.empty()
+                     ? std::make_shared<Resolver>(loop, name_servers_, timeout_ns, SystemHosts::read())
+                     : std::make_shared<Resolver>(loop, name_servers_, timeout_ns);
       resolver_ = resolver;
     }
     return std::make_unique<Work>(std::move(resolver), job, std::move(done));
@@ -79,7 +81,7 @@ PluginEntry dnsresolv() {
   description.model = Model::desynchronized;
   PluginOption name_server;
   name_server.name = "nameserver";
-  name_server.help = "Name server to ask (those of the system)";
+  name_server.help = "Name server to ask, and nothing else (/etc/hosts and those of the system)";
   name_server.type_name = "ADDRESS[:PORT]";
   name_server.several = true;
   description.options = {name_server};

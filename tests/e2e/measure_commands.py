@@ -409,14 +409,31 @@ class Measure(support.TestCase):
         result = self.resolve(["gone.example", "empty.example", "silent.example", "sound.example"], "0.7")
         self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
                          [{"dip": "192.0.2.1", "domain": "sound.example"}])
-        for domain, why in (("gone.example", "no such name"), ("empty.example", "no address"),
-                            ("silent.example", "no answer in time")):
-            self.assertIn(f"orbweaver-spider: warning: '{domain}' has no result: {why}\n", result.stderr)
+        for domain, why in (("gone.example", "NXDOMAIN from"), ("empty.example", "no address: NOERROR from"),
+                            ("silent.example", "timed out: no answer from")):
+            self.assertRegex(result.stderr, f"orbweaver-spider: warning: '{domain}' has no result: {why} 127.0.0.1:\\d+\n")
         self.assertIn("(1 ok, 2 failed, 1 timed out, ", result.stderr)
+
+    def test_the_words_of_one_name_server_are_its_own(self):
+        name_server = NameServer(self)
+        jobs = self.path("domains")
+        with open(jobs, "w") as file:
+            file.write('{"domain":"gone.example"}\n')
+        result = run(ORBWEAVER, "measure", "--input", jobs, "dnsresolv", "--nameserver", name_server.address, check=0)
+        self.assertIn(f"'gone.example' has no result: NXDOMAIN from {name_server.address}\n", result.stderr)
+
+    def test_addresses_are_not_looked_up_and_no_name_is_empty_within(self):
+        domains = ["192.0.2.7", "2001:DB8::7", "B\u00fccher.example.", "a..example", ".", "sound.example", "SOUND.example."]
+        result = self.resolve(domains)
+        self.assertEqual([json.loads(line) for line in result.stdout.splitlines()],
+                         [{"dip": "192.0.2.7", "domain": "192.0.2.7"}, {"dip": "2001:db8::7", "domain": "2001:DB8::7"},
+                          {"dip": "192.0.2.1", "domain": "B\u00fccher.example."}, {"dip": "192.0.2.1", "domain": "sound.example"}])
+        self.assertIn("line 4: domain is no name of a host: 'a..example' (an empty label)\n", result.stderr)
+        self.assertIn("(0 unfinished; 2 bad lines, 1 duplicates)", result.stderr)
 
     def test_of_domains_without_an_address_the_first_ten_are_named_and_all_counted(self):
         result = self.resolve([f"gone{number}.example" for number in range(130)])
-        self.assertEqual(result.stderr.count(": no such name"), 12, result.stderr)  # ten, the 100th, and at the end
+        self.assertEqual(result.stderr.count(": NXDOMAIN from 127.0.0.1:"), 12, result.stderr)  # ten, the 100th, and at the end
         self.assertRegex(result.stderr, r"warning: 130 of a kind in all, the first: 'gone\d+\.example' has no result: ")
 
     def test_an_input_of_bad_lines_alone_has_failed(self):

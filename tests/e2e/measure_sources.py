@@ -2,6 +2,7 @@
 """From which address and by which interface targets are measured, where the client has several of both."""
 
 import json
+import os
 import subprocess
 
 import bed as beds
@@ -178,6 +179,34 @@ class Routes(SourceCase):
         self.assertEqual(self.sources(jobs=[{"dip": target}]), {target: beds.CLIENT_4})
         self.check_not_measured(target, f"its route leaves by {SECOND}, not by {beds.INTERFACE}", "other interface",
                                 (("ecn", "--connect", "https"),))
+
+
+class Names(SourceCase):
+    """What a name's addresses are: /etc/hosts, the order of nsswitch.conf, and the bed's own name server."""
+
+    def system_file(self, name, text):
+        path = f"/etc/netns/{self.bed.namespaces['client']}/{name}"
+        with open(path, "w") as file:
+            file.write(text)
+        self.addCleanup(lambda: os.path.exists(path) and os.remove(path))
+
+    def addresses(self, *arguments):
+        measured = self.measure("dnsresolv", *arguments, jobs=[{"domain": "sound.bed.test"}, {"domain": "Only.Here"}])
+        self.errors = measured.errors
+        return sorted((result["domain"], result["dip"]) for result in measured.results)
+
+    def test_hosts_come_as_the_system_has_them(self):
+        dns = [("sound.bed.test", bed_paths.address("sound", family)) for family in (4, 6)]
+        own = [("Only.Here", "10.9.9.8"), ("Only.Here", "2001:db8::98")]
+        hosts = [("sound.bed.test", "10.9.9.9")]
+        self.system_file("hosts", "10.9.9.9 sound.bed.test\n2001:db8::98 only.here\n10.9.9.8 x only.here # more\n")
+        self.system_file("nsswitch.conf", "hosts: files mdns4_minimal [NOTFOUND=return] dns\n")
+        self.assertEqual(self.addresses(), own + hosts)
+        self.assertEqual(self.addresses("--nameserver", beds.SERVER_4), dns)
+        self.assertIn("'Only.Here' has no result: ", self.errors)
+        self.assertIn(f" from {beds.SERVER_4}\n", self.errors)
+        self.system_file("nsswitch.conf", "hosts: dns files\n")
+        self.assertEqual(self.addresses(), own + dns)
 
 
 if __name__ == "__main__":

@@ -231,16 +231,23 @@ TEST_CASE("a domain is a name of a host, internationalized or not, or an IPv6 ad
   CHECK(domain("_dns.resolver-1.arpa") == "_dns.resolver-1.arpa");
   CHECK(domain("2001:db8::7") == "2001:db8::7");
   CHECK(domain(std::string(253, 'a')) == std::string(253, 'a'));
-  for (const std::string none : {"a b", "host:8080", "user@host", "a/b", "[2001:db8::7]", "a\\u0000b", "a\\nb", "%41"})
+  for (const std::string none : {"a b", "host:8080", "user@host", "a/b", "[2001:db8::7]", "a\\u0000b", "a\\nb", "%41",
+                                 ".", "..", ".example.org", "a..example.org", "example.org..", "bücher..example"})
     CHECK(domain(none).starts_with("1: domain is no name of a host: "));
+  CHECK(domain("a..b") == "1: domain is no name of a host: 'a..b' (an empty label)");
+  CHECK(domain("bücher.example.") == "xn--bcher-kva.example.");
+  CHECK(domain("bücher。example") == "xn--bcher-kva.example");
+  CHECK(domain("").empty());
   CHECK(domain(std::string(254, 'a')).starts_with("1: domain is no name of a host: "));
   CHECK(domain(std::string(70, 'u') + "\u00fc.example").starts_with("1: domain is no name of a host: "));
 }
 
-TEST_CASE("a domain in upper case is the same target") {
-  const auto read = read_jobs("{\"domain\":\"Example.org\"}\n{\"domain\":\"example.ORG\"}\n", {.by_domain = true});
+TEST_CASE("a domain in upper case, or with a dot at its end, is the same target") {
+  const auto read =
+      read_jobs("{\"domain\":\"Example.org\"}\n{\"domain\":\"example.ORG\"}\n{\"domain\":\"example.org.\"}\n",
+                {.by_domain = true});
   CHECK(read.jobs.size() == 1);
-  CHECK(read.counters.lines_duplicate == 1);
+  CHECK(read.counters.lines_duplicate == 2);
 }
 
 TEST_CASE("one call looks through so many lines without a job, or so much of an endless one, and no more") {

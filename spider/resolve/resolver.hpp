@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Looks domains up in the DNS, by c-ares. One thread, under the event loop.
+// Looks domains up: an address is its own answer; then /etc/hosts and the DNS, in an order that can be the system's.
+// The DNS is asked by c-ares, over a channel for each server, so that it is known who said what. One thread, under the
+// event loop.
 #pragma once
 
 #include "common/stream/records/flow_record.hpp"
 #include "common/stream/records/job_record.hpp"
 #include "spider/connect/connector.hpp"
 #include "spider/engine/event_loop.hpp"
+#include "spider/resolve/system_hosts.hpp"
 
 #include <functional>
 #include <memory>
@@ -14,19 +17,23 @@
 
 namespace orbweaver {
 
+class NameServer;
+
 class Resolver {
 public:
   struct Answer {
     std::vector<Address> addresses;              ///< of the A and AAAA records: IPv4 first, each once
     ConnectionState state = ConnectionState::ok; ///< else failed, or timeout: no answer came in time
-    std::string problem;                         ///< why there are no addresses, in a few words
+    /// Why there are no addresses: "NXDOMAIN from 192.0.2.53", "timed out: no answer from 192.0.2.53".
+    std::string problem;
   };
   using Done = std::function<void(Answer&& answer)>;
 
-  /// The loop must outlive it. `name_servers`: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; none: the system's. A look-up
-  /// takes `timeout_ns` at the longest; it asks three times within it. Throws UsageError for what names no server,
-  /// Error where c-ares cannot start.
-  Resolver(EventLoop& loop, const std::vector<std::string>& name_servers, std::uint64_t timeout_ns);
+  /// The loop must outlive it. `name_servers`: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, asked in this order; none:
+  /// the system's. `hosts` says what is asked beside them. A look-up takes `timeout_ns` at the longest; a server is
+  /// asked three times within it. Throws UsageError for what names no server, Error where c-ares cannot start.
+  Resolver(EventLoop& loop, const std::vector<std::string>& name_servers, std::uint64_t timeout_ns,
+           SystemHosts hosts = {{HostSource::dns}, HostsFile({})});
   /// Its look-ups must be gone.
   ~Resolver();
 
@@ -38,8 +45,12 @@ public:
   [[nodiscard]] std::unique_ptr<Connection> look_up(const std::string& domain, Done done);
 
 private:
-  class Channel;
-  std::unique_ptr<Channel> channel_;
+  class LookUp;
+
+  EventLoop& loop_;
+  std::uint64_t timeout_ns_;
+  SystemHosts hosts_;
+  std::vector<std::unique_ptr<NameServer>> servers_;
 };
 
 } // namespace orbweaver
