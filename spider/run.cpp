@@ -45,11 +45,11 @@ JobReader::BadLine bad_line_namer(const SpiderArguments& arguments) {
 
 /// The same for a filter, which keeps no list of messages: the first ones.
 JobReader::BadLine first_bad_lines_namer(const SpiderArguments& arguments) {
-  return
-      [name = bad_line_namer(arguments), named = std::uint64_t{0}](std::uint64_t line, const std::string& why) mutable {
-        if (named++ < max_named)
-          name(line, why);
-      };
+  return [name = bad_line_namer(arguments), named = std::uint64_t{0},
+          all = arguments.stage.verbose](std::uint64_t line, const std::string& why) mutable {
+    if (named++ < max_named || all)
+      name(line, why);
+  };
 }
 
 void name_job_without_result(const Job& job, const std::string& why) {

@@ -15,9 +15,11 @@ CommandLine& add_filter_command(CommandLine& front, FilterOptions& options) {
   auto& app = front.add_subcommand("filter", "Prepare jobs: each target once, as NDJSON");
   hand_on(app, arguments, "--input", "FILE", "Jobs (standard input)");
   app.add_flag_callback(
-      "--csv-input", [&arguments] { arguments.emplace_back("--csv-input"); },
+      "--csv-input,--csv", [&arguments] { arguments.emplace_back("--csv-input"); },
       "Jobs are lines of rank,domain or dip,dp,domain or dip,dp,domain,rank");
   hand_on(app, arguments, "--dp", "PORT", "Destination port to give every job")->transform(whole_number(1, 65535));
+  app.add_flag_callback(
+      "--verbose", [&arguments] { arguments.emplace_back("--verbose"); }, "Name every bad line, and not the first 100");
   app.footer("Example:\n"
              "  orbweaver filter --csv-input --dp 443 < top.csv > jobs.ndjson");
   return app;

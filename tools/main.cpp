@@ -34,6 +34,8 @@ int run_command(int argc, char** argv) {
                   "orbweaver");
   const std::string version = "orbweaver " ORBWEAVER_VERSION;
   app.set_version_flag("--version", version);
+  bool verbose = false;
+  app.add_flag("--verbose", verbose, "Print every message, also where many are of a kind");
   app.allow_one_subcommand();
   ObserveOptions observe_options;
   MeasureOptions measure_options;
@@ -59,6 +61,10 @@ int run_command(int argc, char** argv) {
   } catch (const CommandLineError& error) {
     throw UsageError(usage_error(app, error));
   }
+  observe_options.verbose = observe_options.verbose || verbose;
+  measure_options.verbose = measure_options.verbose || verbose;
+  if (verbose)
+    filter_options.spider_arguments.emplace_back("--verbose");
   if (observe_app.parsed())
     return observe(observe_options);
   if (measure_app.parsed())

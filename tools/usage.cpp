@@ -27,8 +27,46 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+/// Options and commands of PATHspider, by any of its versions, that have no counterpart of their name.
+std::string_view of_pathspider(std::string_view name) noexcept {
+  struct Known {
+    std::string_view name, ours;
+  };
+  constexpr Known known[] = {
+      {"--trace", "paths are not traced: run a traceroute beside it"},
+      {"--tor-path", "nothing is measured by way of Tor"},
+      {"test", "its own tests come with its source: tools/check"},
+      {"analyse", "results are NDJSON, a line each: jq, for instance, counts their conditions"},
+      {"analyze", "results are NDJSON, a line each: jq, for instance, counts their conditions"},
+      {"report", "results are NDJSON, a line each: jq, for instance, counts their conditions"},
+      {"trace", "paths are not traced: run a traceroute beside it"},
+      {"traceroute", "paths are not traced: run a traceroute beside it"},
+      {"wizard", "orbweaver measure --help lists the plugins"},
+  };
+  for (const auto& one : known)
+    if (one.name == name)
+      return one.ours;
+  return {};
+}
+
+/// What begins with that name, as far as one can mean it by it: argparse takes such short forms.
+std::string longer_name(const std::string& name, const std::vector<std::string>& candidates) {
+  std::string longer;
+  for (const auto& candidate : candidates) {
+    if (!candidate.starts_with(name) || candidate == longer)
+      continue;
+    if (!longer.empty())
+      return {};
+    longer = candidate;
+  }
+  return longer;
+}
+
 std::string with_nearest(const std::string& what, const std::string& name, const std::vector<std::string>& candidates) {
-  const auto nearest = nearest_name(name, candidates);
+  if (const auto ours = of_pathspider(name); !ours.empty())
+    return "no " + what + " '" + name + "' as PATHspider has it: " + std::string(ours);
+  const auto longer = longer_name(name, candidates);
+  const auto nearest = longer.empty() ? nearest_name(name, candidates) : longer;
   return "no " + what + " '" + name + "'" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?");
 }
 

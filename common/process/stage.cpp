@@ -115,6 +115,7 @@ void add_stage_options(CommandLine& app, StageOptions& options) {
   auto* const user = app.add_option("--user", options.user, "Become this user once the input is open (root only)");
   user->type_name("NAME");
   app.add_flag("--no-sandbox", options.no_sandbox, "Keep all rights: to find out what a cage forbids")->excludes(user);
+  app.add_flag("--verbose", options.verbose, "Print every message, also where many are of a kind");
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_call)->group("");
   app.add_option("--try-in-helper", options.try_in_helper)->group("");
@@ -155,8 +156,11 @@ Stage::Stage(StageKind kind, const StageOptions& options)
   if (options.takes_over >= 0)
     for (std::size_t i = 0; i < max_counters; ++i)
       counters_before_[i] = block_->counter(i);
-  if (const auto sink = message_sink())
+  if (const auto sink = message_sink()) {
     sink->keep_in({session_, &block_->messages});
+    if (options.verbose)
+      sink->print_all();
+  }
   handle(SIGTERM, alone_ ? on_stop_signal : on_session_signal);
   unblock(SIGTERM); // the front command starts stages with it blocked, so that none is lost before there is a handler
   handle(SIGINT, alone_ ? on_stop_signal : SIG_IGN);

@@ -33,6 +33,7 @@ struct StageOptions {
   unsigned slot = 0;   ///< this stage's place in it
   unsigned attach_timeout_s = 10;
   bool no_sandbox = false;
+  bool verbose = false;      ///< each message is printed, however many of its kind there were
   bool caged = true;         ///< false in a process that goes on after the stage: a test's
   std::string user;          ///< whose rights remain; empty: those of who started it
   std::string try_call;      ///< of a test build: what is tried from within the cage
@@ -48,7 +49,8 @@ inline constexpr std::string_view no_sandbox_warning =
     "--no-sandbox: NO CAGES: every stage keeps all rights of who started it, also while it reads what others sent; for "
     "debugging only";
 
-/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, --user, --no-sandbox, and (hidden) --session and --slot.
+/// Adds --cpu, --busy-poll, --huge-pages, --attach-timeout, --user, --no-sandbox, --verbose, and (hidden) --session and
+/// --slot.
 void add_stage_options(CommandLine& app, StageOptions& options);
 
 /// How the stage's endpoints are opened, `ring_mib` being the size of a ring that it makes itself.

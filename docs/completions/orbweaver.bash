@@ -42,24 +42,24 @@ _orbweaver() {
     metadata:-t | metadata:--filetype) COMPREPLY=(ps-ndjson) && return ;;
   esac
   case $command:$cur in
-    :-*) COMPREPLY=($(compgen -W '--help --version' -- "$cur")) ;;
+    :-*) COMPREPLY=($(compgen -W '--help --verbose --version' -- "$cur")) ;;
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
       COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --digest --filter --follow
         --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
-        --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user' -- "$cur"))
+        --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user --verbose' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;
     measure:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --clock-tolerance --complete --complete-timeout --config --connect --cpus --csv-input
+      COMPREPLY=($(compgen -W '--active-timeout --asn --busy-poll --clock-tolerance --complete --complete-timeout --config --connect --cpus --csv --csv-input
         --filter --flow-memory-mib --flow-ring-mib --help --huge-pages --idle-timeout --input --interface --job-ring-mib
         --kernel-buffer-mib --link-timeout --look-up-public --max-flows --missed-after --no-sandbox --observers --on-full --on-link-loss --output --output-flows --packet-ring-mib --public-address --rate --restart --rotate --rotate-command --keep
-        --session --settle --source --summary --sync --timeout --user --workers' -- "$cur"))
+        --session --settle --source --summary --sync --timeout --user --verbose --workers' -- "$cur"))
       ;;
     measure:*)
       COMPREPLY=($(compgen -W "$("$1" measure --help 2>/dev/null | sed -n '/^Plugins:/,/^$/s/^  \([^ ]*\) .*/\1/p')" -- "$cur"))
       ;;
-    filter:-*) COMPREPLY=($(compgen -W '--csv-input --dp --help --input' -- "$cur")) ;;
+    filter:-*) COMPREPLY=($(compgen -W '--csv --csv-input --dp --help --input --verbose' -- "$cur")) ;;
     metadata:-*) COMPREPLY=($(compgen -W '--extra --filetype --help' -- "$cur")) ;;
     upload:-*)
       COMPREPLY=($(compgen -W '--add --campaign --help --metadata --retries --token --url' -- "$cur"))

@@ -40,7 +40,7 @@ complete -c orbweaver -n $observe -l complete -xa 'any all never' -d 'Whose comp
 for option in filter clock-tolerance snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib session user
     complete -c orbweaver -n $observe -l $option -x
 end
-for flag in follow promiscuous digest huge-pages busy-poll no-sandbox list-chains json
+for flag in follow promiscuous digest huge-pages busy-poll no-sandbox verbose list-chains json
     complete -c orbweaver -n $observe -l $flag
 end
 complete -c orbweaver -n $measure -a '(__orbweaver_plugins)'
@@ -59,11 +59,13 @@ complete -c orbweaver -n $measure -l complete -xa 'any all never' -d 'Whose comp
 for option in rate timeout source public-address asn look-up-public filter clock-tolerance idle-timeout complete-timeout active-timeout max-flows flow-memory-mib settle missed-after observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib job-ring-mib session user
     complete -c orbweaver -n $measure -l $option -x
 end
-for flag in csv-input output-flows huge-pages busy-poll no-sandbox
+for flag in csv csv-input output-flows huge-pages busy-poll no-sandbox verbose
     complete -c orbweaver -n $measure -l $flag
 end
 complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l input -rF -d 'Jobs'
 complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l csv-input -d 'Jobs are CSV'
+complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l csv -d 'Jobs are CSV'
+complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l verbose -d 'Name every bad line'
 complete -c orbweaver -n '__fish_seen_subcommand_from filter' -l dp -x -d 'Port for every job'
 complete -c orbweaver -n '__fish_seen_subcommand_from metadata' -F
 complete -c orbweaver -n '__fish_seen_subcommand_from metadata' -s t -l filetype -xa ps-ndjson

@@ -146,6 +146,18 @@ class Filter(support.TestCase):
                          [{"domain": "a.example", "rank": 1}, {"dip": "192.0.2.1", "dp": 80, "domain": "b.example"},
                           {"dip": "192.0.2.2", "domain": "c.example", "rank": 7}])
 
+    def test_short_and_long_say_csv(self):
+        self.assertEqual(self.filter("1,a.example\n", "--csv").stdout, self.filter("1,a.example\n", "--csv-input").stdout)
+
+    def test_verbose_names_every_bad_line(self):
+        text = '{"dip":"192.0.2.1"}\n' + "nonsense\n" * 130
+        self.assertEqual(self.filter(text).stderr.count("standard input, line "), 100)
+        self.assertEqual(self.filter(text, "--verbose").stderr.count("standard input, line "), 130)
+        path = self.path("jobs")
+        with open(path) as stdin:
+            result = run(ORBWEAVER, "--verbose", "filter", stdin=stdin, check=0)
+        self.assertEqual(result.stderr.count("standard input, line "), 130)
+
     def test_bad_lines_are_named_and_passed_over(self):
         result = self.filter('{"dip":"192.0.2.1"}\nnonsense\n{"dip":"192.0.2.300"}\n{"x":1}\n{"dip":"192.0.2.2"}\n')
         self.assertEqual(len(result.stdout.splitlines()), 2)
@@ -211,6 +223,34 @@ class Metadata(Files):
             path = self.results(text=text)
             self.assertIn(says, run(ORBWEAVER, "metadata", path, check=1).stderr)
             self.assertFalse(os.path.exists(path + ".meta.json"))
+
+    def test_nothing_is_written_before_all_is_checked(self):
+        good, bad = self.results("good"), self.results("bad", "nonsense\n")
+        os.mkdir(self.path("folder"))
+        os.mkfifo(self.path("fifo"))
+        other = self.results("other")
+        with open(other + ".meta.json", "w") as file:
+            file.write("mine\n")
+        taken = self.results("taken")
+        os.mkdir(taken + ".meta.json")
+        for arguments, says, status in (([bad], "is no JSON", 1), ([self.path("missing")], "No such file", 1),
+                                        (["location:zurich"], "a TAG:VALUE has --extra before it", 1),
+                                        ([self.path("folder")], "is a folder", 1), ([self.path("fifo")], "no regular file", 1),
+                                        ([other], "is there already, and is no metadata", 1), ([taken], "is there already", 1),
+                                        (["--extra", "nothing"], "is no TAG:VALUE", 2), (["--extra", ":x"], "is no TAG:VALUE", 2),
+                                        (["--extra", b"tag:\xff"], "is not UTF-8", 2)):
+            self.assertIn(says, run(ORBWEAVER, "metadata", good, *arguments, check=status).stderr)
+            self.assertFalse(os.path.exists(good + ".meta.json"), arguments)
+        with open(other + ".meta.json") as file:
+            self.assertEqual(file.read(), "mine\n")
+        self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".part")], [])
+
+    def test_metadata_of_before_give_way_to_new_ones(self):
+        path = self.results()
+        run(ORBWEAVER, "metadata", path, check=0)
+        run(ORBWEAVER, "metadata", path, "--extra", "location:zurich", check=0)
+        self.assertEqual(self.metadata(path), {**METADATA, "location": "zurich"})
+        self.assertEqual(sorted(os.listdir(self.folder)), ["results.ndjson", "results.ndjson.meta.json"])
 
     def test_damaged_compression_is_named(self):
         path = self.results("results.bz2")
@@ -353,6 +393,27 @@ class Upload(Files):
         self.assertIn("is no result", self.upload(self.results(text='{"dip":"192.0.2.1"}\n'), check=1).stderr)
         self.assertEqual(self.server.requests, [])
 
+    def test_nothing_is_sent_before_all_is_checked(self):
+        good = self.results("good.ndjson")
+        damaged = self.results("damaged.bz2")
+        with open(damaged, "r+b") as file:
+            file.truncate(20)
+        os.mkdir(self.path("folder"))
+        for arguments, says, status in (([self.path("missing")], "No such file", 1), ([self.path("folder")], "is a folder", 1),
+                                        ([self.results("bad", "nonsense\n")], "is no JSON", 1), ([damaged], "is cut off", 1),
+                                        (["--add", "a:1", "b:2"], "a TAG:VALUE has --add before it", 1),
+                                        (["--add", "a:1", "--add", "b"], "is no TAG:VALUE", 2)):
+            self.assertIn(says, self.upload(good, *arguments, check=status).stderr)
+        self.assertIn("is cut off", self.upload(damaged, "--metadata", self.results("own.json", "{}"), check=1).stderr)
+        self.assertIn("cannot be read", self.upload(good, "--metadata", self.path("missing"), check=1).stderr)
+        for url in ("http://", "http://a b/", "http://127.0.0.1:99999/", self.server.url + "?x=1", self.server.url + "#x"):
+            self.assertIn("--url", self.upload(good, url=url, check=2).stderr)
+        for option, value, says in (("--campaign", "..", "is no name"), ("--token", " ", "is blank")):
+            options = {"--campaign": "spring", "--token": "secret", option: value}
+            words = [word for pair in options.items() for word in pair]
+            self.assertIn(says, run(ORBWEAVER, "upload", "--url", self.server.url, *words, good, check=2).stderr)
+        self.assertEqual(self.server.requests, [])
+
 
 class Measure(support.TestCase):
     def assert_refused(self, *arguments, says, check=2):
@@ -435,6 +496,16 @@ class Measure(support.TestCase):
         result = self.resolve([f"gone{number}.example" for number in range(130)])
         self.assertEqual(result.stderr.count(": NXDOMAIN from 127.0.0.1:"), 12, result.stderr)  # ten, the 100th, and at the end
         self.assertRegex(result.stderr, r"warning: 130 of a kind in all, the first: 'gone\d+\.example' has no result: ")
+
+    def test_verbose_prints_every_message(self):
+        jobs = self.path("domains")
+        with open(jobs, "w") as file:
+            file.writelines(f'{{"domain":"gone{number}.example"}}\n' for number in range(30))
+        server = NameServer(self).address
+        for before, behind in ((["--verbose"], []), ([], ["--verbose"])):
+            result = run(ORBWEAVER, *before, "measure", *behind, "--input", jobs, "dnsresolv", "--nameserver", server, check=0)
+            self.assertEqual(result.stderr.count(": NXDOMAIN from"), 30, result.stderr)
+            self.assertNotIn("of a kind", result.stderr)
 
     def test_an_input_of_bad_lines_alone_has_failed(self):
         jobs = self.path("jobs")

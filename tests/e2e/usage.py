@@ -22,6 +22,20 @@ class Usage(support.TestCase):
         self.assert_usage("observe", "-i", TROUBLES, "basci", says="no chain 'basci'; did you mean 'basic'?")
         self.assert_usage("observe", "-i", TROUBLES, "basic", "zzzzzzzz", says="there are basic tcp")
 
+    def test_short_forms_are_answered_with_the_long_one(self):
+        for short, long in (("--output-f", "--output-flows"), ("--work", "--workers"), ("--csv-i", "--csv-input"),
+                            ("--interf", "--interface")):
+            self.assert_usage("measure", short, "x", "ecn", says=f"no option '{short}'; did you mean '{long}'?")
+
+    def test_what_pathspider_has_besides_is_named(self):
+        for command, says in (("test", "tools/check"), ("analyse", "NDJSON"), ("report", "NDJSON"), ("trace", "traceroute"),
+                              ("traceroute", "traceroute")):
+            self.assert_usage(command, says=f"no command '{command}' as PATHspider has it: ")
+            self.assert_usage(command, says=says)
+        self.assert_usage("measure", "-i", "lo", "--trace", "ecn", says="no option '--trace' as PATHspider has it: ")
+        self.assert_usage("measure", "-i", "lo", "h2", "--tor-path", "a", says="no option '--tor-path' as PATHspider has it: ")
+        self.assert_usage("measure", "-i", "lo", "h2", "--connect", "torhttp", says="http")
+
     def test_what_is_missing_is_named(self):
         self.assert_usage("observe", "basic", says="-i SOURCE")
         self.assert_usage("observe", "-i", TROUBLES, says="at least one chain")

@@ -30,6 +30,7 @@ RunPlan empty_plan(const RunOptions& options) {
   plan.rotates = options.rotates;
   plan.user = options.user;
   plan.no_sandbox = options.no_sandbox;
+  plan.verbose = options.verbose;
   plan.try_in_cage = options.try_in_cage;
   return plan;
 }

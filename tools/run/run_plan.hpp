@@ -60,6 +60,7 @@ struct RunPlan {
   bool rotates = false; ///< SIGHUP asks the merger for the next file, and not the run for its end
   std::string user;
   bool no_sandbox = false;
+  bool verbose = false;
   std::string try_in_cage;
 };
 

@@ -8,6 +8,7 @@
 #include <istream>
 #include <memory>
 #include <streambuf>
+#include <sys/stat.h>
 #include <vector>
 
 namespace orbweaver {
@@ -105,6 +106,20 @@ private:
 };
 
 } // namespace
+
+void check_readable(const std::string& path, const std::string& tag_option) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0)
+    throw Error(path + ": cannot be opened: " + errno_text() +
+                (path.find(':') != path.npos && path.find('/') == path.npos
+                     ? "; a TAG:VALUE has " + tag_option + " before it, each its own"
+                     : ""));
+  if (S_ISDIR(status.st_mode))
+    throw Error(path + ": is a folder: name the result files in it");
+  if (!S_ISREG(status.st_mode))
+    throw Error(path + ": is no regular file: results are read more than once");
+  open_file(path);
+}
 
 void for_each_line(const std::string& path, const std::function<void(std::string_view line)>& line) {
   FileBuffer buffer(path);

@@ -19,6 +19,10 @@ namespace orbweaver {
 /// several streams. Throws Error (file, what was wrong) where it cannot be read to its end.
 void for_each_line(const std::string& path, const std::function<void(std::string_view line)>& line);
 
+/// Throws Error where that is no regular file that can be read; where it looks like TAG:VALUE, it says to what that
+/// belongs (`tag_option`).
+void check_readable(const std::string& path, const std::string& tag_option);
+
 using FilePointer = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
 
 /// The file compressed, in an unnamed temporary file that is read from its start; one that is compressed already as it

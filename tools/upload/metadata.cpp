@@ -2,7 +2,9 @@
 #include "tools/upload/metadata.hpp"
 
 #include "common/error.hpp"
+#include "common/file_text.hpp"
 #include "common/json/builder.hpp"
+#include "common/process/files/work_file.hpp"
 #include "common/process/stage.hpp"
 #include "tools/upload/bzip2_file.hpp"
 
@@ -10,7 +12,12 @@
 #include <cctype>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <simdjson.h>
+#include <sstream>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
 
 namespace orbweaver {
 
@@ -66,6 +73,8 @@ Tags parse_tags(const std::vector<std::string>& texts) {
     const auto colon = text.find(':');
     if (colon == text.npos || colon == 0)
       throw UsageError("'" + text + "' is no TAG:VALUE");
+    if (!simdjson::validate_utf8(text.data(), text.size()))
+      throw UsageError("TAG:VALUE number " + std::to_string(tags.size() + 1) + " is not UTF-8");
     set(tags, text.substr(0, colon), text.substr(colon + 1));
   }
   return tags;
@@ -126,15 +135,71 @@ CommandLine& add_metadata_command(CommandLine& front, MetadataOptions& options) 
   return app;
 }
 
+namespace {
+
+/// A file of metadata while it is written.
+struct Target {
+  std::string path;
+  WorkFile work;
+};
+
+/// Throws Error for what is there and is no metadata: it is somebody's.
+void refuse_other_file(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0)
+    return;
+  std::ostringstream text;
+  if (S_ISREG(status.st_mode))
+    text << std::ifstream(path).rdbuf();
+  simdjson::dom::parser parser;
+  simdjson::dom::element document;
+  if (!S_ISREG(status.st_mode) || parser.parse(text.str()).get(document) != simdjson::SUCCESS ||
+      document["_file_type"].error() != simdjson::SUCCESS)
+    throw Error(path + ": is there already, and is no metadata: move it away");
+}
+
+void remove_all(std::vector<Target>& targets) noexcept {
+  for (const auto& target : targets)
+    if (target.work.file)
+      unlink(target.work.path.c_str());
+}
+
+void write_target(Target& target, const std::string& text) {
+  const unsigned mode = 0666;
+  target.work = make_work_file(target.path, mode);
+  const bool written = target.work.file && write_all(target.work.file.get(), text);
+  if (!written)
+    throw Error("cannot write " + target.path + ": " + errno_text());
+}
+
+} // namespace
+
 int write_metadata(const MetadataOptions& options) {
   const auto extras = parse_tags(options.extras);
   for (const auto& path : options.files) {
-    const auto text = metadata_json(metadata_of(path, extras));
-    const auto target = path + ".meta.json";
-    FilePointer file(std::fopen(target.c_str(), "we"), &std::fclose);
-    const bool written = file && std::fputs(text.c_str(), file.get()) >= 0;
-    if (!written || std::fclose(file.release()) != 0)
-      throw Error("cannot write " + target + ": " + errno_text());
+    check_readable(path, "--extra");
+    refuse_other_file(path + ".meta.json");
+  }
+  std::vector<std::string> texts;
+  for (const auto& path : options.files)
+    texts.push_back(metadata_json(metadata_of(path, extras)));
+  std::vector<Target> targets(options.files.size());
+  try {
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+      targets[i].path = options.files[i] + ".meta.json";
+      write_target(targets[i], texts[i]);
+    }
+  } catch (...) {
+    remove_all(targets);
+    throw;
+  }
+  for (auto& target : targets) {
+    if (rename(target.work.path.c_str(), target.path.c_str()) != 0) {
+      const auto why = errno_text();
+      remove_all(targets);
+      throw Error("cannot write " + target.path + ": " + why);
+    }
+    target.work.file.reset();
   }
   return exit_done;
 }

@@ -14,7 +14,8 @@ namespace orbweaver {
 /// Members of a JSON object, in order.
 using Tags = std::vector<std::pair<std::string, std::string>>;
 
-/// "TAG:VALUE" each; the value may have colons of its own. Throws UsageError for one without a tag.
+/// "TAG:VALUE" each; the value may have colons of its own. Throws UsageError for one without a tag, or which is not
+/// UTF-8.
 [[nodiscard]] Tags parse_tags(const std::vector<std::string>& texts);
 
 /// `_time_start` and `_time_end`, the earliest `time.from` and the latest `time.to` of the results, in UTC by the
@@ -33,7 +34,8 @@ struct MetadataOptions {
 /// Adds `metadata` to the front command; `options` must outlive it.
 CommandLine& add_metadata_command(CommandLine& front, MetadataOptions& options);
 
-/// Writes FILE.meta.json for each file; returns the exit status. Throws Error.
+/// Writes FILE.meta.json for each file, once all of them are read and can be written; returns the exit status. Throws
+/// Error; what was there before then is as it was.
 int write_metadata(const MetadataOptions& options);
 
 } // namespace orbweaver

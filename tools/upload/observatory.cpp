@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <curl/curl.h>
+#include <memory>
 #include <simdjson.h>
 #include <sys/stat.h>
 
@@ -29,6 +30,21 @@ std::string origin_of(const std::string& url) {
   for (const std::string scheme : {"http://", "https://"})
     if (url.starts_with(scheme) && url.size() > scheme.size())
       return url.substr(0, url.find('/', scheme.size()));
+  return {};
+}
+
+/// Why a URL cannot be one that names are put behind; empty: it can.
+std::string what_is_wrong(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), curl_url_cleanup);
+  if (origin_of(url).empty() || !parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK)
+    return "is no http:// or https:// URL";
+  for (const CURLUPart part : {CURLUPART_QUERY, CURLUPART_FRAGMENT}) {
+    char* text = nullptr;
+    const bool has = curl_url_get(parsed.get(), part, &text, 0) == CURLUE_OK;
+    curl_free(text);
+    if (has)
+      return "has more than a path: give it without what stands behind ? or #";
+  }
   return {};
 }
 
@@ -79,8 +95,10 @@ struct Observatory::Handle {
 Observatory::Observatory(const std::string& url, const std::string& campaign, const std::string& token)
     : handle_(std::make_unique<Handle>()), origin_(origin_of(url)),
       base_(url + (url.ends_with('/') ? "" : "/") + escaped(campaign) + "/"), token_(token) {
-  if (origin_.empty())
-    throw UsageError("--url '" + url + "' is no http:// or https:// URL");
+  if (const auto wrong = what_is_wrong(url); !wrong.empty())
+    throw UsageError("--url '" + printable(url) + "' " + wrong);
+  if (campaign == "." || campaign == "..")
+    throw UsageError("--campaign '" + campaign + "' is no name: it would be another place of the server");
   if (std::any_of(token.begin(), token.end(), [](unsigned char c) { return std::iscntrl(c) != 0; }))
     throw UsageError("the token has a control character in it: a line end of the file that it came from?");
   if (!handle_->easy)

@@ -60,6 +60,8 @@ void check(const UploadOptions& options) {
     throw UsageError("say to which campaign the results belong: --campaign NAME");
   if (options.token.empty())
     throw UsageError("give the observatory's token: --token TOKEN, or ORBWEAVER_TOKEN in the environment");
+  if (options.token.find_first_not_of(" \t") == options.token.npos)
+    throw UsageError("the token is blank: give the observatory's own, by --token TOKEN or ORBWEAVER_TOKEN");
   if (!options.metadata.empty() && options.files.size() > 1)
     throw UsageError("--metadata is of one file, and there are " + std::to_string(options.files.size()));
   refuse_equal_names(options.files);
@@ -121,10 +123,21 @@ int upload(const UploadOptions& options) {
   check(options);
   const auto extras = parse_tags(options.extras);
   Observatory observatory(options.url, options.campaign, options.token);
+  for (const auto& path : options.files)
+    check_readable(path, "--add");
+  // All is read before anything is sent: what is wrong with the last file is wrong with the upload.
+  std::vector<std::string> metadata;
   for (const auto& path : options.files) {
-    const auto metadata =
-        options.metadata.empty() ? metadata_json(metadata_of(path, extras)) : read_metadata(options.metadata);
-    const auto done = upload_file(observatory, path, metadata, options.retries);
+    if (options.metadata.empty()) {
+      metadata.push_back(metadata_json(metadata_of(path, extras)));
+    } else {
+      metadata.push_back(read_metadata(options.metadata));
+      for_each_line(path, [](std::string_view) {});
+    }
+  }
+  for (std::size_t i = 0; i < options.files.size(); ++i) {
+    const auto& path = options.files[i];
+    const auto done = upload_file(observatory, path, metadata[i], options.retries);
     spdlog::info("{} {}", path, done == Observatory::Upload::sent ? "is uploaded" : "was there already; nothing sent");
   }
   return exit_done;

@@ -54,6 +54,10 @@ void MessageSink::log(const spdlog::details::log_msg& message) {
     return;
   }
   const auto count = log_->add(level, text, time_of(message));
+  if (prints_all_) {
+    printer_->log(message);
+    return;
+  }
   if (!is_printed(count))
     return;
   auto changed = message;
@@ -63,7 +67,7 @@ void MessageSink::log(const spdlog::details::log_msg& message) {
 }
 
 void MessageSink::print_totals() {
-  if (!log_)
+  if (!log_ || prints_all_)
     return;
   for (const auto& message : log_->read()) {
     if (is_printed(message.count))

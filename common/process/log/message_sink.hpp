@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Where a program's log goes: to stderr, and warnings and errors into the stage's list of messages too, so that a
 // message that comes again and again does not flood the terminal: of each kind (message_log.hpp) the first ten are
-// printed, then the 100th, the 1000th and so on, and at the end how many there were. One thread, as the logger.
+// printed, then the 100th, the 1000th and so on, and at the end how many there were; or all (--verbose). One thread, as
+// the logger.
 #pragma once
 
 #include "common/process/log/message_log.hpp"
@@ -23,6 +24,9 @@ public:
   /// Counts in this log from now on, and takes over into it what came before.
   void keep_in(std::shared_ptr<MessageLog> log);
 
+  /// From now on every message is printed, however many of its kind there were.
+  void print_all() noexcept { prints_all_ = true; }
+
   /// Prints how many there were of the kinds of which not all, nor the latest, were printed.
   void print_totals();
 
@@ -43,7 +47,8 @@ private:
   std::string program_;
   std::shared_ptr<spdlog::sinks::sink> printer_;
   std::shared_ptr<MessageLog> log_; ///< none until keep_in()
-  std::vector<Early> early_;        ///< at most MessageLog::max_kinds
+  bool prints_all_ = false;
+  std::vector<Early> early_; ///< at most MessageLog::max_kinds
 };
 
 } // namespace orbweaver

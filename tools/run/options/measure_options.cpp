@@ -23,7 +23,7 @@ void add_job_options(CommandLine& app, MeasureOptions& options) {
          "Jobs, one JSON object a line (standard input)")
       ->type_name("FILE");
   app.add_flag_callback(
-      "--csv-input", [&arguments] { arguments.emplace_back("--csv-input"); },
+      "--csv-input,--csv", [&arguments] { arguments.emplace_back("--csv-input"); },
       "Jobs are lines of rank,domain or dip,dp,domain or dip,dp,domain,rank");
   hand_on(app, arguments, "-w,--workers", "N", "Connections under way at once (100)")
       ->transform(whole_number(1, max_workers));

@@ -145,6 +145,7 @@ void add_machine_options(CommandLine& app, RunOptions& options, const std::strin
   user->type_name("NAME");
   app.add_flag("--no-sandbox", options.no_sandbox, "The stages keep all rights: to find out what a cage forbids")
       ->excludes(user);
+  app.add_flag("--verbose", options.verbose, "Print every message of the stages, also where many are of a kind");
 #ifdef ORBWEAVER_TRIES
   app.add_option("--try-in-cage", options.try_in_cage)->group("");
 #endif

@@ -26,6 +26,7 @@ struct RunOptions {
   bool busy_poll = false;
   std::string user;        ///< whose rights the stages keep; empty: ours
   bool no_sandbox = false; ///< no cages
+  bool verbose = false;    ///< every message is printed
   std::string try_in_cage; ///< of a test build: STAGE:CALL
   /// Options that a stage understands better than we do, as they go on its command line.
   std::vector<std::string> capture_arguments;

@@ -120,6 +120,8 @@ void Pipeline::add_stage(const StagePlan& plan, const RunPlan& run) {
     arguments.push_back("--user=" + run.user);
   if (run.no_sandbox)
     arguments.emplace_back("--no-sandbox");
+  if (run.verbose)
+    arguments.emplace_back("--verbose");
   if (const auto tried = std::string(to_string(plan.kind)) + ":"; run.try_in_cage.starts_with(tried))
     arguments.push_back("--try-in-cage=" + run.try_in_cage.substr(tried.size()));
   if (constexpr std::string_view helper = "helper:";
