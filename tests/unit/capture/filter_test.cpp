@@ -93,15 +93,16 @@ TEST_CASE("a filter that nothing passes says behind which tags it would match, a
     return octets;
   };
   const Bytes ip{0x08, 0x00}, pppoe{0x88, 0x64, 0x11, 0, 0, 1, 0, 42, 0x00, 0x21}, mpls{0x88, 0x47, 0, 1, 1, 64};
-  for (const auto& [octets, words] : {std::pair{framed({tag}, ip), "vlan and (tcp port 80 or udp)"},
-                                      {framed({tag, tag}, ip), "vlan and vlan and (tcp port 80 or udp)"},
-                                      {framed({}, mpls), "mpls and (tcp port 80 or udp)"},
-                                      {framed({}, pppoe), "pppoes and (tcp port 80 or udp)"},
-                                      {framed({tag}, pppoe), "vlan and pppoes and (tcp port 80 or udp)"},
-                                      {framed({tag}, mpls), "vlan and mpls and (tcp port 80 or udp)"}}) {
-    const std::string said = hint("tcp port 80 or udp", octets);
-    CHECK_MESSAGE(contains(said, std::string("--filter '") + words + "'"), said);
-    CHECK(passes(words, octets, orbweaver::LinkType::ethernet));
+  for (const std::pair<Bytes, std::string>& frame :
+       {std::pair<Bytes, std::string>{framed({tag}, ip), "vlan and (tcp port 80 or udp)"},
+        {framed({tag, tag}, ip), "vlan and vlan and (tcp port 80 or udp)"},
+        {framed({}, mpls), "mpls and (tcp port 80 or udp)"},
+        {framed({}, pppoe), "pppoes and (tcp port 80 or udp)"},
+        {framed({tag}, pppoe), "vlan and pppoes and (tcp port 80 or udp)"},
+        {framed({tag}, mpls), "vlan and mpls and (tcp port 80 or udp)"}}) {
+    const std::string said = hint("tcp port 80 or udp", frame.first);
+    CHECK_MESSAGE(contains(said, "--filter '" + frame.second + "'"), said);
+    CHECK(passes(frame.second, frame.first, orbweaver::LinkType::ethernet));
   }
 }
 

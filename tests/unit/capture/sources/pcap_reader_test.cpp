@@ -191,10 +191,10 @@ TEST_CASE("before 2.3 the wire length stands first, in 2.3 either does, and DG/U
     std::size_t captured_at;
   };
   for (const auto order : {std::endian::little, std::endian::big})
-    for (const auto& [major, minor, captured_at] : {Version{2, 0, 12}, Version{2, 1, 12}, Version{2, 2, 12},
-                                                    Version{2, 3, 12}, Version{2, 3, 8}, Version{543, 0, 12}}) {
-      const ReadResult all = read_bytes(old_capture(major, minor, captured_at, order));
-      CAPTURE(minor);
+    for (const Version& version : {Version{2, 0, 12}, Version{2, 1, 12}, Version{2, 2, 12}, Version{2, 3, 12},
+                                   Version{2, 3, 8}, Version{543, 0, 12}}) {
+      const ReadResult all = read_bytes(old_capture(version.major, version.minor, version.captured_at, order));
+      CAPTURE(version.minor);
       CHECK(all.status == Status::end);
       REQUIRE(all.frames.size() == 2);
       CHECK(all.frames[0].octets == Bytes(60, 1));
