@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Several inputs as one source: their frames in the order of time, as mergecap has it. Of each input it compares the
 // frame that is next, so that one whose times step back keeps its own order; of equal times the input that was named
-// first goes first. An input that fails is named, and the others go on. Owned by the capture stage's thread.
+// last goes first. An input that fails is named, and the others go on. Owned by the capture stage's thread.
 //
 // Files whose time has not come need neither a descriptor nor memory: once their first frame's time is known, those
 // that are too many to stay open are closed, and opened again when it is their turn.
@@ -59,7 +59,7 @@ private:
     std::uint64_t time_ns;
     std::size_t index;
     [[nodiscard]] bool operator<(const Turn& other) const noexcept {
-      return time_ns != other.time_ns ? time_ns < other.time_ns : index < other.index;
+      return time_ns != other.time_ns ? time_ns < other.time_ns : index > other.index;
     }
   };
   enum class Filled : std::uint8_t { frames, idle, nothing };
