@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "capture/last_frames.hpp"
 
-#include "capture/dissect/link_type.hpp"
+#include "capture/links/link_type.hpp"
 
 #include <atomic>
 #include <csignal>

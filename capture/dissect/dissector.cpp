@@ -149,10 +149,11 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
 
 void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std::uint32_t wanted,
                      PacketDraft& draft) noexcept {
-  if ((wanted & Need::ethernet) && headers.is_ethernet) {
+  if ((wanted & Need::ethernet) && headers.ethernet_at != LinkHeaders::no_ethernet) {
     EthernetHeader ethernet;
-    std::memcpy(ethernet.destination, frame, sizeof ethernet.destination);
-    std::memcpy(ethernet.source, frame + sizeof ethernet.destination, sizeof ethernet.source);
+    const std::uint8_t* const at = frame + headers.ethernet_at;
+    std::memcpy(ethernet.destination, at, sizeof ethernet.destination);
+    std::memcpy(ethernet.source, at + sizeof ethernet.destination, sizeof ethernet.source);
     ethernet.type = headers.ether_type;
     draft.add_block(PacketBlock::ethernet, &ethernet, sizeof ethernet);
   }

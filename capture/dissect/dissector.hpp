@@ -9,8 +9,8 @@
 
 #include "capture/dissect/extension_headers.hpp"
 #include "capture/dissect/header_fields.hpp"
-#include "capture/dissect/link_layers.hpp"
 #include "capture/dissect/packet_draft.hpp"
+#include "capture/links/link_layers.hpp"
 #include "capture/sources/source.hpp"
 
 #include <algorithm>
@@ -251,17 +251,16 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
   draft.begin(frame.time_ns);
   LinkHeaders headers;
   const bool wants_headers = wanted & (Need::ethernet | Need::vlan_tags | Need::tunnels);
-  const NetworkLayer network =
-      find_network(frame.link, frame.data, frame.captured_length, wants_headers ? &headers : nullptr);
+  const NetworkLayer network = find_network(frame, wants_headers ? &headers : nullptr);
   if (wants_headers) [[unlikely]]
     dissection::add_link_blocks(headers, frame.data, wanted, draft);
   Outcome outcome;
   if (network.kind == Network::ipv4) [[likely]]
-    outcome = dissection::ipv4(frame.data + network.offset, frame.captured_length - network.offset,
-                               left_after(frame.wire_length, network.offset), wanted, draft);
+    outcome = dissection::ipv4(frame.data + network.offset, network.captured_end - network.offset,
+                               left_after(network.wire_end, network.offset), wanted, draft);
   else if (network.kind == Network::ipv6)
-    outcome = dissection::ipv6(frame.data + network.offset, frame.captured_length - network.offset,
-                               left_after(frame.wire_length, network.offset), wanted, draft);
+    outcome = dissection::ipv6(frame.data + network.offset, network.captured_end - network.offset,
+                               left_after(network.wire_end, network.offset), wanted, draft);
   else
     return dissection::without_ip(network.kind);
   draft.record.header.length = draft.length();

@@ -240,8 +240,7 @@ PcapngReader::Step PcapngReader::packet(std::uint32_t interface, std::uint64_t t
                   std::to_string(room.size()));
   const Interface& from = interfaces_[interface];
   if (!from.link) {
-    if (skipped_++ == 0)
-      skipped_number_ = from.number;
+    skip(from.number);
     return Step::passed;
   }
   last_time_ns_ = from.clock.nanoseconds(ticks);
@@ -249,9 +248,21 @@ PcapngReader::Step PcapngReader::packet(std::uint32_t interface, std::uint64_t t
   return Step::frame;
 }
 
+void PcapngReader::skip(std::uint32_t link) noexcept {
+  ++skipped_;
+  const auto known = std::span(skipped_links_).first(skipped_link_count_);
+  if (known.size() < skipped_links_.size() && std::ranges::find(known, link) == known.end())
+    skipped_links_[skipped_link_count_++] = link;
+}
+
 std::string PcapngReader::unsupported() const {
-  return std::to_string(skipped_) + " packets were skipped: link type " + describe_link_type(skipped_number_) +
-         " is not supported";
+  const std::string packets = std::to_string(skipped_) + (skipped_ == 1 ? " packet was" : " packets were");
+  if (skipped_link_count_ == 1)
+    return packets + " skipped: link type " + describe_link_type(skipped_links_[0]) + " is not supported";
+  std::string links;
+  for (const std::uint32_t link : std::span(skipped_links_).first(skipped_link_count_))
+    links += (links.empty() ? "" : ", ") + describe_link_type(link);
+  return packets + " skipped: link types " + links + " are not supported";
 }
 
 std::string PcapngReader::objection() const {

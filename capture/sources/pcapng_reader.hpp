@@ -6,6 +6,7 @@
 
 #include "capture/sources/capture_reader.hpp"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -76,6 +77,7 @@ private:
   Step obsolete_packet(const Block& block, Frame& frame) noexcept;
   Step packet(std::uint32_t interface, std::uint64_t ticks, std::uint32_t captured, std::uint32_t wire,
               Input::Octets room, Frame& frame) noexcept;
+  void skip(std::uint32_t link) noexcept;
   Step refuse(std::string what) noexcept {
     fault(std::move(what));
     return Step::stop;
@@ -87,7 +89,8 @@ private:
   std::uint64_t last_time_ns_ = 0;
   std::uint64_t given_ = 0;
   std::uint64_t skipped_ = 0;
-  std::uint32_t skipped_number_ = 0; // the link type of the first packet skipped
+  std::array<std::uint32_t, 8> skipped_links_{}; // the first link types of packets skipped
+  std::size_t skipped_link_count_ = 0;
 };
 
 } // namespace orbweaver

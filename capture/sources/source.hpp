@@ -3,7 +3,7 @@
 // capture stage's one thread; frames come in batches, since this is its hottest path.
 #pragma once
 
-#include "capture/dissect/link_type.hpp"
+#include "capture/links/link_type.hpp"
 
 #include <atomic>
 #include <csignal>

@@ -8,10 +8,12 @@
 #pragma once
 
 #include "tests/support/bytes.hpp"
+#include "tests/support/capture_headers.hpp"
 #include "tests/support/dns_message.hpp"
 #include "tests/support/fragments.hpp"
 #include "tests/support/icmp_layers.hpp"
 #include "tests/support/ip_layers.hpp"
 #include "tests/support/link_layers.hpp"
 #include "tests/support/packet.hpp"
+#include "tests/support/tag_layers.hpp"
 #include "tests/support/transport_layers.hpp"

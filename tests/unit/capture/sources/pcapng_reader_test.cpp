@@ -131,20 +131,24 @@ TEST_CASE("blocks that carry no packet are passed over, known or not") {
 }
 
 TEST_CASE("packets of an unsupported interface are skipped, counted and named") {
-  const auto begun = PcapngWriter().section().interface({.link_type = 105}).interface({});
+  const auto begun = PcapngWriter().section().interface({.link_type = 209}).interface({});
   PcapngWriter mixed = begun;
   mixed.enhanced_packet(0, t0, Bytes(60, 1)).enhanced_packet(1, t0, Bytes(60, 2)).enhanced_packet(0, t0, Bytes(60, 3));
   const ReadResult all = read_bytes(mixed.bytes());
   CHECK(all.status == Status::end);
   CHECK(all.frames.size() == 1);
   CHECK(all.skipped == 2);
-  CHECK(all.warning == "test.pcap: 2 packets were skipped: link type 105 (IEEE802_11) is not supported");
+  CHECK(all.warning == "test.pcap: 2 packets were skipped: link type 209 (IPMB_LINUX) is not supported");
+
+  mixed.interface({.link_type = 274}).enhanced_packet(2, t0, Bytes(60, 4));
+  CHECK(read_bytes(mixed.bytes()).warning ==
+        "test.pcap: 3 packets were skipped: link types 209 (IPMB_LINUX), 274 (ETHERNET_MPACKET) are not supported");
 
   PcapngWriter none = begun;
   none.enhanced_packet(0, t0, Bytes(60, 1));
   const ReadResult failed = read_bytes(none.bytes());
   CHECK(failed.status == Status::failed);
-  CHECK(contains(failed.error, "link type 105 (IEEE802_11) is not supported"));
+  CHECK(contains(failed.error, "link type 209 (IPMB_LINUX) is not supported"));
 }
 
 TEST_CASE("a file cut off anywhere gives what came before and says where") {

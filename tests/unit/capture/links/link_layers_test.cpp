@@ -1,34 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "tests/unit/capture/dissect/dissect_support.hpp"
-
-#include <doctest/doctest.h>
+#include "tests/unit/capture/links/link_support.hpp"
 
 using namespace orbweaver;
 using namespace orbweaver::test;
-using craft::ethernet, craft::ipv4, craft::ipv6, craft::tcp, craft::udp, craft::vlan, craft::mpls;
+using craft::ethernet, craft::vlan, craft::mpls;
 
 namespace {
-
-const craft::Packet packet4 = ipv4("10.0.0.1", "10.0.0.2") / udp(1000, 53) / craft::payload("four");
-const craft::Packet packet6 = ipv6("fd00::1", "fd00::2") / udp(1000, 53) / craft::payload("six");
-
-void check_found(const craft::Bytes& frame, unsigned version, LinkType link = LinkType::ethernet) {
-  const Dissected packet(frame, {.link = link});
-  REQUIRE(packet.outcome == Outcome::packet);
-  CHECK(packet->key.version == version);
-  CHECK(packet.source() == (version == 4 ? v4(1) : v6(1)));
-  CHECK(packet.source_port() == 1000);
-  CHECK(packet.destination_port() == 53);
-  CHECK(packet->ip_length == (version == 4 ? 32 : 51));
-  // A frame cut anywhere is short, never a crash, never something else; up to where the ports are.
-  const std::size_t ports_end = frame.size() - (version == 4 ? 8 : 7);
-  for (std::size_t captured = 0; captured < ports_end; ++captured) {
-    const Dissected cut(frame, {.link = link, .snap_length = captured});
-    INFO("captured ", captured);
-    CHECK((cut.outcome == Outcome::short_link || cut.outcome == Outcome::short_ip ||
-           cut.outcome == Outcome::short_transport));
-  }
-}
 
 craft::Bytes octets_before(craft::Bytes head, const craft::Packet& packet) {
   craft::append(head, packet.bytes());
@@ -104,6 +81,14 @@ TEST_CASE("null and loopback frames come in both byte orders and with every syst
       check_found(craft::null_loopback(order, family) / packet6, 6, LinkType::null);
   }
   CHECK(Dissected(craft::Bytes{0, 0, 0, 16, 0x45, 0}, {.link = LinkType::null}).outcome == Outcome::non_ip);
+}
+
+TEST_CASE("PPPoE says where its packet ends") {
+  craft::Bytes frame = ethernet() / craft::pppoe_session() / craft::ppp() / packet4;
+  frame[19] = 2 + 20 + 3; // its length: PPP's protocol, the IP header, three octets of UDP's
+  CHECK(Dissected(frame).outcome == Outcome::short_transport);
+  frame[19] = 2 + 10;
+  CHECK(Dissected(frame).outcome == Outcome::short_ip);
 }
 
 TEST_CASE("802.3 frames are IP where SNAP says so, and nothing else") {
