@@ -26,10 +26,13 @@ constexpr std::uint64_t stamp_resolution_ns = 1000;
 Capture::Capture(Source& source, std::vector<RecordWriter> writers, const CaptureOptions& options,
                  const std::atomic<bool>& stop)
     : source_(source), options_(options), stop_(stop), observers_(static_cast<std::uint32_t>(writers.size())),
-      clock_(options.clock_tolerance_s), fragments_(options.fragments, options.seed), looked_ns_(realtime_ns()) {
+      clock_(options.clock_tolerance_s), fragments_(options.fragments, options.seed),
+      dissector_(options.needs, options.tunnels), looked_ns_(realtime_ns()) {
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
+  if (options.deduplicate_ns != 0)
+    seen_.emplace(options.deduplicate_ns, options.seed);
   if (!options.counters_before.empty())
     take_over();
 }
@@ -39,9 +42,9 @@ Capture::Capture(Source& source, std::vector<RecordWriter> writers, const Captur
 void Capture::take_over() noexcept {
   namespace C = CaptureCounter;
   const auto before = [&](std::size_t place) { return options_.counters_before[place]; };
-  for (const auto place :
-       {C::octets_read, C::filtered, C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments, C::icmp_errors,
-        C::above_wire_length, C::bad_tcp_header, C::bad_udp_length, C::wrong_times, C::clock_sets})
+  for (const auto place : {C::octets_read, C::filtered, C::duplicates, C::decapsulated, C::left_encapsulated,
+                           C::link_losses, C::link_away_ns, C::unwatched_ns, C::fragments, C::icmp_errors,
+                           C::above_wire_length, C::bad_tcp_header, C::bad_udp_length, C::wrong_times, C::clock_sets})
     counters_[place] = before(place);
   skipped_before_ = before(C::unknown_link);
   lost_before_ = before(C::dropped_source);
@@ -53,7 +56,7 @@ void Capture::take_over() noexcept {
     outcomes_[static_cast<std::size_t>(outcome)] = before(place);
     passed_before_ += before(place);
   }
-  passed_before_ += counters_[C::filtered];
+  passed_before_ += counters_[C::filtered] + counters_[C::duplicates];
   for (const auto& output : outputs_)
     passed_before_ += output.delivered() + output.dropped();
   clock_.begin_at(before(C::clock_second), options_.clock_offset_before_ns);
@@ -165,13 +168,18 @@ void Capture::handle_batch(std::size_t count) noexcept {
     count = leave_out_filtered(count);
     frames_at_work(std::span(frames_).first(count));
   }
+  if (seen_) {
+    count = leave_out_seen(count);
+    frames_at_work(std::span(frames_).first(count));
+  }
   std::size_t handled_frames = 0, plain = 0;
   std::uint64_t octets = 0;
+  const bool any_may_be_plain = options_.tunnels.empty();
   for (const Frame& frame : std::span(frames_).first(count)) {
     Handled handled = Handled::not_plain;
-    if (PlainPacket<4>::fits(frame)) [[likely]]
+    if (PlainPacket<4>::fits(frame) && (any_may_be_plain || PlainPacket<4>::is_tcp(frame))) [[likely]]
       handled = handle_plain<4>(frame);
-    else if (PlainPacket<6>::fits(frame))
+    else if (PlainPacket<6>::fits(frame) && (any_may_be_plain || PlainPacket<6>::is_tcp(frame)))
       handled = handle_plain<6>(frame);
     plain += handled == Handled::done;
     if (handled == Handled::not_plain) [[unlikely]]
@@ -188,25 +196,40 @@ void Capture::handle_batch(std::size_t count) noexcept {
 }
 
 Capture::Handled Capture::handle_any(const Frame& frame) noexcept {
-  const Outcome outcome = dissect(frame, options_.needs, draft_);
+  const Outcome outcome = dissector_.dissect(frame);
   if (source_.lost()) [[unlikely]]
     return Handled::lost;
   if (const Handled handled = keep_time(frame); handled != Handled::done) [[unlikely]]
     return handled;
-  handle_dissected(outcome, draft_);
+  handle_dissected(outcome, dissector_);
   return Handled::done;
 }
 
-void Capture::handle_dissected(Outcome outcome, PacketDraft& draft) noexcept {
+void Capture::handle_dissected(Outcome outcome, FrameDissector& dissected) noexcept {
   ++outcomes_[static_cast<std::size_t>(outcome)];
   if (outcome != Outcome::packet)
     return;
+  if (!options_.tunnels.empty()) [[unlikely]]
+    handle_tunnels(dissected);
+  PacketDraft& draft = dissected.packet();
   if (draft.faults != 0) [[unlikely]]
     count_faults(draft.faults);
   if (draft.record.bits & (PacketBits::fragment | PacketBits::icmp_error))
     handle_marked(draft);
   else
     deliver(draft);
+}
+
+/// What a packet was taken out of: a first fragment among that has the ports of later ones, which stay what they are.
+void Capture::handle_tunnels(FrameDissector& dissected) noexcept {
+  counters_[CaptureCounter::decapsulated] += !dissected.tunnels().empty();
+  counters_[CaptureCounter::left_encapsulated] += dissected.left_on();
+  for (PacketDraft& outer : dissected.tunnels()) {
+    if (outer.fragment_part != FragmentPart::first)
+      continue;
+    static_cast<void>(fragments_.take(outer, clock_.second()));
+    deliver_released();
+  }
 }
 
 void Capture::count_faults(std::uint8_t faults) noexcept {
@@ -235,6 +258,26 @@ std::size_t Capture::leave_out_filtered(std::size_t count) noexcept {
   return passed;
 }
 
+/// Keeps the frames of the batch that were not there shortly before; returns how many.
+std::size_t Capture::leave_out_seen(std::size_t count) noexcept {
+  std::uint64_t octets = 0;
+  std::size_t kept = 0;
+  for (std::size_t at = 0; at < count; ++at) {
+    if (seen_->has(frames_[at])) {
+      octets += frames_[at].wire_length;
+      continue;
+    }
+    places_[kept] = options_.filter ? places_[at] : static_cast<std::uint8_t>(at);
+    frames_[kept++] = frames_[at];
+  }
+  if (source_.lost()) [[unlikely]]
+    return 0;
+  counters_[CaptureCounter::octets_read] += octets;
+  counters_[CaptureCounter::duplicates] += count - kept;
+  given_ += count - kept;
+  return kept;
+}
+
 /// A fragment, or an ICMP error, which may quote one.
 void Capture::handle_marked(PacketDraft& draft) noexcept {
   counters_[CaptureCounter::fragments] += (draft.record.bits & PacketBits::fragment) != 0;
@@ -245,7 +288,7 @@ void Capture::handle_marked(PacketDraft& draft) noexcept {
 }
 
 void Capture::deliver(PacketDraft& draft) noexcept {
-  const std::uint64_t hash = flow_hash(draft.record.key, draft.addresses, options_.seed);
+  const std::uint64_t hash = flow_hash(draft, options_.seed);
   draft.record.flow_hash = static_cast<std::uint32_t>(hash);
   output_for(hash).deliver(draft);
 }

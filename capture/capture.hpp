@@ -2,16 +2,19 @@
 // The capture stage's run loop: frames of a source in, packet records out to the observers' streams. One thread does
 // it all; once a batch it does its housekeeping, with one look at the clock.
 //
-// Every frame read is accounted for, at the end exactly: read = non-IP + short + filtered + Σ (delivered + dropped).
+// Every frame read is accounted for, at the end exactly: read = non-IP + short + filtered +
+// duplicates + Σ (delivered + dropped).
 #pragma once
 
 #include "capture/dissect/dissector.hpp"
 #include "capture/dissect/flow_hash.hpp"
 #include "capture/dissect/fragments.hpp"
+#include "capture/dissect/frame_dissector.hpp"
 #include "capture/filter.hpp"
 #include "capture/held_frames.hpp"
 #include "capture/packet_clock.hpp"
 #include "capture/packet_output.hpp"
+#include "capture/seen_frames.hpp"
 #include "capture/sources/source.hpp"
 #include "common/process/counters.hpp"
 #include "common/process/duty_cycle.hpp"
@@ -22,6 +25,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +39,8 @@ struct CaptureOptions {
   std::uint64_t seed = 0; ///< of the flow hash: random for each session
   const BpfFilter* filter = nullptr;
   FragmentCache::Limits fragments{};
+  TunnelSet tunnels{};              ///< that are taken off
+  std::uint64_t deduplicate_ns = 0; ///< frames that are the same within so long count once; 0: all count
   std::uint64_t clock_tolerance_s = default_clock_tolerance_s; ///< 0: the packet clock doubts nothing
   std::function<void(const std::string&)> say{};               ///< what somebody should know while it runs
   /// Of a capture that died and that this one follows: what it had counted, and up to when it had read what came.
@@ -83,13 +89,15 @@ private:
   CaptureResult finish(CaptureResult result);
   void handle_batch(std::size_t count) noexcept;
   [[nodiscard]] std::size_t leave_out_filtered(std::size_t count) noexcept;
+  [[nodiscard]] std::size_t leave_out_seen(std::size_t count) noexcept;
   void handle_marked(PacketDraft& draft) noexcept;
   void count_faults(std::uint8_t faults) noexcept;
   void deliver(PacketDraft& draft) noexcept;
   template <std::uint8_t version>
   [[nodiscard]] [[gnu::always_inline]] inline Handled handle_plain(const Frame& frame) noexcept;
   [[nodiscard]] Handled handle_any(const Frame& frame) noexcept;
-  void handle_dissected(Outcome outcome, PacketDraft& draft) noexcept;
+  void handle_dissected(Outcome outcome, FrameDissector& dissected) noexcept;
+  void handle_tunnels(FrameDissector& dissected) noexcept;
   [[nodiscard]] PacketOutput& output_for(std::uint64_t flow_hash) noexcept {
     return outputs_[shard_of(flow_hash, observers_)];
   }
@@ -131,7 +139,8 @@ private:
   HeldFrames held_;
   std::array<Frame, frame_batch> frames_{};
   std::array<std::uint8_t, frame_batch> places_{}; ///< of those that passed the filter: where they were in the batch
-  PacketDraft draft_{};                            ///< of the frame at hand
+  std::optional<SeenFrames> seen_;                 ///< where frames are looked at for being there twice
+  FrameDissector dissector_;                       ///< with the frame at hand
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::count> counters_{};
   DutyCycle duty_;

@@ -2,6 +2,7 @@
 #include "capture/options.hpp"
 
 #include "capture/capture.hpp"
+#include "capture/seen_frames.hpp"
 #include "capture/sources/kernel_buffer.hpp"
 #include "common/error.hpp"
 #include "common/input_file.hpp"
@@ -47,6 +48,18 @@ void add_arguments(CommandLine& app, CaptureArguments& arguments) {
       ->type_name("S")
       ->transform(whole_number(0, max_clock_tolerance_s))
       ->capture_default_str();
+  app.add_option("--flow-key", arguments.flow_key,
+                 "What tells flows apart beside the five-tuple: some of vlan, tunnel, icmp-id, separated by commas")
+      ->type_name("LIST");
+  app.add_option(
+         "--decapsulate", arguments.decapsulate,
+         "Tunnels to take off, so that the flows are those within: gre, erspan, vxlan, geneve, gtp, ipip, 6in4, "
+         "teredo, l2tp, mpls, pppoe and etherip, separated by commas, or all")
+      ->type_name("LIST");
+  app.add_option("--deduplicate", arguments.deduplicate_ms,
+                 "Leave out frames with the same octets as one up to so many milliseconds away; 0: none")
+      ->type_name("MS")
+      ->transform(whole_number(0, max_deduplicate_ms));
   app.add_flag("--promiscuous", arguments.source.promiscuous, "On an interface, take packets for other hosts too");
   app.add_option("--kernel-buffer-mib", arguments.source.kernel_buffer_mib,
                  "On an interface, what the kernel keeps of packets that are not read yet (2)")

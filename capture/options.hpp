@@ -21,6 +21,9 @@ struct CaptureArguments {
   SourceOptions source; ///< of each; its reader: source_options()
   std::vector<std::string> outputs;
   std::vector<std::string> chains;
+  std::string flow_key = "five-tuple";
+  std::string decapsulate; ///< empty: nothing
+  std::uint32_t deduplicate_ms = 0;
   std::string needs; ///< as needs_text() writes them; from the front command, which has asked what the chains need
   std::string filter;
   std::string reader = "auto";

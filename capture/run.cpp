@@ -8,6 +8,7 @@
 #include "capture/sources/open_inputs.hpp"
 #include "common/clock.hpp"
 #include "common/stream/record_writer.hpp"
+#include "common/stream/records/flow_key.hpp"
 
 #include <csignal>
 #include <memory>
@@ -55,7 +56,10 @@ void go_first() noexcept {
 int run_capture(const CaptureArguments& arguments) {
   end_on_sigterm();
   CaptureOptions options;
-  options.needs = needs_of(arguments);
+  options.needs = needs_of(arguments) | parse_flow_key(arguments.flow_key);
+  if (!arguments.decapsulate.empty())
+    options.tunnels = TunnelSet::parse(arguments.decapsulate);
+  options.deduplicate_ns = std::uint64_t{arguments.deduplicate_ms} * 1'000'000;
   if (arguments.count > 0)
     options.count = arguments.count;
   options.seed = random_seed();

@@ -34,7 +34,7 @@ void Capture::say(const std::string& what) const {
 
 std::uint64_t Capture::number_of(const Frame& frame) const noexcept {
   const auto place = static_cast<std::size_t>(&frame - frames_.data());
-  return given_before_batch_ + source_.skipped() + 1 + (options_.filter ? places_[place] : place);
+  return given_before_batch_ + source_.skipped() + 1 + (options_.filter || seen_ ? places_[place] : place);
 }
 
 /// Of a frame whose time is no ordinary one.
@@ -89,7 +89,7 @@ void Capture::settle_doubts_at_end() noexcept {
 /// it.
 void Capture::release_held(bool last_is_right) noexcept {
   auto released = held_.take();
-  PacketDraft draft; // the run loop's is at work
+  FrameDissector dissector(options_.needs, options_.tunnels); // the run loop's is at work
   clock_.resume();
   for (auto& held : released) {
     const bool ahead = clock_.judge(held.frame.time_ns) == PacketClock::Verdict::ahead;
@@ -108,7 +108,7 @@ void Capture::release_held(bool last_is_right) noexcept {
             " (wrong_times counts more of them; see --clock-tolerance)");
       held.frame.time_ns = clock_.now_ns();
     }
-    handle_dissected(dissect(held.frame, options_.needs, draft), draft);
+    handle_dissected(dissector.dissect(held.frame), dissector);
   }
 }
 

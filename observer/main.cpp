@@ -36,7 +36,7 @@ CompleteRule complete_rule(const std::string& name) {
 /// The table that outlives this observer; where a predecessor left one, it is as large as that.
 KeptTable keep(const ChainSet& chains, Options& options) {
   auto& meter = options.meter;
-  const KeptTable kept(options.stage.kept_fd, chains.state_bytes(), meter.max_flows,
+  const KeptTable kept(options.stage.kept_fd, chains.state_bytes() + meter.key_octets, meter.max_flows,
                        chains.wants_memory() ? meter.flow_memory_octets : 0);
   meter.max_flows = kept.flows().max_flows;
   meter.flow_memory_octets = kept.flows().flow_memory_octets;
@@ -57,8 +57,6 @@ int run(Options& options) {
   const Endpoint in = Endpoint::parse(options.in), out = Endpoint::parse(options.out);
   refuse_same_file(in, out);
   const MemoryPlan memory = plan_memory(memory_left(), options.observers);
-  if (options.meter.max_flows == 0)
-    options.meter.max_flows = flows_that_fit(memory.table_octets, chains.state_bytes());
   options.meter.flow_memory_octets =
       options.flow_memory_mib ? std::uint64_t{*options.flow_memory_mib} << 20 : memory.flow_memory_octets;
   options.meter.complete = complete_rule(options.complete);
@@ -77,6 +75,9 @@ int run(Options& options) {
   if (!input)
     open_input();
   RecordReader& reader = *input;
+  options.meter.key_octets = key_octets_of(reader.stream().needs);
+  if (options.meter.max_flows == 0)
+    options.meter.max_flows = flows_that_fit(memory.table_octets, chains.state_bytes() + options.meter.key_octets);
   if (const std::string missing = needs_in_words(chains.needs() & ~reader.stream().needs); !missing.empty())
     spdlog::warn("{} was captured for other chains: {} do not travel in it, and what rests on them stays unset",
                  in.name, missing);

@@ -8,8 +8,10 @@ constexpr std::uint8_t icmpv4 = 1, authentication = 51, icmpv6 = 58, sctp = 132,
 
 /// Whether a fragment of that protocol needs its datagram's first fragment: for the ports, or for the protocol itself
 /// where more headers follow in the first one only.
-constexpr bool needs_first_fragment(std::uint8_t protocol, std::uint8_t version) noexcept {
-  return protocol_has_ports(protocol) || protocol == authentication || (version == 6 && is_extension_header(protocol));
+constexpr bool needs_first_fragment(std::uint8_t protocol, std::uint8_t version, std::uint32_t wanted) noexcept {
+  const bool has_id = (wanted & Need::key_icmp_id) && protocol == (version == 4 ? icmpv4 : icmpv6);
+  return protocol_has_ports(protocol) || protocol == authentication || has_id ||
+         (version == 6 && is_extension_header(protocol));
 }
 
 void note_fragment(PacketDraft& draft, FragmentPart part, std::uint32_t id, std::uint8_t protocol) noexcept {
@@ -57,10 +59,30 @@ constexpr bool is_icmp_error(std::uint8_t type) noexcept {
     return type >= 1 && type <= 4;
 }
 
+/// Whether an ICMP message of that type has an identifier that its answer has too (RFC 792, RFC 950, RFC 4443, RFC
+/// 8335).
+template <std::uint8_t version>
+constexpr bool has_identifier(std::uint8_t type) noexcept {
+  if constexpr (version == 4)
+    return type == 0 || type == 8 || (type >= 13 && type <= 18) || type == 42 || type == 43;
+  else
+    return type == 128 || type == 129 || type == 160 || type == 161;
+}
+
+/// What stands in the place of both ports of an ICMP message with so many octets, where identifiers are of the key.
+template <std::uint8_t version>
+std::uint16_t identifier_of(const std::uint8_t* message, std::uint32_t available, std::uint32_t wanted) noexcept {
+  constexpr std::uint32_t identifier_end = 6;
+  return (wanted & Need::key_icmp_id) && available >= identifier_end && has_identifier<version>(message[0])
+             ? be16(message + 4)
+             : std::uint16_t{0};
+}
+
 /// Reads the quoted IP header and notes a quoted later fragment in the draft. Returns whether there is an IP header of
 /// the right version.
 template <std::uint8_t version>
-bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted, PacketDraft& draft) noexcept {
+bool read_quotation(const std::uint8_t* ip, std::uint32_t length, std::uint32_t wanted, Quoted& quoted,
+                    PacketDraft& draft) noexcept {
   constexpr std::uint32_t fixed_octets = version == 4 ? 20 : 40;
   if (length < fixed_octets || ip[0] >> 4 != version)
     return false;
@@ -71,7 +93,7 @@ bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted
     if (const std::uint32_t total_length = be16(ip + 2); total_length != 0)
       length = std::min(length, total_length);
     quoted = {ip + 12, ip + 16, length, header, ip[9], (be16(ip + 6) & 0x1fff) != 0, length < header};
-    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version))
+    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version, wanted))
       note_fragment(draft, FragmentPart::quoted, be16(ip + 4), quoted.protocol);
     if (quoted.protocol != authentication || quoted.later_fragment || quoted.cut)
       return true;
@@ -90,7 +112,7 @@ bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted
               walk.protocol,
               walk.is_later_fragment(),
               walk.end != ExtensionWalk::End::transport};
-    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version))
+    if (quoted.later_fragment && needs_first_fragment(quoted.protocol, version, wanted))
       note_fragment(draft, FragmentPart::quoted, walk.fragment_id, 0);
   }
   return true;
@@ -99,9 +121,12 @@ bool read_quotation(const std::uint8_t* ip, std::uint32_t length, Quoted& quoted
 /// Gives the packet the quoted packet's key, as if sent by the quoted packet's receiver. Returns how many octets of the
 /// quoted packet are there; 0, leaving the key alone, where the quotation does not hold an IP header.
 template <std::uint8_t version>
-std::uint32_t follow_quotation(const std::uint8_t* quotation, std::uint32_t length, PacketDraft& draft) noexcept {
+std::uint32_t follow_quotation(const std::uint8_t* quotation, std::uint32_t length, std::uint32_t wanted,
+                               PacketDraft& draft) noexcept {
   Quoted quoted;
-  if (!read_quotation<version>(quotation, length, quoted, draft))
+  if (draft.fragment_part == FragmentPart::first)
+    draft.fragment_part = FragmentPart::none; // what it quotes is no key of the error's later fragments
+  if (!read_quotation<version>(quotation, length, wanted, quoted, draft))
     return 0;
   PacketRecord& record = draft.record;
   record.key.protocol = quoted.protocol;
@@ -110,8 +135,10 @@ std::uint32_t follow_quotation(const std::uint8_t* quotation, std::uint32_t leng
                      left_after(quoted.length, quoted.headers) >= 4;
   record.key.has_ports = ports;
   const std::uint8_t* at = quotation + (ports ? quoted.headers : 0);
-  set_endpoints<version>(draft, quoted.destination, quoted.source, ports ? be16(at + 2) : 0, ports ? be16(at) : 0,
-                         true);
+  std::uint16_t from = ports ? be16(at + 2) : std::uint16_t{0}, to = ports ? be16(at) : std::uint16_t{0};
+  if (quoted.protocol == (version == 4 ? icmpv4 : icmpv6) && !quoted.later_fragment && !quoted.cut)
+    from = to = identifier_of<version>(quotation + quoted.headers, left_after(quoted.length, quoted.headers), wanted);
+  set_endpoints<version>(draft, quoted.destination, quoted.source, from, to, true);
   return quoted.length;
 }
 
@@ -133,7 +160,7 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
     const std::uint8_t* quotation = message + header;
     const std::uint32_t length = quotation_length<version>(message, available);
     if (const std::uint32_t quoted =
-            is_icmp_error<version>(message[0]) ? follow_quotation<version>(quotation, length, draft) : 0;
+            is_icmp_error<version>(message[0]) ? follow_quotation<version>(quotation, length, wanted, draft) : 0;
         quoted != 0) {
       if (wanted & Need::icmp_sender)
         draft.add_block(PacketBlock::icmp_sender, datagram.source, addresses_length(version) / 2);
@@ -142,16 +169,32 @@ void icmp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) no
       return;
     }
   }
-  set_endpoints<version>(draft, datagram.source, datagram.destination, 0, 0);
+  const std::uint16_t identifier = identifier_of<version>(message, available, wanted);
+  set_endpoints<version>(draft, datagram.source, datagram.destination, identifier, identifier);
 }
 
 } // namespace
 
-void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std::uint32_t wanted,
-                     PacketDraft& draft) noexcept {
-  if ((wanted & Need::ethernet) && headers.ethernet_at != LinkHeaders::no_ethernet) {
+std::span<const std::uint8_t> quotation_of(const PacketDraft& draft) noexcept {
+  constexpr std::uint32_t header = 8;
+  const auto& [message, available, length] = draft.transport;
+  if (!(draft.record.bits & PacketBits::icmp_error) || available < header)
+    return {};
+  return {message + header, draft.record.key.version == 4 ? quotation_length<4>(message, available)
+                                                          : quotation_length<6>(message, available)};
+}
+
+bool quote(std::span<const std::uint8_t> quoted, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  const auto length = static_cast<std::uint32_t>(quoted.size());
+  draft.fragment_part = FragmentPart::none;
+  return draft.record.key.version == 4 ? follow_quotation<4>(quoted.data(), length, wanted, draft) != 0
+                                       : follow_quotation<6>(quoted.data(), length, wanted, draft) != 0;
+}
+
+void add_link_blocks(const LinkHeaders& headers, std::uint32_t wanted, PacketDraft& draft) noexcept {
+  if ((wanted & Need::ethernet) && headers.ethernet) {
     EthernetHeader ethernet;
-    const std::uint8_t* const at = frame + headers.ethernet_at;
+    const std::uint8_t* const at = headers.ethernet;
     std::memcpy(ethernet.destination, at, sizeof ethernet.destination);
     std::memcpy(ethernet.source, at + sizeof ethernet.destination, sizeof ethernet.source);
     ethernet.type = headers.ether_type;
@@ -159,22 +202,24 @@ void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std:
   }
   if (wanted & Need::vlan_tags)
     draft.add_octets(PacketBlock::vlan_tags, headers.tags.data(), headers.tag_count * sizeof(VlanTag));
-  if (wanted & Need::tunnels)
-    draft.add_octets(PacketBlock::tunnels, headers.layers.data(), headers.layer_count * sizeof(TunnelHead));
+  if (wanted & Need::tunnels) {
+    std::uint8_t octets[max_tunnel_octets];
+    draft.add_octets(PacketBlock::tunnels, octets, tunnel_octets(headers, octets));
+  }
 }
 
-bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept {
+bool note_ipv4_fragment(const std::uint8_t* ip, std::uint32_t wanted, PacketDraft& draft) noexcept {
   const bool later = be16(ip + 6) & 0x1fff;
   draft.record.bits |= PacketBits::fragment;
-  if (needs_first_fragment(ip[9], 4))
+  if (needs_first_fragment(ip[9], 4, wanted))
     note_fragment(draft, later ? FragmentPart::later : FragmentPart::first, be16(ip + 4), ip[9]);
   return later;
 }
 
-bool note_ipv6_fragment(const ExtensionWalk& walk, PacketDraft& draft) noexcept {
+bool note_ipv6_fragment(const ExtensionWalk& walk, std::uint32_t wanted, PacketDraft& draft) noexcept {
   draft.record.bits |= PacketBits::fragment;
   const bool atomic = !walk.is_later_fragment() && !walk.is_first_fragment(); // RFC 6946
-  if (!atomic && needs_first_fragment(walk.fragment_protocol, 6))
+  if (!atomic && needs_first_fragment(walk.fragment_protocol, 6, wanted))
     note_fragment(draft, walk.is_later_fragment() ? FragmentPart::later : FragmentPart::first, walk.fragment_id, 0);
   return walk.is_later_fragment();
 }

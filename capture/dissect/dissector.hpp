@@ -9,12 +9,14 @@
 
 #include "capture/dissect/extension_headers.hpp"
 #include "capture/dissect/header_fields.hpp"
+#include "capture/dissect/key_extension.hpp"
 #include "capture/dissect/packet_draft.hpp"
 #include "capture/links/link_layers.hpp"
 #include "capture/sources/source.hpp"
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 namespace orbweaver {
 
@@ -85,13 +87,17 @@ template <std::uint8_t version>
 Outcome other_transport(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) noexcept;
 
 /// Notes an IPv4 fragment in the draft. Returns whether it is a later one, whose data has no transport header.
-bool note_ipv4_fragment(const std::uint8_t* ip, PacketDraft& draft) noexcept;
+bool note_ipv4_fragment(const std::uint8_t* ip, std::uint32_t wanted, PacketDraft& draft) noexcept;
 /// The same for IPv6.
-bool note_ipv6_fragment(const ExtensionWalk& walk, PacketDraft& draft) noexcept;
+bool note_ipv6_fragment(const ExtensionWalk& walk, std::uint32_t wanted, PacketDraft& draft) noexcept;
 
 /// Adds those blocks of link headers that are wanted.
-void add_link_blocks(const LinkHeaders& headers, const std::uint8_t* frame, std::uint32_t wanted,
-                     PacketDraft& draft) noexcept;
+void add_link_blocks(const LinkHeaders& headers, std::uint32_t wanted, PacketDraft& draft) noexcept;
+
+/// What the message of an ICMP error quotes, from the IP header on.
+[[nodiscard]] std::span<const std::uint8_t> quotation_of(const PacketDraft& draft) noexcept;
+/// Makes an ICMP error one that quotes this packet, of the error's own IP version. False: that is none.
+bool quote(std::span<const std::uint8_t> quoted, std::uint32_t wanted, PacketDraft& draft) noexcept;
 
 /// Carries the payload along where it is of a kind that is wanted.
 template <std::uint8_t protocol>
@@ -170,7 +176,9 @@ Outcome udp(const Datagram& datagram, std::uint32_t wanted, PacketDraft& draft) 
 template <std::uint8_t version>
 Outcome transport(const Datagram& datagram, bool later, std::uint32_t wanted, PacketDraft& draft) noexcept {
   draft.record.ip_length = datagram.length;
+  draft.transport = {datagram.transport(), datagram.transport_available(), datagram.transport_length()};
   if (later) [[unlikely]] {
+    draft.is_later_fragment = true;
     draft.record.payload_length = datagram.transport_length();
     set_endpoints<version>(draft, datagram.source, datagram.destination, 0, 0);
     return Outcome::packet;
@@ -201,7 +209,7 @@ inline Outcome ipv4(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
   draft.record.ip_id = be16(ip + 4);
   draft.record.bits = ipv4_flag_bits(ip[6]);
   const bool fragment = be16(ip + 6) & 0x3fff;
-  const bool later = fragment && note_ipv4_fragment(ip, draft);
+  const bool later = fragment && note_ipv4_fragment(ip, wanted, draft);
   if (ip[9] == authentication && !later) [[unlikely]] {
     const ExtensionWalk walk = walk_authentication_headers(ip, datagram.headers, datagram.available);
     if (const Outcome outcome = take_headers(datagram, walk, draft); outcome != Outcome::packet)
@@ -238,9 +246,25 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
     const ExtensionWalk walk = walk_extension_headers(ip, datagram.available);
     if (const Outcome outcome = take_headers(datagram, walk, draft); outcome != Outcome::packet)
       return outcome;
-    later = walk.has_fragment_header && note_ipv6_fragment(walk, draft);
+    later = walk.has_fragment_header && note_ipv6_fragment(walk, wanted, draft);
   }
   return transport<6>(datagram, later, wanted, draft);
+}
+
+/// The packet that link headers led to, in those octets.
+inline Outcome packet_in(const NetworkLayer& network, const std::uint8_t* octets, std::uint32_t wanted,
+                         PacketDraft& draft) noexcept {
+  Outcome outcome;
+  if (network.kind == Network::ipv4) [[likely]]
+    outcome = ipv4(octets + network.offset, network.captured_end - network.offset,
+                   left_after(network.wire_end, network.offset), wanted, draft);
+  else if (network.kind == Network::ipv6)
+    outcome = ipv6(octets + network.offset, network.captured_end - network.offset,
+                   left_after(network.wire_end, network.offset), wanted, draft);
+  else
+    return without_ip(network.kind);
+  draft.record.header.length = draft.length();
+  return outcome;
 }
 
 } // namespace dissection
@@ -249,22 +273,14 @@ inline Outcome ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_
 /// `packet`, the draft says nothing. The flow hash is left 0: it waits for the ports of a fragment.
 [[nodiscard]] inline Outcome dissect(const Frame& frame, std::uint32_t wanted, PacketDraft& draft) noexcept {
   draft.begin(frame.time_ns);
+  const bool wants_headers = wanted & (Need::ethernet | Need::vlan_tags | Need::tunnels | Need::key_extension);
+  if (!wants_headers) [[likely]]
+    return dissection::packet_in(find_network(frame, nullptr), frame.data, wanted, draft);
   LinkHeaders headers;
-  const bool wants_headers = wanted & (Need::ethernet | Need::vlan_tags | Need::tunnels);
-  const NetworkLayer network = find_network(frame, wants_headers ? &headers : nullptr);
-  if (wants_headers) [[unlikely]]
-    dissection::add_link_blocks(headers, frame.data, wanted, draft);
-  Outcome outcome;
-  if (network.kind == Network::ipv4) [[likely]]
-    outcome = dissection::ipv4(frame.data + network.offset, network.captured_end - network.offset,
-                               left_after(network.wire_end, network.offset), wanted, draft);
-  else if (network.kind == Network::ipv6)
-    outcome = dissection::ipv6(frame.data + network.offset, network.captured_end - network.offset,
-                               left_after(network.wire_end, network.offset), wanted, draft);
-  else
-    return dissection::without_ip(network.kind);
-  draft.record.header.length = draft.length();
-  return outcome;
+  const NetworkLayer network = find_network(frame, &headers);
+  add_key_extension(headers, wanted, TunnelSet{}, draft);
+  dissection::add_link_blocks(headers, wanted, draft);
+  return dissection::packet_in(network, frame.data, wanted, draft);
 }
 
 } // namespace orbweaver

@@ -3,6 +3,7 @@
 // one observer. Equal for both directions, as the key is. Capture computes it once; observers use it as it is.
 #pragma once
 
+#include "capture/dissect/packet_draft.hpp"
 #include "common/stream/records/packet_record.hpp"
 
 #define XXH_INLINE_ALL
@@ -10,6 +11,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace orbweaver {
 
@@ -24,6 +26,19 @@ namespace orbweaver {
   }
   std::memcpy(key + sizeof head, addresses, 8);
   return XXH3_64bits_withSeed(key, sizeof head + 8, seed);
+}
+
+/// The same of a key that may be extended.
+[[nodiscard]] inline std::uint64_t flow_hash(const PacketDraft& draft, std::uint64_t seed) noexcept {
+  if (!draft.record.key.extended) [[likely]]
+    return flow_hash(draft.record.key, draft.addresses, seed);
+  const std::span<const std::uint8_t> extension = draft.key_extension();
+  const std::uint32_t addresses = addresses_length(draft.record.key.version);
+  std::uint8_t key[sizeof(FlowKeyHead) + 32 + max_key_extension];
+  std::memcpy(key, &draft.record.key, sizeof(FlowKeyHead));
+  std::memcpy(key + sizeof(FlowKeyHead), draft.addresses, addresses);
+  std::memcpy(key + sizeof(FlowKeyHead) + addresses, extension.data(), extension.size());
+  return XXH3_64bits_withSeed(key, sizeof(FlowKeyHead) + addresses + extension.size(), seed);
 }
 
 /// Which of `observers` a flow belongs to. Takes the upper half of the hash, so that an observer's table, which uses

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <bit>
+#include <cstring>
 #include <utility>
 
 namespace orbweaver {
@@ -25,7 +26,7 @@ FragmentCache::FragmentCache(const Limits& limits, std::uint64_t seed)
   pool_.reserve(limits_.waiting);
 }
 
-FragmentCache::Key FragmentCache::key_of(const PacketDraft& draft) noexcept {
+FragmentCache::Key FragmentCache::key_of(const PacketDraft& draft) const noexcept {
   Key key;
   key.version = draft.record.key.version;
   key.protocol = draft.fragment_protocol;
@@ -35,6 +36,10 @@ FragmentCache::Key FragmentCache::key_of(const PacketDraft& draft) noexcept {
   const std::size_t length = addresses_length(key.version) / 2;
   std::memcpy(key.addresses.data(), draft.addresses + (source ? length : 0), length);
   std::memcpy(key.addresses.data() + length, draft.addresses + (source ? 0 : length), length);
+  if (const auto extension = draft.key_extension(); !extension.empty()) [[unlikely]] {
+    key.extension = static_cast<std::uint16_t>(extension.size());
+    key.extension_hash = XXH3_64bits_withSeed(extension.data(), extension.size(), seed_);
+  }
   return key;
 }
 
@@ -42,19 +47,29 @@ std::uint32_t& FragmentCache::bucket_of(const Key& key) noexcept {
   return buckets_[XXH3_64bits_withSeed(&key, sizeof key, seed_) & (buckets_.size() - 1)];
 }
 
-std::uint32_t FragmentCache::find(const Key& key) noexcept {
+std::uint32_t FragmentCache::find(const Key& key, const PacketDraft& draft) noexcept {
+  const auto is_it = [&](std::uint32_t slot) {
+    return datagrams_[slot].key == key &&
+           (key.extension == 0 ||
+            std::memcmp(extensions_[slot].data(), draft.key_extension().data(), key.extension) == 0);
+  };
   std::uint32_t slot = bucket_of(key);
-  while (slot != nil && datagrams_[slot].key != key)
+  while (slot != nil && !is_it(slot))
     slot = datagrams_[slot].next;
   return slot;
 }
 
-std::uint32_t FragmentCache::add(const Key& key, std::uint64_t second) noexcept {
+std::uint32_t FragmentCache::add(const Key& key, const PacketDraft& draft, std::uint64_t second) noexcept {
   if (head_ - tail_ == limits_.datagrams)
     displaced_ += forget_oldest();
   const std::uint32_t slot = slot_of(head_++);
   if (slot == datagrams_.size())
     datagrams_.emplace_back();
+  if (key.extension != 0) [[unlikely]] {
+    if (slot >= extensions_.size())
+      extensions_.resize(slot + std::size_t{1});
+    std::memcpy(extensions_[slot].data(), draft.key_extension().data(), key.extension);
+  }
   datagrams_[slot] = {key, second, 0, 0, 0, false, false, true, std::exchange(bucket_of(key), slot), nil, nil};
   return slot;
 }
@@ -97,13 +112,13 @@ void FragmentCache::complete(PacketDraft& draft, const Datagram& datagram) noexc
 }
 
 void FragmentCache::take_first(const PacketDraft& draft, const Key& key, std::uint64_t second) noexcept {
-  std::uint32_t slot = find(key);
+  std::uint32_t slot = find(key, draft);
   if (slot != nil && datagrams_[slot].known) {
     unlink(slot); // the identification is in use again: its time begins anew
     slot = nil;
   }
   if (slot == nil)
-    slot = add(key, second);
+    slot = add(key, draft, second);
   Datagram& datagram = datagrams_[slot];
   const bool sender = sender_of(draft);
   datagram.source_port = draft.record.key.ports[sender];
@@ -120,7 +135,7 @@ bool FragmentCache::take(PacketDraft& draft, std::uint64_t second) noexcept {
     take_first(draft, key, second);
     return true;
   }
-  std::uint32_t slot = find(key);
+  std::uint32_t slot = find(key, draft);
   if (slot != nil && datagrams_[slot].known) {
     complete(draft, datagrams_[slot]);
     return true;
@@ -128,7 +143,7 @@ bool FragmentCache::take(PacketDraft& draft, std::uint64_t second) noexcept {
   if (draft.fragment_part == FragmentPart::quoted)
     return true;
   if (slot == nil)
-    slot = add(key, second);
+    slot = add(key, draft, second);
   wait(draft, slot);
   return false;
 }

@@ -58,7 +58,8 @@ private:
     std::uint32_t id = 0;
     std::uint8_t protocol = 0;
     std::uint8_t version = 0;
-    std::uint16_t reserved = 0;
+    std::uint16_t extension = 0; ///< octets of its flow key's extension, which are in extensions_
+    std::uint64_t extension_hash = 0;
     bool operator==(const Key&) const = default;
   };
   struct Datagram {
@@ -79,15 +80,15 @@ private:
     std::uint32_t next;
   };
 
-  static Key key_of(const PacketDraft& draft) noexcept;
+  [[nodiscard]] Key key_of(const PacketDraft& draft) const noexcept;
   static void complete(PacketDraft& draft, const Datagram& datagram) noexcept;
   /// Of the datagram that was added so many after the first.
   [[nodiscard]] std::uint32_t slot_of(std::uint64_t added) const noexcept {
     return static_cast<std::uint32_t>(added & (limits_.datagrams - 1));
   }
   std::uint32_t& bucket_of(const Key& key) noexcept;
-  std::uint32_t find(const Key& key) noexcept;
-  std::uint32_t add(const Key& key, std::uint64_t second) noexcept;
+  std::uint32_t find(const Key& key, const PacketDraft& draft) noexcept;
+  std::uint32_t add(const Key& key, const PacketDraft& draft, std::uint64_t second) noexcept;
   void unlink(std::uint32_t slot) noexcept;
   void take_first(const PacketDraft& draft, const Key& key, std::uint64_t second) noexcept;
   std::uint32_t place_for_one() noexcept;
@@ -100,8 +101,10 @@ private:
   // Datagrams take slots in turn, so the oldest one is the one at tail_ and goes first.
   std::vector<Datagram> datagrams_;
   std::vector<std::uint32_t> buckets_; ///< first slot of each
-  std::uint64_t head_ = 0;             ///< datagrams ever added
-  std::uint64_t tail_ = 0;             ///< datagrams ever forgotten
+  using Extension = std::array<std::uint8_t, max_key_extension>;
+  std::vector<Extension> extensions_; ///< by slot, as far as datagrams had them: where flow keys are extended
+  std::uint64_t head_ = 0;            ///< datagrams ever added
+  std::uint64_t tail_ = 0;            ///< datagrams ever forgotten
   std::vector<Waiting> pool_;
   std::uint32_t free_ = nil;
   std::uint32_t released_ = nil;

@@ -11,8 +11,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace orbweaver {
+
+/// What a datagram carries behind its IP headers; in the frame.
+struct Transport {
+  const std::uint8_t* octets;
+  std::uint32_t available; ///< that were captured and belong to the datagram
+  std::uint32_t length;    ///< by the datagram's length
+};
 
 /// What the fragment cache has to do with a packet.
 enum class FragmentPart : std::uint8_t {
@@ -35,9 +43,9 @@ inline constexpr std::uint8_t udp_length = 0x04; ///< UDP's length is shorter th
 }
 
 /// Octets of all blocks at their largest, without quotation and payload themselves.
-inline constexpr std::uint32_t max_block_octets = sizeof(EthernetHeader) + (2 + max_vlan_tags * sizeof(VlanTag)) +
-                                                  (2 + max_tunnel_layers * sizeof(TunnelHead)) + 4 + 16 +
-                                                  (2 + max_tcp_options) + 2 + 3;
+inline constexpr std::uint32_t max_block_octets = (2 + max_key_extension) + sizeof(EthernetHeader) +
+                                                  (2 + max_vlan_tags * sizeof(VlanTag)) + (2 + max_tunnel_octets) + 4 +
+                                                  16 + (2 + max_tcp_options) + 2 + 3;
 
 /// The largest packet record that capture writes: IPv6 addresses, all blocks, and 65,535 octets of payload.
 inline constexpr std::uint32_t max_packet_record_bytes = sizeof(PacketRecord) + 32 + max_block_octets + 65'535;
@@ -52,7 +60,9 @@ struct PacketDraft {
   std::uint32_t fragment_id;      ///< the datagram's identification, where fragment_part is not none
   std::uint8_t fragment_protocol; ///< IPv4: its protocol field; IPv6: 0 (RFC 8200, 4.5: it may differ by fragment)
   FragmentPart fragment_part;
-  std::uint8_t faults; ///< Fault
+  Transport transport;
+  bool is_later_fragment; ///< whatever is in it is data
+  std::uint8_t faults;    ///< Fault
 
   /// An empty draft of a packet captured then; addresses and blocks are not written.
   void begin(std::uint64_t time_ns) noexcept {
@@ -61,6 +71,7 @@ struct PacketDraft {
     record.header.kind = RecordKind::packet;
     blocks_length = carried_length = 0;
     fragment_part = FragmentPart::none;
+    is_later_fragment = false;
     faults = 0;
   }
 
@@ -91,6 +102,13 @@ struct PacketDraft {
     const auto told = carry(octets, std::min(length, payload_kinds[kind - 1u].limit));
     add_block(PacketBlock::payload, &told, sizeof told);
     blocks[blocks_length++] = kind;
+  }
+
+  /// What the key has beyond head and addresses.
+  [[nodiscard]] std::span<const std::uint8_t> key_extension() const noexcept {
+    if (!record.key.extended)
+      return {};
+    return {blocks + sizeof(std::uint16_t), read_block<std::uint16_t>(blocks)};
   }
 
   /// Octets of the whole record.

@@ -30,6 +30,11 @@ public:
            be16(frame.data + 12) == (version == 4 ? 0x0800 : 0x86dd);
   }
 
+  /// Of one that fits: whether it says so, and so is no tunnel's.
+  [[nodiscard]] static bool is_tcp(const Frame& frame) noexcept {
+    return frame.data[link_octets + (version == 4 ? 9 : 6)] == 6;
+  }
+
   /// Reads a frame that fits. False: it is not plain, and nothing of this may be used. `wanted`: Need.
   [[nodiscard]] bool read(const Frame& frame, std::uint32_t wanted) noexcept {
     const std::uint8_t* const ip = frame.data + link_octets;

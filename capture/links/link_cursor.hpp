@@ -79,6 +79,9 @@ inline constexpr NetworkLayer bad_version{Network::bad_version, 0, 0, 0};
 [[nodiscard]] NetworkLayer frame_of(Cursor cursor, LinkType link) noexcept;
 
 // pseudo_wire.cpp
+/// How well IP that was found by a guess fits what is there.
+enum class Fit : std::uint8_t { none, lengths, checksum };
+[[nodiscard]] Fit fit_of(const Cursor& cursor, const NetworkLayer& network) noexcept;
 /// What lies below the bottom of a label stack.
 [[nodiscard]] NetworkLayer below_labels(const Cursor& cursor) noexcept;
 

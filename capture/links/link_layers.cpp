@@ -393,8 +393,8 @@ NetworkLayer ethernet(Cursor cursor) noexcept {
   if (!cursor.has(14))
     return cut;
   const std::uint16_t type = be16(cursor.at(12));
-  if (LinkHeaders* const headers = cursor.headers(); headers && headers->ethernet_at == LinkHeaders::no_ethernet)
-    headers->ethernet_at = cursor.offset();
+  if (LinkHeaders* const headers = cursor.headers(); headers && !headers->ethernet)
+    headers->ethernet = cursor.at();
   cursor.skip(14);
   return ethertype(cursor, type);
 }
@@ -516,6 +516,11 @@ NetworkLayer frame_of(Cursor cursor, LinkType link) noexcept {
 
 NetworkLayer walk_link_layers(const Frame& frame, LinkHeaders* headers) noexcept {
   return links::frame_of({frame.data, frame.captured_length, frame.wire_length, headers}, frame.link);
+}
+
+NetworkLayer walk_from_ethertype(std::uint16_t type, const std::uint8_t* octets, std::uint32_t captured,
+                                 std::uint32_t wire, LinkHeaders* headers) noexcept {
+  return links::ethertype({octets, captured, wire, headers}, type);
 }
 
 } // namespace orbweaver

@@ -31,16 +31,20 @@ struct NetworkLayer {
   std::uint32_t wire_end;     ///< where the packet ended at most on the wire
 };
 
+/// A layer with the addresses between which it goes: source, then destination, as many octets as its version has.
+struct NotedLayer {
+  TunnelHead head;
+  std::array<std::uint8_t, 32> addresses;
+};
+
 /// What is said on the way, for those who want to know: tags and layers in the order of the frame, the first ones.
 struct LinkHeaders {
-  static constexpr std::uint32_t no_ethernet = ~std::uint32_t{0};
-
-  std::uint32_t ethernet_at = no_ethernet; ///< where the outer Ethernet's two addresses are in the frame
-  std::uint16_t ether_type = 0;            ///< of what follows all tags
+  const std::uint8_t* ethernet = nullptr; ///< the outer Ethernet's two addresses
+  std::uint16_t ether_type = 0;           ///< of what follows all tags
   std::uint32_t tag_count = 0;
   std::uint32_t layer_count = 0;
   std::array<VlanTag, max_vlan_tags> tags;
-  std::array<TunnelHead, max_tunnel_layers> layers;
+  std::array<NotedLayer, max_tunnel_layers> layers;
 
   void add(VlanTag tag) noexcept {
     if (tag_count < tags.size())
@@ -48,13 +52,17 @@ struct LinkHeaders {
   }
   void add(TunnelKind kind, std::uint32_t identifier) noexcept {
     if (layer_count < layers.size())
-      layers[layer_count++] = {kind, 0, 0, identifier};
+      layers[layer_count++].head = {kind, 0, 1, 0, identifier};
   }
 };
 
 /// Follows link headers of any supported kind. Reads what was captured at most. `headers`: where to note them, or
 /// nullptr; they say something where IP was found.
 [[nodiscard]] NetworkLayer walk_link_layers(const Frame& frame, LinkHeaders* headers) noexcept;
+
+/// The same behind an ethertype, in octets that are no frame: of what a tunnel carries.
+[[nodiscard]] NetworkLayer walk_from_ethertype(std::uint16_t type, const std::uint8_t* octets, std::uint32_t captured,
+                                               std::uint32_t wire, LinkHeaders* headers) noexcept;
 
 /// The same, with the usual case inline: IP directly in an Ethernet frame.
 [[nodiscard]] inline NetworkLayer find_network(const Frame& frame, LinkHeaders* headers) noexcept {

@@ -9,9 +9,6 @@
 namespace orbweaver::links {
 namespace {
 
-/// How well it fits what is there.
-enum class Fit : std::uint8_t { none, lengths, checksum };
-
 std::uint32_t captured_of(const NetworkLayer& network) noexcept {
   return network.captured_end - network.offset;
 }
@@ -42,6 +39,8 @@ Fit fit_of_ipv6(const std::uint8_t* ip, std::uint32_t captured, std::uint32_t wi
   return ip[0] >> 4 == 6 && fills(fixed_octets + be16(ip + 4), wire, padding) ? Fit::lengths : Fit::none;
 }
 
+} // namespace
+
 Fit fit_of(const Cursor& cursor, const NetworkLayer& network) noexcept {
   const std::uint8_t* const ip = cursor.at() + (network.offset - cursor.offset());
   const std::uint32_t wire = left_after(network.wire_end, network.offset);
@@ -49,6 +48,8 @@ Fit fit_of(const Cursor& cursor, const NetworkLayer& network) noexcept {
     return fit_of_ipv4(ip, captured_of(network), wire);
   return network.kind == Network::ipv6 ? fit_of_ipv6(ip, captured_of(network), wire) : Fit::none;
 }
+
+namespace {
 
 /// Between two that fit by their lengths; of IPv4 a checksum said no already.
 bool transport_says(const Cursor& cursor, const NetworkLayer& network) noexcept {

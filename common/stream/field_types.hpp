@@ -8,6 +8,7 @@
 //   Address, MacAddress       Address is null where its version is neither 4 nor 6
 //   an enumeration            `enum class E : std::uint8_t` with enumerator_names(E); null where a value has no name
 //   Text, OctetString, List<T>     of any length; null until they are set. T: a number, or Text
+//   OneOrList<T>                   the same, but one alone prints as what it is. T: Text, or Nullable<std::uint32_t>
 #pragma once
 
 #include <array>
@@ -70,6 +71,9 @@ struct Text : TailHandle {};
 struct OctetString : TailHandle {};
 template <typename Element>
 struct List : TailHandle {};
+/// A list that prints as its element where it has one: of what there is one of, as a rule.
+template <typename Element>
+struct OneOrList : List<Element> {};
 
 /// The names of an enumeration's values by their number, found through its argument; an empty name stands for no value.
 /// Defined beside each enumeration that is a field.
@@ -162,30 +166,53 @@ using FieldTypes =
              Nullable<std::int16_t>, Nullable<std::int32_t>, Nullable<std::int64_t>, Nullable<double>, Nullable<TimeNs>,
              Nullable<DurationNs>, Nullable<EnumValue>, Nullable<MacAddress>, Address, Text, OctetString,
              List<std::uint8_t>, List<std::uint16_t>, List<std::uint32_t>, List<std::uint64_t>, List<std::int8_t>,
-             List<std::int16_t>, List<std::int32_t>, List<std::int64_t>, List<double>, List<Text>>;
+             List<std::int16_t>, List<std::int32_t>, List<std::int64_t>, List<double>, List<Text>, OneOrList<Text>,
+             OneOrList<Nullable<std::uint32_t>>>;
 
 /// What descriptions call them, in the same order.
-inline constexpr std::array<std::string_view, FieldTypes::size> field_type_names{"bool",         "u8",
-                                                                                 "u16",          "u32",
-                                                                                 "u64",          "i8",
-                                                                                 "i16",          "i32",
-                                                                                 "i64",          "f64",
-                                                                                 "time",         "duration",
-                                                                                 "enum",         "mac",
-                                                                                 "bool_or_null", "u8_or_null",
-                                                                                 "u16_or_null",  "u32_or_null",
-                                                                                 "u64_or_null",  "i8_or_null",
-                                                                                 "i16_or_null",  "i32_or_null",
-                                                                                 "i64_or_null",  "f64_or_null",
-                                                                                 "time_or_null", "duration_or_null",
-                                                                                 "enum_or_null", "mac_or_null",
-                                                                                 "address",      "text",
-                                                                                 "octets",       "list_of_u8",
-                                                                                 "list_of_u16",  "list_of_u32",
-                                                                                 "list_of_u64",  "list_of_i8",
-                                                                                 "list_of_i16",  "list_of_i32",
-                                                                                 "list_of_i64",  "list_of_f64",
-                                                                                 "list_of_text"};
+inline constexpr std::array<std::string_view, FieldTypes::size> field_type_names{"bool",
+                                                                                 "u8",
+                                                                                 "u16",
+                                                                                 "u32",
+                                                                                 "u64",
+                                                                                 "i8",
+                                                                                 "i16",
+                                                                                 "i32",
+                                                                                 "i64",
+                                                                                 "f64",
+                                                                                 "time",
+                                                                                 "duration",
+                                                                                 "enum",
+                                                                                 "mac",
+                                                                                 "bool_or_null",
+                                                                                 "u8_or_null",
+                                                                                 "u16_or_null",
+                                                                                 "u32_or_null",
+                                                                                 "u64_or_null",
+                                                                                 "i8_or_null",
+                                                                                 "i16_or_null",
+                                                                                 "i32_or_null",
+                                                                                 "i64_or_null",
+                                                                                 "f64_or_null",
+                                                                                 "time_or_null",
+                                                                                 "duration_or_null",
+                                                                                 "enum_or_null",
+                                                                                 "mac_or_null",
+                                                                                 "address",
+                                                                                 "text",
+                                                                                 "octets",
+                                                                                 "list_of_u8",
+                                                                                 "list_of_u16",
+                                                                                 "list_of_u32",
+                                                                                 "list_of_u64",
+                                                                                 "list_of_i8",
+                                                                                 "list_of_i16",
+                                                                                 "list_of_i32",
+                                                                                 "list_of_i64",
+                                                                                 "list_of_f64",
+                                                                                 "list_of_text",
+                                                                                 "one_or_list_of_text",
+                                                                                 "one_or_list_of_u32_or_null"};
 
 /// A type by its code: 1 to FieldTypes::size.
 enum class FieldType : std::uint8_t {};

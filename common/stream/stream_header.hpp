@@ -24,7 +24,7 @@ struct StreamHeader {
 static_assert(sizeof(StreamHeader) == 32);
 
 inline constexpr std::array<char, 8> stream_magic{'O', 'R', 'B', 'S', 'T', 'R', 'M', '\n'};
-inline constexpr std::uint32_t stream_version = 6;
+inline constexpr std::uint32_t stream_version = 7;
 
 /// The header and text of a stream, as they stand at the start of a file and, without a checksum, in a ring.
 struct EncodedStream {

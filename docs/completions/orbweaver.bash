@@ -28,7 +28,9 @@ _orbweaver() {
     observe:--complete | measure:--complete) COMPREPLY=($(compgen -W 'any all never' -- "$cur")) && return ;;
     observe:--on-link-loss | measure:--on-link-loss) COMPREPLY=($(compgen -W 'wait stop' -- "$cur")) && return ;;
     observe:--reader) COMPREPLY=($(compgen -W 'auto mapped libtrace' -- "$cur")) && return ;;
-    observe:--filter | *:--clock-tolerance | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
+    observe:--flow-key) COMPREPLY=($(compgen -W 'vlan tunnel icmp-id vlan,tunnel,icmp-id' -- "$cur")) && return ;;
+    observe:--decapsulate) COMPREPLY=($(compgen -W 'all gre erspan vxlan geneve gtp ipip 6in4 teredo l2tp mpls pppoe etherip' -- "$cur")) && return ;;
+    observe:--deduplicate | observe:--filter | *:--clock-tolerance | observe:--snaplen | observe:--count | observe:--*-timeout | observe:--max-flows | \
       observe:--observers | observe:--restart | observe:--cpus | observe:--*-mib | observe:--session) return ;;
     measure:--connect)
       COMPREPLY=($(compgen -W 'tcp http https dnstcp dnsudp tcpsyn' -- "$cur"))
@@ -45,8 +47,8 @@ _orbweaver() {
     :-*) COMPREPLY=($(compgen -W '--help --verbose --version' -- "$cur")) ;;
     :*) COMPREPLY=($(compgen -W 'observe measure filter metadata upload stats top' -- "$cur")) ;;
     observe:-*)
-      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --digest --filter --follow
-        --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
+      COMPREPLY=($(compgen -W '--active-timeout --busy-poll --clock-tolerance --complete --complete-timeout --config --count --cpus --decapsulate --deduplicate --digest --filter --follow
+        --flow-key --flow-memory-mib --flow-ring-mib --format --help --huge-pages --idle-timeout --input --json --kernel-buffer-mib --link-timeout
         --list-chains --max-flows --no-sandbox --observers --on-full --on-link-loss --output --packet-ring-mib --promiscuous --reader --restart --rotate --rotate-command --keep --session --snaplen --summary --sync --user --verbose' -- "$cur"))
       ;;
     observe:*) COMPREPLY=($(compgen -W "$("$1" observe --list-chains 2>/dev/null | sed -n 's/^\([a-z0-9_-]*\):.*/\1/p')" -- "$cur")) ;;

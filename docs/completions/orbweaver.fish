@@ -35,6 +35,9 @@ complete -c orbweaver -n $observe -l keep -x -a '7d 100GiB' -d 'Remove the oldes
 complete -c orbweaver -n $observe -l rotate-command -rF -d 'Run for each complete file'
 complete -c orbweaver -n $observe -l summary -rF -d 'Counters and ledger as JSON'
 complete -c orbweaver -n $observe -l config -rF -d 'Options from a file'
+complete -c orbweaver -n $observe -l flow-key -xa 'vlan tunnel icmp-id' -d 'What tells flows apart'
+complete -c orbweaver -n $observe -l decapsulate -xa 'all gre erspan vxlan geneve gtp ipip 6in4 teredo l2tp mpls pppoe etherip' -d 'Tunnels to take off'
+complete -c orbweaver -n $observe -l deduplicate -x -d 'Frames that come twice within so many milliseconds'
 complete -c orbweaver -n $observe -l on-link-loss -xa 'wait stop' -d 'When the interface goes away'
 complete -c orbweaver -n $observe -l complete -xa 'any all never' -d 'Whose complete ends a flow'
 for option in filter clock-tolerance snaplen count idle-timeout complete-timeout active-timeout max-flows flow-memory-mib observers cpus kernel-buffer-mib link-timeout restart packet-ring-mib flow-ring-mib session user

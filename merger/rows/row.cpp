@@ -29,6 +29,10 @@ template <typename Element>
 std::string damage_of_tail(std::span<const std::byte> octets, List<Element>) {
   return damage_of_list<Element>(octets);
 }
+template <typename Element>
+std::string damage_of_tail(std::span<const std::byte> octets, OneOrList<Element>) {
+  return damage_of_list<Element>(octets);
+}
 std::string damage_of_tail(std::span<const std::byte>, TailRef) {
   return {}; // text and raw octets may be anything
 }

@@ -13,6 +13,7 @@
 //   text                       text; an octet that is no UTF-8 is taken for Latin-1
 //   octets                     hexadecimal
 //   list_of_…                  a JSON array
+//   one_or_list_of_…           the same; one alone as what it is
 //   …_or_null                  null, or the same as without
 #pragma once
 
@@ -123,6 +124,8 @@ struct Values {
     for_each_element<Element>(list, [&out](const auto& element) {
       if constexpr (std::same_as<Element, Text>)
         out = Style::listed_text(as_text(element), out);
+      else if constexpr (is_nullable<Element>)
+        out = element.is_null() ? JsonStyle::null(out) : Values<JsonStyle>::print(element.value(), out);
       else
         out = Values<JsonStyle>::print(element, out);
       *out++ = ',';
@@ -131,6 +134,20 @@ struct Values {
     out -= out != bracket + 1; // the last comma
     *out++ = ']';
     return Style::list_quote(out);
+  }
+  template <typename Element>
+  static char* print(std::span<const std::byte> list, OneOrList<Element>, char* out) noexcept {
+    std::size_t count = 0;
+    for_each_element<Element>(list, [&count](const auto&) { ++count; });
+    if (count != 1)
+      return print(list, List<Element>{}, out);
+    for_each_element<Element>(list, [&out](const auto& element) {
+      if constexpr (std::same_as<Element, Text>)
+        out = Style::text(as_text(element), out);
+      else
+        out = element.is_null() ? Style::null(out) : print(element.value(), out);
+    });
+    return out;
   }
 };
 

@@ -15,11 +15,14 @@
 #include "observer/chains/tcp.hpp"
 #include "observer/chains/tcpopt.hpp"
 #include "observer/chains/tfo.hpp"
+#include "observer/chains/tunnel.hpp"
 #include "observer/chains/udp.hpp"
+#include "observer/chains/vlan.hpp"
 
 namespace orbweaver {
 
 struct LibraryChains : ChainList<BasicChain, TcpChain, IcmpChain, DscpChain, EcnChain, EvilChain, MssChain, DnsChain,
-                                 TcpoptChain, TfoChain, UdpChain, DeliveryChain, NoopChain> {};
+                                 TcpoptChain, TfoChain, UdpChain, DeliveryChain, VlanChain,
+                                 TunnelChain, NoopChain> {};
 
 } // namespace orbweaver

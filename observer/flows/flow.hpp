@@ -5,9 +5,11 @@
 #include "common/stream/records/flow_record.hpp"
 #include "common/stream/records/packet_record.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 namespace orbweaver {
 
@@ -18,6 +20,19 @@ enum class FlowState : std::uint8_t {
   completed, ///< a chain said so; leaves a few seconds after its last packet
   vetoed,    ///< a chain did not want it: its packets are ignored
   dormant,   ///< its record has left, and it is not idle yet: its next packet begins another one
+};
+
+/// Where the flows of a table have key extensions, which most tables have not: behind the chains' states, two octets of
+/// length and the extension.
+struct KeyRoom {
+  std::uint32_t offset = 0; ///< in a Flow
+  std::uint32_t octets = 0; ///< with the length; 0: there is none
+
+  /// A packet's extension, or as much of one as there is room for: a stream that says what its keys have has no other.
+  [[nodiscard]] std::span<const std::uint8_t> of(PacketView packet) const noexcept {
+    const auto extension = packet.key_extension();
+    return extension.first(std::min<std::size_t>(extension.size(), octets < 2 ? 0 : octets - 2));
+  }
 };
 
 struct Flow {
@@ -43,11 +58,28 @@ struct Flow {
 
   [[nodiscard]] std::byte* states() noexcept { return reinterpret_cast<std::byte*>(this) + states_offset; }
 
-  [[nodiscard]] bool has_key_of(PacketView packet) const noexcept {
+  /// `room`: what the table has for key extensions.
+  [[nodiscard]] bool has_key_of(PacketView packet, KeyRoom room) const noexcept {
     if (std::memcmp(&key, &packet->key, sizeof key) != 0)
       return false;
-    return key.version == 4 ? std::memcmp(addresses, packet.addresses(), 8) == 0
-                            : std::memcmp(addresses, packet.addresses(), 32) == 0;
+    const bool same = key.version == 4 ? std::memcmp(addresses, packet.addresses(), 8) == 0
+                                       : std::memcmp(addresses, packet.addresses(), 32) == 0;
+    return same && (key.extended == 0 || has_extension_of(packet, room)); // the packet has one where the flow has
+  }
+  [[gnu::noinline]] bool has_extension_of(PacketView packet, KeyRoom room) const noexcept {
+    const auto extension = room.of(packet);
+    const auto* at = reinterpret_cast<const std::uint8_t*>(this) + room.offset;
+    return room.octets == 0 || (read_block<std::uint16_t>(at) == extension.size() &&
+                                std::memcmp(at + 2, extension.data(), extension.size()) == 0);
+  }
+  void set_extension_of(PacketView packet, KeyRoom room) noexcept {
+    const auto extension = room.of(packet);
+    const auto length = static_cast<std::uint16_t>(extension.size());
+    if (room.octets == 0)
+      return;
+    auto* at = reinterpret_cast<std::uint8_t*>(this) + room.offset;
+    std::memcpy(at, &length, sizeof length);
+    std::memcpy(at + sizeof length, extension.data(), extension.size());
   }
 
   static constexpr std::uint32_t states_offset = 80;

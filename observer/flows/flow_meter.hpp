@@ -44,7 +44,15 @@ struct FlowMeterOptions {
   std::uint64_t max_flows = 1 << 20;
   std::uint64_t flow_memory_octets = std::uint64_t{64} << 20; ///< for what flows hold of variable length
   CompleteRule complete = CompleteRule::any;
+  std::uint32_t key_octets = 0; ///< room for key extensions: key_octets_of(needs of the packets)
 };
+
+/// What a flow takes for a key extension where packets have those (Need), its length included.
+[[nodiscard]] constexpr std::uint32_t key_octets_of(std::uint32_t needs) noexcept {
+  const std::uint32_t octets =
+      (needs & Need::key_vlan ? max_vlan_key : 0) + (needs & Need::key_tunnel ? max_tunnel_key : 0);
+  return octets == 0 ? 0 : (2 + octets + 7) / 8 * 8;
+}
 
 /// The longest timeout that can be asked for: a day.
 inline constexpr std::uint64_t max_timeout_s = 86'400;

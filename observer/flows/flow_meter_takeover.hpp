@@ -84,7 +84,7 @@ std::uint16_t BasicFlowMeter<List>::settle(std::uint64_t committed) noexcept {
 template <typename List>
 void BasicFlowMeter<List>::break_off(PacketView packet) noexcept {
   for (std::uint32_t slot = 0; slot < kept_->slots_used; ++slot)
-    if (Flow& flow = table_.flow(slot); flow.state != FlowState::free && flow.has_key_of(packet)) {
+    if (Flow& flow = table_.flow(slot); flow.state != FlowState::free && flow.has_key_of(packet, table_.key_room())) {
       if (flow.state == FlowState::dormant)
         flow.state = FlowState::free; // all that it had has left
       else

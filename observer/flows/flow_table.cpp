@@ -21,11 +21,13 @@ constexpr std::uint64_t grow_limit(std::uint64_t buckets) {
 
 } // namespace
 
-FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used)
+FlowTable::FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used,
+                     std::uint32_t key_octets)
     : index_area_((std::size_t{1} << first_index_bits) * sizeof(Bucket)),
       index_mask_((std::uint64_t{1} << first_index_bits) - 1), index_shift_(32 - first_index_bits),
-      stride_(flow_bytes(state_bytes)), max_flows_(std::clamp(max_flows, std::uint64_t{1}, most_flows)),
-      grow_at_(grow_limit(index_mask_ + 1)), kept_slots_(slots_used) {
+      stride_(flow_bytes(state_bytes)), key_room_{Flow::states_offset + state_bytes - key_octets, key_octets},
+      max_flows_(std::clamp(max_flows, std::uint64_t{1}, most_flows)), grow_at_(grow_limit(index_mask_ + 1)),
+      kept_slots_(slots_used) {
   slab_ = slab.data() ? std::move(slab) : MemoryArea(max_flows_ * stride_);
 }
 
@@ -41,6 +43,8 @@ std::uint32_t FlowTable::insert(std::uint32_t hash, PacketView packet) noexcept 
   made.key = packet->key;
   std::memset(made.addresses, 0, sizeof made.addresses);
   std::memcpy(made.addresses, packet.addresses(), addresses_length(packet->key.version));
+  if (made.key.extended) [[unlikely]]
+    made.set_extension_of(packet, key_room_);
   made.hash = hash;
   add_to_index(Bucket::tag_of(hash), slot);
   ++size_;

@@ -31,7 +31,9 @@ public:
 
   /// The same on that slab, of max_flows * flow_bytes(state_bytes) octets, which may outlive the table; then
   /// slots_used() is always stored there too, before a slot is used.
-  FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used);
+  /// `key_octets`: room for a key extension, of the state's octets the last ones.
+  FlowTable(std::uint32_t state_bytes, std::uint64_t max_flows, MemoryArea slab, std::uint32_t* slots_used,
+            std::uint32_t key_octets = 0);
 
   /// What a flow takes of the slab.
   [[nodiscard]] static constexpr std::uint32_t flow_bytes(std::uint32_t state_bytes) noexcept {
@@ -44,6 +46,7 @@ public:
   [[nodiscard]] Flow& flow(std::uint32_t slot) const noexcept {
     return *reinterpret_cast<Flow*>(slab_.data() + std::size_t{slot} * stride_);
   }
+  [[nodiscard]] KeyRoom key_room() const noexcept { return key_room_; }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   [[nodiscard]] std::uint64_t max_flows() const noexcept { return max_flows_; }
   [[nodiscard]] bool full() const noexcept { return size_ == max_flows_; }
@@ -83,7 +86,7 @@ public:
 
   /// Whether a slot holds the flow with the key of this packet.
   [[nodiscard]] bool holds(std::uint32_t slot, PacketView packet) const noexcept {
-    return slot != none && flow(slot).state != FlowState::free && flow(slot).has_key_of(packet);
+    return slot != none && flow(slot).state != FlowState::free && flow(slot).has_key_of(packet, key_room_);
   }
 
   /// The slot of the flow with the key of this packet, or none.
@@ -92,7 +95,7 @@ public:
       const Bucket& bucket = index()[at];
       for (unsigned found = bucket.matches(hash); found != 0; found &= found - 1) {
         const std::uint32_t slot = bucket.slots[std::countr_zero(found)];
-        if (flow(slot).has_key_of(packet))
+        if (flow(slot).has_key_of(packet, key_room_))
           return slot;
       }
       if (!bucket.full())
@@ -187,6 +190,7 @@ private:
   std::uint64_t index_mask_;  ///< buckets less one
   std::uint32_t index_shift_; ///< a flow's home is the upper bits of its hash
   std::uint32_t stride_;
+  KeyRoom key_room_;
   std::uint64_t max_flows_;
   std::uint64_t size_ = 0;
   std::uint64_t grow_at_;

@@ -126,6 +126,69 @@ void write_libtrace_records(const std::filesystem::path& folder) {
     seeds.add("zeros-" + std::to_string(format), {format, 0}, Bytes(128));
 }
 
+/// Tunnels and tags, each kind once, by the number that the fuzzer takes for Ethernet; and a frame of other link types.
+void write_frames(const std::filesystem::path& folder) {
+  const Seeds seeds(folder, "fuzz_dissector");
+  const auto outer = ethernet() / ipv4("192.0.2.1", "192.0.2.2");
+  const auto outer6 = ethernet() / ipv6("2001:db8::1", "2001:db8::2");
+  const Packet inner = ipv4("10.0.0.1", "10.0.0.2") / tcp(1000, 80).syn();
+  const Packet inner6 = ipv6("fd00::1", "fd00::2") / udp(1000, 53) / payload("text");
+  const std::vector<Bytes> all{
+      outer / inner,
+      outer / inner6,
+      outer6 / inner / zeros(3),
+      outer / gre().key(7).sequence(1).checksum().routes(2) / inner,
+      outer / pptp(6, true) / ppp() / inner,
+      outer / gre().type(0x88be).sequence(1) / raw({0x10, 5, 0x10, 33, 0, 0, 0, 1}) / ethernet() / inner,
+      outer / gre().type(0x22eb).sequence(1) / raw({0x20, 5, 0x10, 33, 0, 0, 0, 1, 0, 0, 0, 1}) / zeros(8) /
+          ethernet() / inner,
+      outer / udp(5, 4789) / vxlan(100) / ethernet() / vlan(5) / inner,
+      outer / udp(5, 4790) / vxlan(3, 0x0c, 4) / service_header() / inner6,
+      outer6 / udp(5, 6081) / geneve(7, 2) / ethernet() / inner,
+      outer / udp(2152, 2152) / gtp(9).sequence().extension(1).extension(2) / inner,
+      outer / udp(3544, 5) / raw({0, 1, 2, 3, 'i', 'd', 'a', 'u', 't', 1, 2, 3, 4, 5, 6, 7, 8, 0}) / inner6,
+      outer / udp(1701, 1701) / l2tp(1, 2).with_length().numbered().offset(6) / ppp() / inner,
+      outer / in_ip(115, {0, 0, 0, 7, 1, 2, 3, 4}) / ethernet() / inner,
+      outer / in_ip(137) / mpls(5) / mpls(6) / inner,
+      outer / in_ip(97, {0x30, 0}) / ethernet() / inner,
+      ethernet() / ipv4("192.0.2.9", "192.0.2.1") /
+          icmp_unreachable(1).quote(ipv4("192.0.2.1", "192.0.2.2") / gre().key(7) / inner),
+      ethernet() / vn_tag() / e_tag() / metadata_tag() / macsec_tag() / inner,
+      ethernet() / backbone_tag(5) / ethernet() / fabric_path_tag() / ethernet() / trill_header(1) / ethernet() / inner,
+      ethernet() / mpls(5) / control_word() / ethernet() / inner,
+      ethernet() / mpls(5) / ethernet() / inner6,
+  };
+  for (std::size_t place = 0; place < all.size(); ++place)
+    for (const std::uint8_t first : {std::uint8_t{0x00}, std::uint8_t{0x80}}) {
+      Bytes frame;
+      append_u16(frame, all[place].size());
+      append_u8(frame, 0);
+      append(frame, all[place]);
+      seeds.add("frame-" + std::to_string(first >> 7) + "-" + std::to_string(place), {first, 0xff, 0xff}, frame);
+    }
+  const std::vector<std::pair<std::uint8_t, Bytes>> others{
+      {10, cisco_hdlc() / inner},
+      {12, frame_relay(FrameRelay::Form::snap) / inner},
+      {19, wireless().aggregated() / inner},
+      {20, radiotap(0x30, 2) / wireless().quality().padded() / inner},
+      {21, prism_header() / wireless() / inner},
+      {22, avs_header() / wireless() / inner},
+      {23, ppi_header(105) / wireless() / inner},
+      {24, nflog(2) / inner},
+      {25, pflog_header(2) / inner},
+      {27, pktap_header(1) / ethernet() / inner},
+      {28, juniper_header(0x81, {}, 6) / ethernet() / inner},
+      {33, juniper_header(1, Bytes(8)) / ppp() / inner6},
+  };
+  for (const auto& [link, octets] : others) {
+    Bytes frame;
+    append_u16(frame, octets.size());
+    append_u8(frame, 0);
+    append(frame, octets);
+    seeds.add("link-" + std::to_string(link), {link, 0xff, 0xff}, frame);
+  }
+}
+
 void write_answers(const std::filesystem::path& folder) {
   const Seeds seeds(folder, "fuzz_answers");
   seeds.add("http", {0}, to_bytes("HTTP/1.1 200 OK\r\nServer: a\r\nX: 1\r\nx: \xe9\r\n folded\r\n\r\n"));
@@ -150,6 +213,7 @@ int main(int argc, char** argv) {
   try {
     orbweaver::craft::write_captures(argv[1]);
     orbweaver::craft::write_libtrace_records(argv[1]);
+    orbweaver::craft::write_frames(argv[1]);
     orbweaver::craft::write_answers(argv[1]);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "make-seeds: %s\n", error.what());

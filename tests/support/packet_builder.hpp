@@ -17,3 +17,4 @@
 #include "tests/support/packet.hpp"
 #include "tests/support/tag_layers.hpp"
 #include "tests/support/transport_layers.hpp"
+#include "tests/support/tunnel_layers.hpp"

@@ -30,7 +30,9 @@ Row row_of(const Snapshot& now, StageKind kind) {
   namespace M = MergerCounter;
   switch (kind) {
   case StageKind::capture:
-    return {C::packets_read, "packets", {C::dropped_ring, C::dropped_source, C::non_ip, C::short_packets, C::filtered}};
+    return {C::packets_read,
+            "packets",
+            {C::dropped_ring, C::dropped_source, C::non_ip, C::short_packets, C::filtered, C::duplicates}};
   case StageKind::observer:
     return {O::packets_received, "packets", {O::flows_open, O::flows_opened, O::flows_emitted, O::packets_lost}};
   case StageKind::spider:

@@ -27,6 +27,13 @@ inline constexpr std::uint32_t flow_label = 0x40;                    ///< IPv6's
 inline constexpr std::uint32_t icmp_sender = 0x80;                   ///< the address that an ICMP error came from
 inline constexpr std::uint32_t tunnels = 0x100;                      ///< what the packet was carried in
 
+// What users want the flow key to have, and no chain asks for (flow_key.hpp).
+inline constexpr std::uint32_t key_icmp_id = 0x2000;
+inline constexpr std::uint32_t key_vlan = 0x4000;
+inline constexpr std::uint32_t key_tunnel = 0x8000;
+inline constexpr std::uint32_t key_extension = key_vlan | key_tunnel; ///< keys that are longer than others
+inline constexpr std::uint32_t longer_keys = key_extension | key_icmp_id;
+
 /// A kind of payload: `Need::payload("dns")`.
 consteval std::uint32_t payload(PayloadName kind) {
   return kind.kind().need;
@@ -84,7 +91,7 @@ static_assert(
           return false;
         taken |= std::bit_floor(need.bits);
       }
-      return taken == Need::all;
+      return taken == Need::all && !(taken & Need::longer_keys);
     }(),
     "each need has a bit of its own");
 

@@ -9,19 +9,21 @@
 #include <cstring>
 #include <iterator>
 #include <span>
+#include <string_view>
 
 namespace orbweaver {
 
 namespace PacketBlock {
-inline constexpr std::uint16_t ethernet = 0x01;    ///< EthernetHeader
-inline constexpr std::uint16_t vlan_tags = 0x02;   ///< length; VlanTags, outer first
-inline constexpr std::uint16_t tunnels = 0x04;     ///< length; TunnelHeads, outer first, each with its addresses
-inline constexpr std::uint16_t flow_label = 0x08;  ///< 4 octets: the label, 20 bits (RFC 8200, section 3; RFC 6437)
-inline constexpr std::uint16_t icmp_sender = 0x10; ///< an ICMP error's source address, network order
-inline constexpr std::uint16_t tcp_options = 0x20; ///< length; TCP options (RFC 9293, 3.1), as many as were captured
-inline constexpr std::uint16_t quotation = 0x40;   ///< length; what follows the first 8 octets of an ICMP error
-inline constexpr std::uint16_t payload = 0x80;     ///< length; 1 octet: its kind (payload_kinds.hpp); payload
-inline constexpr std::uint16_t all = 0xff;
+inline constexpr std::uint16_t key_extension = 0x01; ///< length; what the flow key has beyond head and addresses
+inline constexpr std::uint16_t ethernet = 0x02;      ///< EthernetHeader
+inline constexpr std::uint16_t vlan_tags = 0x04;     ///< length; VlanTags, outer first
+inline constexpr std::uint16_t tunnels = 0x08;       ///< length; TunnelHeads, outer first, each with its addresses
+inline constexpr std::uint16_t flow_label = 0x10;    ///< 4 octets: the label, 20 bits (RFC 8200, section 3; RFC 6437)
+inline constexpr std::uint16_t icmp_sender = 0x20;   ///< an ICMP error's source address, network order
+inline constexpr std::uint16_t tcp_options = 0x40;   ///< length; TCP options (RFC 9293, 3.1), as many as were captured
+inline constexpr std::uint16_t quotation = 0x80;     ///< length; what follows the first 8 octets of an ICMP error
+inline constexpr std::uint16_t payload = 0x100;      ///< length; 1 octet: its kind (payload_kinds.hpp); payload
+inline constexpr std::uint16_t all = 0x1ff;
 } // namespace PacketBlock
 
 /// Ethernet's addresses, and the type of what follows behind all VLAN tags and SNAP (IEEE 802.3, 3.2).
@@ -34,7 +36,7 @@ static_assert(sizeof(EthernetHeader) == 14);
 
 /// A VLAN tag (IEEE 802.1Q, 9.5 and 9.6).
 struct VlanTag {
-  std::uint16_t protocol; ///< TPID: 0x8100, 0x88a8 or 0x9100
+  std::uint16_t protocol; ///< TPID: 0x8100, 0x88a8, 0x9100, 0x9200 or 0x9300
   std::uint16_t control;  ///< TCI: priority (3 bits), drop eligible (1 bit), VLAN identifier (12 bits)
 
   [[nodiscard]] constexpr unsigned priority() const noexcept { return control >> 13; }
@@ -46,21 +48,47 @@ static_assert(sizeof(VlanTag) == 4);
 
 /// What carries a packet between the frame's header and its IP header.
 enum class TunnelKind : std::uint8_t {
-  mpls = 1,  ///< a label of the stack (RFC 3032, 2.1): the identifier, 20 bits
-  pppoe = 2, ///< a session (RFC 2516, section 4): the identifier, 16 bits
+  mpls = 1,        ///< a label of the stack (RFC 3032, 2.1): the identifier, 20 bits
+  pppoe = 2,       ///< a session (RFC 2516, section 4): the identifier, 16 bits
+  gre = 3,         ///< the key (RFC 2890), or PPTP's call (RFC 2637)
+  erspan = 4,      ///< the session, 10 bits
+  vxlan = 5,       ///< the network identifier, 24 bits (RFC 7348)
+  geneve = 6,      ///< the same (RFC 8926)
+  gtp = 7,         ///< the endpoint identifier that the receiver chose (3GPP TS 29.281)
+  ipip = 8,        ///< IP in IP of whatever version but the next (RFC 2003, RFC 2473): none
+  six_in_four = 9, ///< IPv6 in IPv4 (RFC 4213): none
+  teredo = 10,     ///< RFC 4380: none
+  l2tp = 11,       ///< tunnel and session (RFC 2661), or the session (RFC 3931)
+  etherip = 12,    ///< RFC 3378: none
 };
+inline constexpr std::size_t tunnel_kinds = 12;
+/// What users call them, by their number; the first has none.
+inline constexpr std::string_view tunnel_names[tunnel_kinds + 1] = {
+    {}, "mpls", "pppoe", "gre", "erspan", "vxlan", "geneve", "gtp", "ipip", "6in4", "teredo", "l2tp", "etherip"};
 
 /// A tunnel layer as it lies in a record. The addresses between which it goes follow: source, then destination.
 struct TunnelHead {
   TunnelKind kind;
-  std::uint8_t version;   ///< of the addresses: 4 or 6; 0: it has none
-  std::uint16_t reserved; ///< 0
+  std::uint8_t version;        ///< of the addresses: 4 or 6; 0: it has none
+  std::uint8_t has_identifier; ///< 0: there is none, and it is 0
+  std::uint8_t reserved;       ///< 0
   std::uint32_t identifier;
 };
 static_assert(sizeof(TunnelHead) == 8);
 
 /// Tags and layers that a record has at most: the outer ones. Link headers are followed beyond them all the same.
 inline constexpr std::uint32_t max_vlan_tags = 16, max_tunnel_layers = 16;
+/// Of those layers at most so many have addresses: one IP packet in the other.
+inline constexpr std::uint32_t max_tunnels = 8;
+/// Octets of the layers' block at most.
+inline constexpr std::uint32_t max_tunnel_octets = max_tunnel_layers * sizeof(TunnelHead) + max_tunnels * 32;
+
+/// A key extension, where the flow key has VLANs: an octet with their number, and their identifiers; where it has
+/// tunnels: an octet with the number of layers, and the layers as in their block, without reserved octets. Source and
+/// destination of a layer stand in the order of the key's own endpoints, so that both directions have the same.
+inline constexpr std::uint32_t max_vlan_key = 1 + max_vlan_tags * 2;
+inline constexpr std::uint32_t max_tunnel_key = 1 + max_tunnel_octets;
+inline constexpr std::uint32_t max_key_extension = max_vlan_key + max_tunnel_key;
 /// Octets of TCP options at most (RFC 9293, 3.1: a data offset of 15 words).
 inline constexpr std::uint32_t max_tcp_options = 40;
 
@@ -76,6 +104,7 @@ struct BlockShape {
   bool has_length;
 };
 inline constexpr BlockShape block_shapes[] = {
+    {{2, 2}, true},    // key_extension
     {{14, 14}, false}, // ethernet
     {{2, 2}, true},    // vlan_tags
     {{2, 2}, true},    // tunnels
@@ -115,6 +144,7 @@ private:
 /// A tunnel layer; its addresses are empty where it has none.
 struct TunnelLayer {
   TunnelKind kind;
+  bool has_identifier;
   std::uint32_t identifier;
   std::span<const std::uint8_t> source;
   std::span<const std::uint8_t> destination;
@@ -131,7 +161,8 @@ bool for_each_tunnel_layer(std::span<const std::uint8_t> octets, Visit&& visit) 
     octets = octets.subspan(sizeof head);
     if (octets.size() < 2 * length)
       return false;
-    visit(TunnelLayer{head.kind, head.identifier, octets.first(length), octets.subspan(length, length)});
+    visit(TunnelLayer{head.kind, head.has_identifier != 0, head.identifier, octets.first(length),
+                      octets.subspan(length, length)});
     octets = octets.subspan(2 * length);
   }
   return octets.empty();

@@ -14,10 +14,12 @@ bool content_valid(std::uint16_t bit, std::span<const std::uint8_t> content) noe
     bool known = true;
     const bool whole = for_each_tunnel_layer(content, [&](const TunnelLayer& layer) {
       ++layers;
-      known &= layer.kind == TunnelKind::mpls || layer.kind == TunnelKind::pppoe;
+      known &= static_cast<std::size_t>(layer.kind) - 1 < tunnel_kinds;
     });
     return whole && known && layers <= max_tunnel_layers;
   }
+  case PacketBlock::key_extension:
+    return !content.empty() && content.size() <= max_key_extension;
   case PacketBlock::tcp_options:
     return content.size() <= max_tcp_options;
   default:
@@ -28,7 +30,7 @@ bool content_valid(std::uint16_t bit, std::span<const std::uint8_t> content) noe
 } // namespace
 
 bool packet_blocks_valid(const PacketRecord& record, std::span<const std::uint8_t> octets) noexcept {
-  if (record.blocks & ~PacketBlock::all)
+  if (record.blocks & ~PacketBlock::all || record.key.extended != (record.blocks & PacketBlock::key_extension))
     return false;
   const bool six = record.key.version == 6;
   for (unsigned left = record.blocks; left != 0; left &= left - 1) {

@@ -22,11 +22,12 @@ namespace orbweaver {
 
 /// The head of a flow key; the addresses follow it at the end of a PacketRecord. Compared as one 64-bit word.
 struct FlowKeyHead {
-  std::uint16_t ports[2]; ///< of the lower and the higher endpoint, host order; 0 where has_ports is 0
+  std::uint16_t
+      ports[2]; ///< of the lower and the higher endpoint, host order; without ports 0, or both an ICMP identifier
   std::uint8_t protocol;  ///< IANA protocol number, after IPv6 extension headers
   std::uint8_t version;   ///< 4 or 6
   std::uint8_t has_ports; ///< 1: the key has ports (TCP, UDP, SCTP, UDP-Lite), 0: a three-tuple
-  std::uint8_t reserved;  ///< 0
+  std::uint8_t extended;  ///< 1: the block key_extension is part of the key, 0: it has none
 };
 static_assert(sizeof(FlowKeyHead) == 8);
 
@@ -115,6 +116,11 @@ public:
     return record_->bits & PacketBits::icmp_rest ? std::optional(record_->icmp_rest) : std::nullopt;
   }
 
+  /// What the key has beyond its head and the addresses; empty where it is not extended.
+  [[nodiscard]] std::span<const std::uint8_t> key_extension() const noexcept {
+    return octets_of(PacketBlock::key_extension);
+  }
+
   // What follows travels where a chain asked for it (Need), and is empty where it does not or the packet has none.
 
   /// Of Ethernet frames.
@@ -198,7 +204,7 @@ private:
   if ((version | 2) != 6 || length < plain) [[unlikely]]
     return false;
   if (record.blocks == 0) [[likely]]
-    return length == plain;
+    return length == plain && record.key.extended == 0;
   const auto* const octets = reinterpret_cast<const std::uint8_t*>(copy);
   return packet_blocks_valid(record, {octets + plain, octets + length});
 }

@@ -56,6 +56,8 @@ struct FieldText {
     return value.is_null() ? "null" : text(value.value());
   }
   static std::string text(const Address& address) {
+    if (address.version != 4 && address.version != 6)
+      return "null";
     char buffer[INET6_ADDRSTRLEN] = "";
     inet_ntop(address.version == 4 ? AF_INET : AF_INET6, address.octets, buffer, sizeof buffer);
     return buffer;

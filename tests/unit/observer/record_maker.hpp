@@ -73,6 +73,28 @@ public:
     record_.payload_length = static_cast<std::uint32_t>(octets.size());
     return payload_ = std::move(octets), *this;
   }
+  /// Tags by their control words, outer first.
+  Packet& vlans(const std::vector<std::uint16_t>& controls) {
+    for (const std::uint16_t control : controls)
+      append(vlans_, VlanTag{0x8100, control});
+    return *this;
+  }
+  /// A layer that it was carried in; addresses of 4 or 16 octets, or none.
+  Packet& tunnel(TunnelKind kind, std::uint8_t has_identifier, std::uint32_t identifier, const Octets& source = {},
+                 const Octets& destination = {}) {
+    const auto version = static_cast<std::uint8_t>(source.empty() ? 0 : source.size() == 4 ? 4 : 6);
+    append(tunnels_, TunnelHead{kind, version, has_identifier, 0, identifier});
+    tunnels_.insert(tunnels_.end(), source.begin(), source.end());
+    tunnels_.insert(tunnels_.end(), destination.begin(), destination.end());
+    return *this;
+  }
+  /// What its key has beyond the five-tuple; its hash is the same all the same.
+  Packet& key_extension(Octets octets) {
+    record_.key.extended = 1;
+    return extension_ = std::move(octets), *this;
+  }
+  Packet& icmp_code(std::uint8_t code) { return record_.icmp_code = code, *this; }
+  Packet& icmp_sender(Octets address) { return sender_ = std::move(address), *this; }
   /// Instead of the hash of its key.
   Packet& hash(std::uint32_t value) { return hash_ = value, has_hash_ = true, *this; }
 
@@ -98,6 +120,13 @@ public:
     Octets variable = low->address;
     variable.insert(variable.end(), high->address.begin(), high->address.end());
     record.flow_hash = has_hash_ ? hash_ : hash_of(record.key, variable);
+    add_block(record, variable, PacketBlock::key_extension, extension_, {});
+    add_block(record, variable, PacketBlock::vlan_tags, vlans_, {});
+    add_block(record, variable, PacketBlock::tunnels, tunnels_, {});
+    if (!sender_.empty()) {
+      record.blocks |= PacketBlock::icmp_sender;
+      variable.insert(variable.end(), sender_.begin(), sender_.end());
+    }
     add_block(record, variable, PacketBlock::tcp_options, options_, {});
     add_block(record, variable, PacketBlock::payload, payload_, {PayloadName("dns").number()});
     record.header.length = static_cast<std::uint32_t>(sizeof record + variable.size());
@@ -108,6 +137,11 @@ public:
   }
 
 private:
+  template <typename Value>
+  static void append(Octets& octets, const Value& value) {
+    const auto* const begin = reinterpret_cast<const std::uint8_t*>(&value);
+    octets.insert(octets.end(), begin, begin + sizeof value);
+  }
   /// A block with a length, and what stands between that and its content; none where there is no content.
   static void add_block(PacketRecord& record, Octets& variable, std::uint16_t bit, const Octets& content,
                         const Octets& between) {
@@ -134,7 +168,7 @@ private:
 
   Host from_, to_;
   PacketRecord record_{};
-  Octets options_, payload_;
+  Octets options_, payload_, vlans_, tunnels_, extension_, sender_;
   std::uint32_t hash_ = 0;
   bool has_hash_ = false;
 };

@@ -2,6 +2,8 @@
 #include "tools/run/options/observe_options.hpp"
 
 #include "common/process/options/whole_number.hpp"
+#include "common/stream/records/flow_key.hpp"
+#include "common/stream/records/tunnel_set.hpp"
 #include "tools/run/options/option_groups.hpp"
 
 #include <algorithm>
@@ -39,6 +41,26 @@ void add_source_options(CommandLine& app, ObserveOptions& options) {
   app.add_flag_callback(
       "--promiscuous", [&arguments] { arguments.emplace_back("--promiscuous"); },
       "On an interface, take packets for other hosts too");
+  app.add_option_function(
+         "--flow-key",
+         [&arguments](const std::string& text) {
+           static_cast<void>(parse_flow_key(text));
+           arguments.push_back("--flow-key=" + text);
+         },
+         "What tells flows apart beside the five-tuple: some of vlan, tunnel, icmp-id, separated by commas")
+      ->type_name("LIST");
+  app.add_option_function(
+         "--decapsulate",
+         [&arguments](const std::string& text) {
+           static_cast<void>(TunnelSet::parse(text));
+           arguments.push_back("--decapsulate=" + text);
+         },
+         "Tunnels to take off, so that the flows are those within: gre, erspan, vxlan, geneve, gtp, ipip, 6in4, "
+         "teredo, l2tp, mpls, pppoe and etherip, separated by commas, or all")
+      ->type_name("LIST");
+  hand_on(app, arguments, "--deduplicate", "MS",
+          "Leave out frames with the same octets as one up to so many milliseconds away; 0: none")
+      ->transform(whole_number(0, 60'000));
   add_link_options(app, options);
 }
 

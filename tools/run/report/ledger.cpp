@@ -32,9 +32,10 @@ void add_packet_sums(Ledger& ledger, const Snapshot& snapshot) {
     delivered += capture(C::delivered_to + i);
     dropped += capture(C::dropped_on + i);
   }
-  ledger.sums.push_back({"packets read = non-ip + short + filtered + dropped on rings + delivered",
+  ledger.sums.push_back({"packets read = non-ip + short + filtered + duplicates + dropped on rings + delivered",
                          capture(C::packets_read),
-                         capture(C::non_ip) + capture(C::short_packets) + capture(C::filtered) + dropped + delivered});
+                         capture(C::non_ip) + capture(C::short_packets) + capture(C::filtered) +
+                             capture(C::duplicates) + dropped + delivered});
   for (const auto& stage : snapshot.stages) {
     if (stage.kind != StageKind::observer)
       continue;

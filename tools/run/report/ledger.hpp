@@ -13,7 +13,7 @@ namespace orbweaver {
 
 /// One equation of the ledger.
 struct LedgerSum {
-  std::string name; ///< "packets read = non-ip + short + filtered + dropped + delivered"
+  std::string name; ///< "packets read = non-ip + short + filtered + duplicates + dropped + delivered"
   std::uint64_t whole = 0;
   std::uint64_t parts = 0;
 

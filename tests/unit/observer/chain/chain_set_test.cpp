@@ -49,7 +49,13 @@ const std::map<std::string, std::vector<std::pair<std::string, std::string>>>& e
         {"tcp_rst_fwd", "bool"},
         {"tcp_rst_rev", "bool"},
         {"tcp_connected", "bool"}}},
-      {"icmp", {{"icmp_unreachable", "bool"}}},
+      {"icmp",
+       {{"icmp_unreachable", "bool"},
+        {"icmp_type_fwd", "u8_or_null"},
+        {"icmp_type_rev", "u8_or_null"},
+        {"icmp_code_fwd", "u8_or_null"},
+        {"icmp_code_rev", "u8_or_null"},
+        {"icmp_error_from", "address"}}},
       {"dscp",
        {{"dscp_mark_syn_fwd", "u8_or_null"},
         {"dscp_mark_syn_rev", "u8_or_null"},
@@ -174,7 +180,7 @@ TEST_CASE("the description of a stream is valid, complete, and without two field
     CHECK(stream.needs == set.needs());
     REQUIRE(stream.tables.size() == 1);
     const auto& flows = stream.tables[0];
-    CHECK(flows.record_octets == sizeof(FlowRecord) + set.state_bytes());
+    CHECK(flows.record_octets == sizeof(FlowRecord) + set.choice().record_bytes());
     CHECK(set.state_bytes() % 8 == 0);
     std::vector<bool> taken(flows.record_octets);
     for (const auto& field : flows.fields) {

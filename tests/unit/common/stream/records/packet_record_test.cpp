@@ -38,6 +38,7 @@ bool valid(std::uint16_t blocks, const Octets& octets, std::uint8_t version = 4,
   PacketRecord record{};
   record.header.kind = RecordKind::packet;
   record.key.version = version;
+  record.key.extended = (blocks & PacketBlock::key_extension) != 0;
   record.blocks = blocks;
   const std::size_t size = sizeof record + addresses_length(version) + octets.size();
   record.header.length = static_cast<std::uint32_t>(static_cast<std::int64_t>(size) + longer);
@@ -49,7 +50,7 @@ bool valid(std::uint16_t blocks, const Octets& octets, std::uint8_t version = 4,
   return packet_record_valid(reinterpret_cast<const RecordHeader*>(place.get()));
 }
 
-const Octets mpls = lying(TunnelHead{TunnelKind::mpls, 0, 0, 16});
+const Octets mpls = lying(TunnelHead{TunnelKind::mpls, 0, 1, 0, 16});
 
 } // namespace
 
@@ -109,16 +110,30 @@ TEST_CASE("tunnel layers are whole, of a kind that exists, and their addresses a
   CHECK(accepted(mpls + mpls));
   CHECK_FALSE(accepted(mpls + Octets(7)));
   CHECK_FALSE(accepted(Octets(8))); // kind 0
-  CHECK_FALSE(accepted(lying(TunnelHead{static_cast<TunnelKind>(99), 0, 0, 0})));
-  CHECK(accepted(lying(TunnelHead{TunnelKind::mpls, 4, 0, 1}) + Octets(8) + mpls));
-  CHECK(accepted(lying(TunnelHead{TunnelKind::mpls, 6, 0, 1}) + Octets(32)));
-  CHECK_FALSE(accepted(lying(TunnelHead{TunnelKind::mpls, 6, 0, 1}) + Octets(31)));
-  CHECK_FALSE(accepted(lying(TunnelHead{TunnelKind::mpls, 5, 0, 1}) + Octets(8)));
+  CHECK_FALSE(accepted(lying(TunnelHead{static_cast<TunnelKind>(99), 0, 1, 0, 0})));
+  CHECK(accepted(lying(TunnelHead{TunnelKind::mpls, 4, 1, 0, 1}) + Octets(8) + mpls));
+  CHECK(accepted(lying(TunnelHead{TunnelKind::mpls, 6, 1, 0, 1}) + Octets(32)));
+  CHECK_FALSE(accepted(lying(TunnelHead{TunnelKind::mpls, 6, 1, 0, 1}) + Octets(31)));
+  CHECK_FALSE(accepted(lying(TunnelHead{TunnelKind::mpls, 5, 1, 0, 1}) + Octets(8)));
   Octets many;
   for (std::uint32_t i = 0; i < max_tunnel_layers; ++i)
     many = many + mpls;
   CHECK(accepted(many));
   CHECK_FALSE(accepted(many + mpls));
+}
+
+TEST_CASE("a key's extension is no longer than one can be, and is there where the key says so") {
+  CHECK(valid(PacketBlock::key_extension, counted(3, {1, 5, 0})));
+  CHECK(valid(PacketBlock::key_extension, counted(max_key_extension, Octets(max_key_extension))));
+  CHECK_FALSE(valid(PacketBlock::key_extension, counted(max_key_extension + 1, Octets(max_key_extension + 1))));
+  CHECK_FALSE(valid(PacketBlock::key_extension, counted(0, {})));
+  std::uint64_t words[8]{};
+  auto& record = reinterpret_cast<PacketRecord&>(*words);
+  record.header = {sizeof words, RecordKind::packet, 0};
+  record.key.version = 4;
+  CHECK(packet_record_valid(&record.header));
+  record.key.extended = 1;
+  CHECK_FALSE(packet_record_valid(&record.header));
 }
 
 TEST_CASE("payload is of a kind that exists") {
@@ -139,11 +154,13 @@ TEST_CASE("blocks that nobody knows are refused") {
 TEST_CASE("a view finds each block behind those before it, and a tunnel's addresses") {
   PacketRecord record{};
   record.key.version = 6;
+  record.key.extended = 1;
   record.blocks = PacketBlock::all;
   const EthernetHeader ethernet{{1, 2, 3, 4, 5, 6}, {7, 8, 9, 10, 11, 12}, 0x86dd};
   const Octets octets =
-      lying(record) + Octets(32) + lying(ethernet) + counted(8, lying(VlanTag{0x88a8, 2}) + lying(VlanTag{0x8100, 3})) +
-      counted(24, mpls + lying(TunnelHead{TunnelKind::mpls, 4, 0, 9}) + Octets{10, 0, 0, 1, 10, 0, 0, 2}) +
+      lying(record) + Octets(32) + counted(3, {1, 5, 0}) + lying(ethernet) +
+      counted(8, lying(VlanTag{0x88a8, 2}) + lying(VlanTag{0x8100, 3})) +
+      counted(24, mpls + lying(TunnelHead{TunnelKind::mpls, 4, 1, 0, 9}) + Octets{10, 0, 0, 1, 10, 0, 0, 2}) +
       lying(std::uint32_t{0xabcde}) + Octets(16, 0xfd) + counted(4, {2, 4, 5, 0xb4}) + counted(2, {0x60, 0}) +
       counted(1, {1, 42});
   std::vector<std::uint64_t> words(octets.size() / 8 + 1);
@@ -152,6 +169,8 @@ TEST_CASE("a view finds each block behind those before it, and a tunnel's addres
   placed.header = {static_cast<std::uint32_t>(octets.size()), RecordKind::packet, 0};
   REQUIRE(packet_record_valid(&placed.header));
   const PacketView view(&placed);
+  CHECK(view.key_extension().size() == 3);
+  CHECK(view.key_extension()[1] == 5);
   CHECK(view.ethernet()->type == 0x86dd);
   CHECK(view.ethernet()->source[5] == 12);
   REQUIRE(view.vlan_tags().size() == 2);
