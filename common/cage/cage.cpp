@@ -6,6 +6,7 @@
 #include "common/error.hpp"
 #include "config.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <grp.h>
+#include <initializer_list>
 #include <linux/capability.h>
 #include <memory>
 #include <pwd.h>
@@ -119,17 +121,24 @@ std::array<const char*, 1024> call_names{};
 std::string refused_prefix;
 OnRefusedCall on_refused = nullptr;
 
-void say(const char* text) noexcept {
-  static_cast<void>(!::write(STDERR_FILENO, text, std::strlen(text)));
+/// One line at once, so that what another stage says does not come in between. Only what a signal's handler may do.
+void say(std::initializer_list<const char*> texts) noexcept {
+  std::array<char, 512> line;
+  std::size_t length = 0;
+  for (const char* text : texts) {
+    const std::size_t octets = std::min(std::strlen(text), line.size() - length);
+    std::memcpy(line.data() + length, text, octets);
+    length += octets;
+  }
+  static_cast<void>(!::write(STDERR_FILENO, line.data(), length));
 }
 
 extern "C" void on_forbidden_call(int, siginfo_t* info, void*) {
   const auto number = static_cast<std::size_t>(info->si_syscall);
   const char* name = number < call_names.size() && call_names[number] ? call_names[number] : "of an unknown number";
-  say(refused_prefix.c_str());
-  say(name);
-  say(" is not allowed in this stage's cage: it did what it never does, so its input may be hostile. Keep the input "
-      "and report it; --no-sandbox runs without cages\n");
+  say({refused_prefix.c_str(), name,
+       " is not allowed in this stage's cage: it did what it never does, so its input may be hostile. Keep the input "
+       "and report it; --no-sandbox runs without cages\n"});
   if (on_refused)
     on_refused(name);
   _exit(1);

@@ -83,9 +83,11 @@ class Failures(Measurement):
         # Each job that the spider took has a result, one that says so, or is among those that the merger did not write.
         taken = int(re.search(r"measured (\d+) jobs", errors)[1])
         unwritten = re.search(r"(\d+) jobs are unfinished: the merger", errors)
-        self.assertEqual(unwritten is not None, stage == "merger", errors)
+        # One that changes the system has a batch of jobs under way at any time, others have none now and then.
+        must = self.assertEqual if plugin == "ecn" else self.assertLessEqual
+        must(unwritten is not None, stage == "merger", errors)
         self.assertGreaterEqual(len(results) + (int(unwritten[1]) if unwritten else 0), taken)
-        self.assertEqual(unfinished > 0, stage == "spider", errors)
+        must(unfinished > 0, stage == "spider", errors)
         self.assert_all_put_back(measuring.session)
 
     def test_a_stage_killed(self):

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import time
+import unittest
 
 import bed as beds
 import bed_case
@@ -100,7 +101,34 @@ def expected_of(plugin, kind, family=4):
     return set(getattr(measure_conditions, plugin)("sound", kind, family))
 
 
-class OwnSide(bed_case.BedCase):
+class Judged(bed_case.BedCase):
+    def assert_only_of_the_path(self, results, sound, where):
+        """What is said is said of a sound path, or that nothing can be said."""
+        for result in results:
+            wrong = {word for word in result["conditions"] if not word.startswith("pathspider.")} - sound
+            self.assertEqual(wrong, set(), f"{where}: {result['conditions']}\n{json.dumps(result, indent=1)}")
+            self.assertNotIn("pathspider.pmtu_suspect", result["conditions"], where)
+
+    def during(self, plugin, kind, begin, end, count=400):
+        """A measurement in the middle of which something happens, and is taken back."""
+        jobs = beds.crowd(count)
+        measuring = bed_case.Measuring(self, plugin, "--connect", kind, jobs=jobs, general=(
+            "--rate", "200", "-w", "20", "--complete-timeout", "0", "--timeout", "0.5", "--output-flows"))
+        measuring.wait_for_results(20)
+        begin()
+        time.sleep(0.7)
+        end()
+        status, errors, _ = measuring.end(120)
+        self.assertEqual(status, 0, errors)
+        results = measuring.results()
+        self.assertEqual(len(results), count)
+        self.assert_only_of_the_path(results, expected_of(plugin, kind), plugin)
+        doubts = sum(any(word.startswith("pathspider.") for word in result["conditions"]) for result in results)
+        print(f"{self._testMethodName}, {plugin}: {doubts} of {count} results say that they cannot tell", flush=True)
+        return doubts
+
+
+class OwnSide(Judged):
     _used = 0
 
     @classmethod
@@ -110,13 +138,6 @@ class OwnSide(bed_case.BedCase):
         if family == 4:
             return [{"dip": bed_paths.crowd_address(50_000 + OwnSide._used + i), "domain": "sound.bed.test"} for i in range(2)]
         return [beds.job("sound", 6, 100 + (OwnSide._used + i) % 150) for i in range(2)]
-
-    def assert_only_of_the_path(self, results, sound, where):
-        """What is said is said of a sound path, or that nothing can be said."""
-        for result in results:
-            wrong = {word for word in result["conditions"] if not word.startswith("pathspider.")} - sound
-            self.assertEqual(wrong, set(), f"{where}: {result['conditions']}\n{json.dumps(result, indent=1)}")
-            self.assertNotIn("pathspider.pmtu_suspect", result["conditions"], where)
 
     def run_in(self, state, plugin, kind):
         state.set(self.bed)
@@ -129,7 +150,8 @@ class OwnSide(bed_case.BedCase):
     def matrix(self, states, check=lambda result, where: None):
         for number, state in enumerate(states):
             print(f"\n{state.name}", flush=True)
-            for plugin, kind in PLUGINS if support.is_full() else PLUGINS[number % 4::4]:
+            every = {"": 4, "all": 1}.get(os.environ.get("ORBWEAVER_FULL", ""), 3)
+            for plugin, kind in PLUGINS[number % every::every]:
                 where = f"{state.name}, {plugin} --connect {kind}"
                 with self.subTest(where):
                     results = self.run_in(state, plugin, kind)
@@ -206,24 +228,6 @@ class OwnSide(bed_case.BedCase):
                 self.assertGreater(untreated, 0)
                 self.assertEqual(self.system_state(), before)
 
-    def during(self, plugin, kind, begin, end, count=400):
-        """A measurement in the middle of which something happens, and is taken back."""
-        jobs = beds.crowd(count)
-        measuring = bed_case.Measuring(self, plugin, "--connect", kind, jobs=jobs, general=(
-            "--rate", "200", "-w", "20", "--complete-timeout", "0", "--timeout", "0.5", "--output-flows"))
-        measuring.wait_for_results(20)
-        begin()
-        time.sleep(0.7)
-        end()
-        status, errors, _ = measuring.end(120)
-        self.assertEqual(status, 0, errors)
-        results = measuring.results()
-        self.assertEqual(len(results), count)
-        self.assert_only_of_the_path(results, expected_of(plugin, kind), plugin)
-        doubts = sum(any(word.startswith("pathspider.") for word in result["conditions"]) for result in results)
-        print(f"{self._testMethodName}, {plugin}: {doubts} of {count} results say that they cannot tell", flush=True)
-        return doubts
-
     def test_states_that_come_and_go_in_the_middle(self):
         run = lambda *command: self.bed.run(*command, check=True)
         link = lambda state, side: lambda: self.bed.run("ip", "link", "set", beds.INTERFACE, state, side=side, check=True)
@@ -256,6 +260,34 @@ class OwnSide(bed_case.BedCase):
                     doubts = self.during(plugin, kind, begin, end)
                     if spoils:
                         self.assertGreater(doubts, 0)
+
+
+class Clock(Judged):
+    """The clock of the whole machine, which has no namespaces: only where somebody says so."""
+
+    def set_by(self, seconds):
+        time.clock_settime(time.CLOCK_REALTIME, time.clock_gettime(time.CLOCK_REALTIME) + seconds)
+
+    @unittest.skipUnless(os.environ.get("ORBWEAVER_SET_CLOCK") and os.geteuid() == 0,
+                         "it sets the clock of this machine: ORBWEAVER_SET_CLOCK=1 where nothing else runs")
+    def test_a_clock_that_is_set_in_the_middle(self):
+        for seconds in (3600, -3600, 45, -45):
+            for plugin, kind in (("ecn", "http"), ("dscp", "tcp"), ("tfo", "dnstcp"), ("mss", "tcp"), ("udpzero", "dnsudp")):
+                with self.subTest(f"{seconds} s, {plugin}"):
+                    print(f"{seconds} s", flush=True)
+                    self.during(plugin, kind, lambda: self.set_by(seconds), lambda: self.set_by(-seconds))
+
+    @unittest.skipUnless(os.environ.get("ORBWEAVER_SET_CLOCK") and os.geteuid() == 0,
+                         "it sets the clock of this machine: ORBWEAVER_SET_CLOCK=1 where nothing else runs")
+    def test_a_clock_that_is_set_for_good(self):
+        for seconds in (3600, -3600):
+            for plugin, kind in (("ecn", "tcp"), ("dscp", "tcp")):
+                with self.subTest(f"{seconds} s, {plugin}"):
+                    try:
+                        doubts = self.during(plugin, kind, lambda: self.set_by(seconds), lambda: None)
+                    finally:
+                        self.set_by(-seconds)
+                    self.assertLess(doubts, 200)  # of 400: what comes after it is measured as before
 
 
 class Exclusion(bed_case.BedCase):
