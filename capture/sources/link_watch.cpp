@@ -9,6 +9,7 @@
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <utility>
@@ -29,6 +30,19 @@ std::string_view name_in(const nlmsghdr& message) noexcept {
       return {text, strnlen(text, RTA_PAYLOAD(attribute))};
     }
   return {};
+}
+
+/// How often the interface has lost its carrier, where a link message says so.
+std::optional<std::uint32_t> carrier_losses_in(const nlmsghdr& message) noexcept {
+  const auto* const link = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
+  auto left = static_cast<int>(IFLA_PAYLOAD(&message));
+  for (const rtattr* attribute = IFLA_RTA(link); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
+    if (attribute->rta_type == IFLA_CARRIER_DOWN_COUNT && RTA_PAYLOAD(attribute) >= sizeof(std::uint32_t)) {
+      std::uint32_t count;
+      std::memcpy(&count, RTA_DATA(attribute), sizeof count);
+      return count;
+    }
+  return std::nullopt;
 }
 
 LinkState state_of(unsigned flags) noexcept {
@@ -139,6 +153,12 @@ void LinkWatch::take(std::span<const std::byte> messages) noexcept {
     } else if (named) {
       if (!ours && index_ != 0)
         become(LinkState::removed);
+      // The kernel tells of what happens within a second at once: a carrier may be back by then.
+      if (const auto losses = carrier_losses_in(*message)) {
+        if (ours && *losses != carrier_losses_)
+          become(LinkState::no_carrier);
+        carrier_losses_ = *losses;
+      }
       index_ = link.ifi_index;
       become(state_of(link.ifi_flags));
     }

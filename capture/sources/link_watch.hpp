@@ -49,6 +49,7 @@ private:
   std::string interface_;
   FileDescriptor socket_;
   int index_ = 0; ///< of the interface; 0: not known
+  std::uint32_t carrier_losses_ = 0; ///< of that one, in all
   LinkState state_ = LinkState::removed;
   LinkState worst_ = LinkState::working;
 };
