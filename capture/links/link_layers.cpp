@@ -518,9 +518,4 @@ NetworkLayer walk_link_layers(const Frame& frame, LinkHeaders* headers) noexcept
   return links::frame_of({frame.data, frame.captured_length, frame.wire_length, headers}, frame.link);
 }
 
-NetworkLayer walk_from_ethertype(std::uint16_t type, const std::uint8_t* octets, std::uint32_t captured,
-                                 std::uint32_t wire, LinkHeaders* headers) noexcept {
-  return links::ethertype({octets, captured, wire, headers}, type);
-}
-
 } // namespace orbweaver

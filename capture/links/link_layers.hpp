@@ -60,10 +60,6 @@ struct LinkHeaders {
 /// nullptr; they say something where IP was found.
 [[nodiscard]] NetworkLayer walk_link_layers(const Frame& frame, LinkHeaders* headers) noexcept;
 
-/// The same behind an ethertype, in octets that are no frame: of what a tunnel carries.
-[[nodiscard]] NetworkLayer walk_from_ethertype(std::uint16_t type, const std::uint8_t* octets, std::uint32_t captured,
-                                               std::uint32_t wire, LinkHeaders* headers) noexcept;
-
 /// The same, with the usual case inline: IP directly in an Ethernet frame.
 [[nodiscard]] inline NetworkLayer find_network(const Frame& frame, LinkHeaders* headers) noexcept {
   constexpr std::uint32_t ethernet_octets = 14;

@@ -21,9 +21,6 @@ public:
   /// What it has now is all: it ends behind that.
   void complete() noexcept { complete_ = true; }
 
-  /// Whether all that is there was read.
-  [[nodiscard]] bool at_end() const noexcept { return at_end_; }
-
   /// Whether its writer began it anew: it is shorter than what was read of it, or begins with other octets.
   [[nodiscard]] bool begun_anew() const noexcept;
 

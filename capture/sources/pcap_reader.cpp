@@ -22,15 +22,15 @@ bool is_magic(std::uint32_t magic) noexcept {
   return magic == magic_us || magic == magic_ns || magic == magic_modified;
 }
 
+/// Whether these, fewer than file_start_octets, may be the beginning of another capture.
+bool may_begin_capture(Input::Octets start) noexcept {
+  return is_pcap_magic(start) || file_kind(start) == FileKind::pcapng;
+}
+
 } // namespace
 
 bool is_pcap_magic(Input::Octets start) noexcept {
   return start.size() >= 4 && (is_magic(load32<false>(start.data())) || is_magic(load32<true>(start.data())));
-}
-
-/// Whether these, fewer than file_start_octets, may be the beginning of another capture.
-bool may_begin_capture(Input::Octets start) noexcept {
-  return is_pcap_magic(start) || file_kind(start) == FileKind::pcapng;
 }
 
 bool is_pcap_header(const std::uint8_t* at) noexcept {
