@@ -75,6 +75,10 @@ inline constexpr NetworkLayer bad_version{Network::bad_version, 0, 0, 0};
 /// What follows a network layer protocol identifier (ISO/IEC TR 9577), in frame relay and elsewhere.
 [[nodiscard]] NetworkLayer nlpid(Cursor cursor) noexcept;
 
+/// The next protocol of a network service header (RFC 8300, section 2.2), in the numbers that VXLAN's generic extension
+/// has too.
+[[nodiscard]] NetworkLayer next_protocol(Cursor cursor, std::uint8_t protocol) noexcept;
+
 /// A frame of that link type.
 [[nodiscard]] NetworkLayer frame_of(Cursor cursor, LinkType link) noexcept;
 

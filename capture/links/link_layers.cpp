@@ -273,6 +273,9 @@ NetworkLayer macsec(Cursor cursor) noexcept {
   return ethertype(cursor, type);
 }
 
+constexpr std::uint16_t service_type = 0x894f;
+constexpr std::uint8_t service_protocol = 4;
+
 /// A network service header (RFC 8300, section 2.2), and one in the other.
 NetworkLayer service_header(Cursor cursor) noexcept {
   for (;;) {
@@ -287,20 +290,8 @@ NetworkLayer service_header(Cursor cursor) noexcept {
     if (!cursor.has(octets))
       return cut;
     cursor.skip(octets);
-    switch (protocol) {
-    case 1:
-      return cursor.found(Network::ipv4);
-    case 2:
-      return cursor.found(Network::ipv6);
-    case 3:
-      return ethernet(cursor);
-    case 4:
-      break;
-    case 5:
-      return mpls(cursor);
-    default:
-      return other;
-    }
+    if (protocol != service_protocol)
+      return next_protocol(cursor, protocol);
   }
 }
 
@@ -369,7 +360,7 @@ NetworkLayer ethertype(Cursor cursor, std::uint16_t type) noexcept {
       return trill(cursor);
     case 0x88e5:
       return macsec(cursor);
-    case 0x894f:
+    case service_type:
       return service_header(cursor);
     case 0x8847:
     case 0x8848:
@@ -384,6 +375,23 @@ NetworkLayer ethertype(Cursor cursor, std::uint16_t type) noexcept {
       cursor.limit(type);
       return llc(cursor);
     }
+  }
+}
+
+NetworkLayer next_protocol(Cursor cursor, std::uint8_t protocol) noexcept {
+  switch (protocol) {
+  case 1:
+    return cursor.found(Network::ipv4);
+  case 2:
+    return cursor.found(Network::ipv6);
+  case 3:
+    return ethernet(cursor);
+  case service_protocol:
+    return ethertype(cursor, service_type);
+  case 5:
+    return mpls(cursor);
+  default:
+    return other;
   }
 }
 

@@ -169,22 +169,7 @@ NetworkLayer vxlan(const Tunnel& tunnel, Cursor cursor, bool is_generic) noexcep
     return other;
   tunnel.is(TunnelKind::vxlan, be32(cursor.at(4)) >> 8);
   cursor.skip(8);
-  if (!says_protocol)
-    return ethernet(cursor);
-  switch (protocol) {
-  case 1:
-    return cursor.found(Network::ipv4);
-  case 2:
-    return cursor.found(Network::ipv6);
-  case 3:
-    return ethernet(cursor);
-  case 4:
-    return ethertype(cursor, 0x894f);
-  case 5:
-    return mpls(cursor);
-  default:
-    return other;
-  }
+  return says_protocol ? next_protocol(cursor, protocol) : ethernet(cursor);
 }
 
 /// RFC 8926, 3.4.
