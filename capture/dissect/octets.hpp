@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Integers in network order, at any alignment.
+// Integers in network order, or in the other, at any alignment.
 #pragma once
 
 #include <bit>
@@ -24,6 +24,14 @@ namespace orbweaver {
   std::uint64_t value;
   std::memcpy(&value, at, sizeof value);
   return std::endian::native == std::endian::little ? __builtin_bswap64(value) : value;
+}
+
+[[nodiscard]] inline std::uint16_t le16(const std::uint8_t* at) noexcept {
+  return __builtin_bswap16(be16(at));
+}
+
+[[nodiscard]] inline std::uint32_t le32(const std::uint8_t* at) noexcept {
+  return __builtin_bswap32(be32(at));
 }
 
 inline void put_be32(std::uint8_t* at, std::uint32_t value) noexcept {

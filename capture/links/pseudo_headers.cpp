@@ -6,13 +6,6 @@
 namespace orbweaver::links {
 namespace {
 
-std::uint16_t le16(const std::uint8_t* at) noexcept {
-  return __builtin_bswap16(be16(at));
-}
-std::uint32_t le32(const std::uint8_t* at) noexcept {
-  return __builtin_bswap32(be32(at));
-}
-
 /// A frame of the link type with that number.
 NetworkLayer numbered(Cursor cursor, std::uint32_t number) noexcept {
   const auto link = link_type_of(number);

@@ -7,13 +7,6 @@
 namespace orbweaver::links {
 namespace {
 
-std::uint16_t le16(const std::uint8_t* at) noexcept {
-  return __builtin_bswap16(be16(at));
-}
-std::uint32_t le32(const std::uint8_t* at) noexcept {
-  return __builtin_bswap32(be32(at));
-}
-
 /// The first of the frames that are sent as one (IEEE 802.11, 9.3.2.2.2): addresses, length, LLC.
 NetworkLayer first_subframe(Cursor cursor) noexcept {
   if (!cursor.has(14))

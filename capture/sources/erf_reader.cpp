@@ -4,7 +4,6 @@
 #include "capture/dissect/octets.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace orbweaver {
 namespace {
@@ -30,15 +29,12 @@ constexpr std::uint32_t extension_octets = 8;
 constexpr std::uint32_t frame_check_octets = 4;
 constexpr std::uint32_t ethernet_padding = 2;
 
-/// Little endian: seconds, and parts of 2^32 of one.
-std::uint64_t time_of(const std::uint8_t* at) noexcept {
-  std::uint64_t stamp;
-  std::memcpy(&stamp, at, sizeof stamp);
-  constexpr std::uint64_t second_ns = 1'000'000'000;
-  return (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
-}
-
 } // namespace
+
+std::uint64_t erf_time_ns(const std::uint8_t* at) noexcept {
+  constexpr std::uint64_t second_ns = 1'000'000'000;
+  return le32(at + 4) * second_ns + (le32(at) * second_ns >> 32);
+}
 
 Decoded decode_erf_record(const std::uint8_t* record, std::uint32_t octets, Frame& frame,
                           std::uint32_t& type) noexcept {
@@ -80,7 +76,7 @@ Decoded decode_erf_record(const std::uint8_t* record, std::uint32_t octets, Fram
   if (octets < framing)
     return Decoded::damaged;
   frame.data = record + framing;
-  frame.time_ns = time_of(record);
+  frame.time_ns = erf_time_ns(record);
   frame.wire_length = left_after(be16(record + 14), trailer);
   frame.captured_length = std::min(octets - framing, frame.wire_length);
   return Decoded::frame;

@@ -21,6 +21,9 @@ inline constexpr std::uint32_t erf_header_octets = 16;
 [[nodiscard]] Decoded decode_erf_record(const std::uint8_t* record, std::uint32_t octets, Frame& frame,
                                         std::uint32_t& type) noexcept;
 
+/// A time as cards stamp it, little endian: parts of 2^32 of a second, seconds.
+[[nodiscard]] std::uint64_t erf_time_ns(const std::uint8_t* at) noexcept;
+
 /// Records of types that carry no packets we know are skipped and counted; a file that has no others is an error.
 class ErfReader final : public CaptureReader {
 public:

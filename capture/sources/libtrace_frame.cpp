@@ -107,12 +107,6 @@ Decoded decode_libpcap(const libtrace_packet_t& packet, Frame& frame, std::uint3
   return Decoded::frame;
 }
 
-/// Little endian: seconds, and parts of 2^32 of one.
-std::uint64_t erf_time(const std::uint8_t* at) noexcept {
-  const auto stamp = load<std::uint64_t>(at);
-  return (stamp >> 32) * second_ns + ((stamp & 0xffffffff) * second_ns >> 32);
-}
-
 /// ERF, of a card or over a network; of a file our own reader.
 Decoded decode_erf(const libtrace_packet_t& packet, int size, Frame& frame, std::uint32_t& link_number) noexcept {
   const auto* header = static_cast<const std::uint8_t*>(packet.header);
@@ -137,10 +131,10 @@ Decoded decode_tsh(const libtrace_packet_t& packet, Frame& frame) noexcept {
 Decoded decode_legacy(const libtrace_packet_t& packet, Frame& frame) noexcept {
   constexpr std::uint32_t record_octets = 64;
   const auto* header = static_cast<const std::uint8_t*>(packet.header);
-  frame.time_ns = erf_time(header);
+  frame.time_ns = erf_time_ns(header);
   if (packet.type == TRACE_RT_DATA_LEGACY_ETH) {
     frame.link = LinkType::ethernet;
-    frame.wire_length = load<std::uint16_t>(header + 8); // little endian, without the frame check sequence
+    frame.wire_length = le16(header + 8); // without the frame check sequence
   } else {
     frame.link = LinkType::ppp_serial;
     frame.wire_length = left_after(be32(header + 12), frame_check_octets);
