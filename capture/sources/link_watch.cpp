@@ -20,29 +20,33 @@ namespace {
 
 constexpr int answer_ms = 1000;
 
-/// The interface's name in a link message; empty: none.
-std::string_view name_in(const nlmsghdr& message) noexcept {
+/// An attribute of a link message; nullptr: it has none.
+const rtattr* attribute_in(const nlmsghdr& message, unsigned short type) noexcept {
   const auto* const link = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
   auto left = static_cast<int>(IFLA_PAYLOAD(&message));
   for (const rtattr* attribute = IFLA_RTA(link); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-    if (attribute->rta_type == IFLA_IFNAME) {
-      const auto* const text = static_cast<const char*>(RTA_DATA(attribute));
-      return {text, strnlen(text, RTA_PAYLOAD(attribute))};
-    }
-  return {};
+    if (attribute->rta_type == type)
+      return attribute;
+  return nullptr;
+}
+
+/// The interface's name in a link message; empty: none.
+std::string_view name_in(const nlmsghdr& message) noexcept {
+  const rtattr* const name = attribute_in(message, IFLA_IFNAME);
+  if (name == nullptr)
+    return {};
+  const auto* const text = static_cast<const char*>(RTA_DATA(name));
+  return {text, strnlen(text, RTA_PAYLOAD(name))};
 }
 
 /// How often the interface has lost its carrier, where a link message says so.
 std::optional<std::uint32_t> carrier_losses_in(const nlmsghdr& message) noexcept {
-  const auto* const link = static_cast<const ifinfomsg*>(NLMSG_DATA(&message));
-  auto left = static_cast<int>(IFLA_PAYLOAD(&message));
-  for (const rtattr* attribute = IFLA_RTA(link); RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left))
-    if (attribute->rta_type == IFLA_CARRIER_DOWN_COUNT && RTA_PAYLOAD(attribute) >= sizeof(std::uint32_t)) {
-      std::uint32_t count;
-      std::memcpy(&count, RTA_DATA(attribute), sizeof count);
-      return count;
-    }
-  return std::nullopt;
+  const rtattr* const losses = attribute_in(message, IFLA_CARRIER_DOWN_COUNT);
+  std::uint32_t count;
+  if (losses == nullptr || RTA_PAYLOAD(losses) < sizeof count)
+    return std::nullopt;
+  std::memcpy(&count, RTA_DATA(losses), sizeof count);
+  return count;
 }
 
 LinkState state_of(unsigned flags) noexcept {
