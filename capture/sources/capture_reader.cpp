@@ -53,6 +53,7 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
     needed_ = 0;
     const std::uint8_t* const start = cursor_;
     const std::size_t count = take(out);
+    given_ += count;
     // Behind the cut, the rest of its page reads as zeros: records without octets.
     const bool odd = !fault_.empty() || (count != 0 && out[count - 1].captured_length == 0);
     if (input_->lost(odd)) [[unlikely]]
@@ -84,8 +85,7 @@ Source::Result CaptureReader::read(std::span<Frame> out) noexcept {
         return finish(Status::failed, named("cut off in the middle of a packet: the record at offset " +
                                             std::to_string(offset) + " has " + std::to_string(needed_) +
                                             " octets or more, and " + std::to_string(octets_left()) + " are there"));
-      const std::string text = objection();
-      return text.empty() ? finish(Status::end) : finish(Status::failed, named(text));
+      return skipped_ != 0 && given_ == 0 ? finish(Status::failed, named(nothing_else())) : finish(Status::end);
     }
   }
   return {finished_, 0};
@@ -97,7 +97,8 @@ Source::Result CaptureReader::read_next(std::span<Frame> out) noexcept {
 }
 
 std::string CaptureReader::warning() const {
-  const std::string here = warning_here(), behind = next_ ? next_->warning() : std::string();
+  const std::string here = skipped_ == 0 ? std::string() : named(what_was_skipped());
+  const std::string behind = next_ ? next_->warning() : std::string();
   return here.empty() || behind.empty() ? here + behind : here + "; " + behind;
 }
 

@@ -31,7 +31,7 @@ public:
   [[nodiscard]] std::uint64_t size_octets() const noexcept final {
     return next_ ? next_->size_octets() : input_->size_octets();
   }
-  [[nodiscard]] std::uint64_t skipped() const noexcept final { return skipped_here() + (next_ ? next_->skipped() : 0); }
+  [[nodiscard]] std::uint64_t skipped() const noexcept final { return skipped_ + (next_ ? next_->skipped() : 0); }
   [[nodiscard]] std::string warning() const final;
 
 protected:
@@ -50,12 +50,10 @@ protected:
   /// Or so: a capture of another format begins at the cursor, and the rest is for its reader.
   void hand_over() noexcept { hands_over_ = true; }
 
-  /// As skipped() and warning(), of what was read here.
-  [[nodiscard]] virtual std::uint64_t skipped_here() const noexcept { return 0; }
-  [[nodiscard]] virtual std::string warning_here() const { return {}; }
-
-  /// After the last record; an error to end with, or nothing.
-  [[nodiscard]] virtual std::string objection() const { return {}; }
+  /// Says what of the records was skipped, where some were: for warning().
+  [[nodiscard]] virtual std::string what_was_skipped() const = 0;
+  /// The same where nothing else was there: the error to end with.
+  [[nodiscard]] virtual std::string nothing_else() const { return "all " + what_was_skipped(); }
 
   [[nodiscard]] std::size_t octets_left() const noexcept { return static_cast<std::size_t>(end_ - cursor_); }
   [[nodiscard]] std::uint64_t offset_of(const std::uint8_t* at) const noexcept {
@@ -66,6 +64,7 @@ protected:
   const std::uint8_t* cursor_; ///< the next record
   const std::uint8_t* end_;    ///< of the window
   const std::uint32_t snap_length_;
+  std::uint64_t skipped_ = 0; ///< records that take() passed over: of a kind that is not supported
 
 private:
   [[nodiscard]] Result read_next(std::span<Frame> out) noexcept;
@@ -77,6 +76,7 @@ private:
   std::uint64_t window_offset_;
   bool hands_over_ = false;
   std::unique_ptr<Source> next_; // who reads what is behind, once it was handed over; has the input then
+  std::uint64_t given_ = 0;
   std::uint64_t needed_ = 0;
   std::string fault_;
   Status finished_ = Status::frames; // `frames` as long as it is not finished

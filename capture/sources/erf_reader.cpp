@@ -90,7 +90,7 @@ std::size_t ErfReader::take(std::span<Frame> out) noexcept {
       break;
     }
     const std::uint32_t octets = static_cast<std::uint32_t>(be16(cursor_ + 10)); // the record, its header included
-    const std::uint32_t type = cursor_[8] & 0x7fU;
+    std::uint32_t type = cursor_[8] & ~std::uint32_t{more_headers};
     if (octets < erf_header_octets) {
       if (count == 0)
         fault("an ERF record of type " + std::to_string(type) + " that says it has " + std::to_string(octets) +
@@ -104,8 +104,7 @@ std::size_t ErfReader::take(std::span<Frame> out) noexcept {
     }
     prefetch_ahead(cursor_);
     Frame& frame = out[count];
-    std::uint32_t number = 0;
-    const Decoded decoded = decode_erf_record(cursor_, octets, frame, number);
+    const Decoded decoded = decode_erf_record(cursor_, octets, frame, type);
     if (decoded == Decoded::damaged) {
       if (count == 0)
         fault("an ERF record of type " + std::to_string(type) + " whose headers do not fit into its " +
@@ -116,24 +115,21 @@ std::size_t ErfReader::take(std::span<Frame> out) noexcept {
       frame.captured_length = std::min(frame.captured_length, snap_length_);
       ++count;
     } else if (decoded == Decoded::unsupported && skipped_++ == 0) {
-      skipped_type_ = number;
+      skipped_type_ = type;
     }
     cursor_ += octets;
   }
-  given_ += count;
   return count;
 }
 
-std::string ErfReader::warning_here() const {
-  return skipped_ == 0 ? std::string()
-                       : named(std::to_string(skipped_) + " records were skipped: ERF record type " +
-                               std::to_string(skipped_type_) + " carries no packets that are understood");
+std::string ErfReader::what_was_skipped() const {
+  return std::to_string(skipped_) + " records were skipped: ERF record type " + std::to_string(skipped_type_) +
+         " carries no packets that are understood";
 }
 
-std::string ErfReader::objection() const {
-  return skipped_ != 0 && given_ == 0 ? "ERF record type " + std::to_string(skipped_type_) +
-                                            " carries no packets that are understood, and there are no others"
-                                      : std::string();
+std::string ErfReader::nothing_else() const {
+  return "ERF record type " + std::to_string(skipped_type_) +
+         " carries no packets that are understood, and there are no others";
 }
 
 } // namespace orbweaver

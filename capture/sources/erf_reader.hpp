@@ -31,12 +31,9 @@ public:
 
 private:
   std::size_t take(std::span<Frame> out) noexcept override;
-  std::uint64_t skipped_here() const noexcept override { return skipped_; }
-  std::string warning_here() const override;
-  std::string objection() const override;
+  std::string what_was_skipped() const override;
+  std::string nothing_else() const override;
 
-  std::uint64_t given_ = 0;
-  std::uint64_t skipped_ = 0;
   std::uint32_t skipped_type_ = 0; // of the first one skipped
 };
 

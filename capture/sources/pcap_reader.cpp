@@ -92,11 +92,9 @@ std::size_t PcapReader::take(std::span<Frame> out) noexcept {
     const bool old = lengths_ != Lengths::usual;
     const std::size_t count = swapped_ ? (old ? walk<true, true>(out) : walk<true, false>(out))
                                        : (old ? walk<false, true>(out) : walk<false, false>(out));
-    if (known_link_) [[likely]] {
-      given_ += count;
-      if (count != 0)
-        return count;
-    } else if (count != 0) {
+    if (known_link_ && count != 0) [[likely]]
+      return count;
+    if (count != 0) {
       if (skipped_ == 0)
         skipped_number_ = link_number_;
       skipped_ += count;
@@ -182,17 +180,9 @@ std::size_t PcapReader::walk(std::span<Frame> out) noexcept {
   return count;
 }
 
-std::string PcapReader::unsupported() const {
+std::string PcapReader::what_was_skipped() const {
   return std::to_string(skipped_) + " packets were skipped: link type " + describe_link_type(skipped_number_) +
          " is not supported";
-}
-
-std::string PcapReader::objection() const {
-  return skipped_ != 0 && given_ == 0 ? "all " + unsupported() : std::string();
-}
-
-std::string PcapReader::warning_here() const {
-  return skipped_ == 0 ? std::string() : named(unsupported());
 }
 
 } // namespace orbweaver

@@ -36,9 +36,7 @@ private:
   };
 
   std::size_t take(std::span<Frame> out) noexcept override;
-  std::uint64_t skipped_here() const noexcept override { return skipped_; }
-  std::string warning_here() const override;
-  std::string objection() const override;
+  std::string what_was_skipped() const override;
 
   template <bool swapped, bool old>
   [[nodiscard]] std::size_t walk(std::span<Frame> out) noexcept;
@@ -47,14 +45,11 @@ private:
   [[nodiscard]] std::string read_header();
   [[nodiscard]] std::string read_file_header();
   [[nodiscard]] bool begins_again() noexcept;
-  [[nodiscard]] std::string unsupported() const;
 
   const bool plain_;
   LinkType link_{};
   bool known_link_ = true; // else the records of this part are skipped
   std::uint32_t link_number_ = 0;
-  std::uint64_t given_ = 0;
-  std::uint64_t skipped_ = 0;
   std::uint32_t skipped_number_ = 0; // the link type of the first packet skipped
   Lengths lengths_ = Lengths::usual;
   bool swapped_ = false;

@@ -73,7 +73,6 @@ std::size_t PcapngReader::take(std::span<Frame> out) noexcept {
       break;
     count += taken == Step::frame;
   }
-  given_ += count;
   return count;
 }
 
@@ -255,7 +254,7 @@ void PcapngReader::skip(std::uint32_t link) noexcept {
     skipped_links_[skipped_link_count_++] = link;
 }
 
-std::string PcapngReader::unsupported() const {
+std::string PcapngReader::what_was_skipped() const {
   const std::string packets = std::to_string(skipped_) + (skipped_ == 1 ? " packet was" : " packets were");
   if (skipped_link_count_ == 1)
     return packets + " skipped: link type " + describe_link_type(skipped_links_[0]) + " is not supported";
@@ -263,14 +262,6 @@ std::string PcapngReader::unsupported() const {
   for (const std::uint32_t link : std::span(skipped_links_).first(skipped_link_count_))
     links += (links.empty() ? "" : ", ") + describe_link_type(link);
   return packets + " skipped: link types " + links + " are not supported";
-}
-
-std::string PcapngReader::objection() const {
-  return skipped_ != 0 && given_ == 0 ? "all " + unsupported() : std::string();
-}
-
-std::string PcapngReader::warning_here() const {
-  return skipped_ == 0 ? std::string() : named(unsupported());
 }
 
 } // namespace orbweaver

@@ -56,9 +56,7 @@ private:
   enum class Step : std::uint8_t { frame, passed, stop };
 
   std::size_t take(std::span<Frame> out) noexcept override;
-  std::string objection() const override;
-  std::uint64_t skipped_here() const noexcept override { return skipped_; }
-  std::string warning_here() const override;
+  std::string what_was_skipped() const override;
 
   template <bool swapped>
   Step step(Frame& frame) noexcept;
@@ -82,13 +80,10 @@ private:
     fault(std::move(what));
     return Step::stop;
   }
-  [[nodiscard]] std::string unsupported() const;
 
   bool swapped_ = false;
   std::vector<Interface> interfaces_; // of the current section
   std::uint64_t last_time_ns_ = 0;
-  std::uint64_t given_ = 0;
-  std::uint64_t skipped_ = 0;
   std::array<std::uint32_t, 8> skipped_links_{}; // the first link types of packets skipped
   std::size_t skipped_link_count_ = 0;
 };
