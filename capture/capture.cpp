@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace orbweaver {
@@ -31,6 +32,7 @@ Capture::Capture(Source& source, std::vector<RecordWriter> writers, const Captur
   outputs_.reserve(writers.size());
   for (auto& writer : writers)
     outputs_.emplace_back(std::move(writer), !source.live(), stop);
+  std::iota(places_.begin(), places_.end(), std::uint8_t{0});
   if (options.deduplicate_ns != 0)
     seen_.emplace(options.deduplicate_ns, options.seed);
   if (!options.counters_before.empty())
@@ -164,12 +166,14 @@ Capture::Handled Capture::handle_plain(const Frame& frame) noexcept {
 void Capture::handle_batch(std::size_t count) noexcept {
   frames_at_work(std::span(frames_).first(count));
   given_before_batch_ = given_;
+  if (options_.filter || seen_)
+    std::iota(places_.begin(), places_.end(), std::uint8_t{0});
   if (options_.filter) {
-    count = leave_out_filtered(count);
+    count = keep(count, CaptureCounter::filtered, [&](const Frame& frame) { return options_.filter->matches(frame); });
     frames_at_work(std::span(frames_).first(count));
   }
   if (seen_) {
-    count = leave_out_seen(count);
+    count = keep(count, CaptureCounter::duplicates, [&](const Frame& frame) { return !seen_->has(frame); });
     frames_at_work(std::span(frames_).first(count));
   }
   std::size_t handled_frames = 0, plain = 0;
@@ -238,42 +242,23 @@ void Capture::count_faults(std::uint8_t faults) noexcept {
   counters_[CaptureCounter::bad_udp_length] += (faults & Fault::udp_length) != 0;
 }
 
-/// Keeps the frames of the batch that pass the filter; returns how many.
-std::size_t Capture::leave_out_filtered(std::size_t count) noexcept {
-  std::uint64_t octets = 0;
-  std::size_t passed = 0;
-  for (std::size_t at = 0; at < count; ++at) {
-    if (!options_.filter->matches(frames_[at])) {
-      octets += frames_[at].wire_length;
-      continue;
-    }
-    places_[passed] = static_cast<std::uint8_t>(at);
-    frames_[passed++] = frames_[at];
-  }
-  if (source_.lost()) [[unlikely]]
-    return 0;
-  counters_[CaptureCounter::octets_read] += octets;
-  counters_[CaptureCounter::filtered] += count - passed;
-  given_ += count - passed;
-  return passed;
-}
-
-/// Keeps the frames of the batch that were not there shortly before; returns how many.
-std::size_t Capture::leave_out_seen(std::size_t count) noexcept {
+/// Keeps the frames of the batch that stay in it and counts the others; returns how many stay.
+template <typename Stays>
+std::size_t Capture::keep(std::size_t count, std::size_t counter_of_others, const Stays& stays) noexcept {
   std::uint64_t octets = 0;
   std::size_t kept = 0;
   for (std::size_t at = 0; at < count; ++at) {
-    if (seen_->has(frames_[at])) {
+    if (!stays(frames_[at])) {
       octets += frames_[at].wire_length;
       continue;
     }
-    places_[kept] = options_.filter ? places_[at] : static_cast<std::uint8_t>(at);
+    places_[kept] = places_[at];
     frames_[kept++] = frames_[at];
   }
   if (source_.lost()) [[unlikely]]
     return 0;
   counters_[CaptureCounter::octets_read] += octets;
-  counters_[CaptureCounter::duplicates] += count - kept;
+  counters_[counter_of_others] += count - kept;
   given_ += count - kept;
   return kept;
 }

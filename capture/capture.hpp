@@ -88,8 +88,8 @@ private:
   CaptureResult read_all(const Publish& publish);
   CaptureResult finish(CaptureResult result);
   void handle_batch(std::size_t count) noexcept;
-  [[nodiscard]] std::size_t leave_out_filtered(std::size_t count) noexcept;
-  [[nodiscard]] std::size_t leave_out_seen(std::size_t count) noexcept;
+  template <typename Stays>
+  [[nodiscard]] std::size_t keep(std::size_t count, std::size_t counter_of_others, const Stays& stays) noexcept;
   void handle_marked(PacketDraft& draft) noexcept;
   void count_faults(std::uint8_t faults) noexcept;
   void deliver(PacketDraft& draft) noexcept;
@@ -138,9 +138,9 @@ private:
   FragmentCache fragments_;
   HeldFrames held_;
   std::array<Frame, frame_batch> frames_{};
-  std::array<std::uint8_t, frame_batch> places_{}; ///< of those that passed the filter: where they were in the batch
-  std::optional<SeenFrames> seen_;                 ///< where frames are looked at for being there twice
-  FrameDissector dissector_;                       ///< with the frame at hand
+  std::array<std::uint8_t, frame_batch> places_{};      ///< of those that stay: where they were in the batch
+  std::optional<SeenFrames> seen_;                      ///< where frames are looked at for being there twice
+  FrameDissector dissector_;                            ///< with the frame at hand
   std::array<std::uint64_t, outcome_count> outcomes_{}; ///< how often each
   std::array<std::uint64_t, CaptureCounter::count> counters_{};
   DutyCycle duty_;

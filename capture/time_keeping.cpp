@@ -34,7 +34,7 @@ void Capture::say(const std::string& what) const {
 
 std::uint64_t Capture::number_of(const Frame& frame) const noexcept {
   const auto place = static_cast<std::size_t>(&frame - frames_.data());
-  return given_before_batch_ + source_.skipped() + 1 + (options_.filter || seen_ ? places_[place] : place);
+  return given_before_batch_ + source_.skipped() + 1 + places_[place];
 }
 
 /// Of a frame whose time is no ordinary one.
