@@ -4,7 +4,6 @@
 #include "common/stream/records/needs.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
 namespace orbweaver {
@@ -83,12 +82,8 @@ void orient_key_extension(PacketDraft& draft, std::uint32_t wanted) noexcept {
 }
 
 void replace_block(PacketDraft& draft, std::uint16_t bit, std::span<const std::uint8_t> octets) noexcept {
-  const bool six = draft.record.key.version == 6;
-  std::uint8_t* at = draft.blocks;
-  for (unsigned before = draft.record.blocks & (bit - 1u); before != 0; before &= before - 1) {
-    const BlockShape& shape = block_shapes[std::countr_zero(before)];
-    at += shape.octets[six] + (shape.has_length ? read_block<std::uint16_t>(at) : 0u);
-  }
+  std::uint8_t* const at =
+      draft.blocks + octets_before(bit, draft.record.blocks, draft.record.key.version, draft.blocks);
   const std::size_t old = draft.record.blocks & bit ? 2u + read_block<std::uint16_t>(at) : 0u;
   const std::size_t now = octets.empty() ? 0 : 2 + octets.size();
   const std::uint8_t* const rest = at + old;

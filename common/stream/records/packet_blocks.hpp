@@ -4,6 +4,7 @@
 // found by adding up the sizes of those before it. Integers are in host order and at any alignment.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -122,6 +123,18 @@ template <typename Value>
   Value value;
   std::memcpy(&value, at, sizeof value);
   return value;
+}
+
+/// Octets of the blocks that stand before the one with that bit, which need not be there. `blocks`: which ones a record
+/// has, of that IP version; `at`: where they begin, each whole.
+[[nodiscard]] inline std::size_t octets_before(std::uint16_t bit, std::uint16_t blocks, std::uint8_t version,
+                                               const std::uint8_t* at) noexcept {
+  const std::uint8_t* const start = at;
+  for (unsigned before = blocks & (bit - 1u); before != 0; before &= before - 1) {
+    const BlockShape& shape = block_shapes[std::countr_zero(before)];
+    at += shape.octets[version == 6] + (shape.has_length ? read_block<std::uint16_t>(at) : 0u);
+  }
+  return static_cast<std::size_t>(at - start);
 }
 
 /// The tags of a VLAN block.

@@ -171,13 +171,8 @@ private:
   [[nodiscard]] const std::uint8_t* block(std::uint16_t bit) const noexcept {
     if (!(record_->blocks & bit))
       return nullptr;
-    const bool six = record_->key.version == 6;
-    const std::uint8_t* at = addresses() + addresses_length(record_->key.version);
-    for (unsigned before = record_->blocks & (bit - 1u); before != 0; before &= before - 1) {
-      const BlockShape& shape = block_shapes[std::countr_zero(before)];
-      at += shape.octets[six] + (shape.has_length ? read_block<std::uint16_t>(at) : 0u);
-    }
-    return at;
+    const std::uint8_t* const blocks = addresses() + addresses_length(record_->key.version);
+    return blocks + octets_before(bit, record_->blocks, record_->key.version, blocks);
   }
   /// The content of a block that is a length and so many octets.
   [[nodiscard]] std::span<const std::uint8_t> octets_of(std::uint16_t bit) const noexcept {
