@@ -134,11 +134,11 @@ void MergedSource::fail_input(Input& input, const std::string& why) noexcept {
 
 void MergedSource::add_turn(std::size_t index) noexcept {
   turns_.push_back({inputs_[index].next_ns, index});
-  std::push_heap(turns_.begin(), turns_.end(), [](const Turn& a, const Turn& b) { return b < a; });
+  std::push_heap(turns_.begin(), turns_.end(), Later());
 }
 
 MergedSource::Turn MergedSource::take_turn() noexcept {
-  std::pop_heap(turns_.begin(), turns_.end(), [](const Turn& a, const Turn& b) { return b < a; });
+  std::pop_heap(turns_.begin(), turns_.end(), Later());
   const Turn turn = turns_.back();
   turns_.pop_back();
   return turn;
@@ -156,7 +156,7 @@ void MergedSource::drop_lost() noexcept {
     hungry_.push_back(i);
     std::erase_if(turns_, [i](const Turn& turn) { return turn.index == i; });
   }
-  std::make_heap(turns_.begin(), turns_.end(), [](const Turn& a, const Turn& b) { return b < a; });
+  std::make_heap(turns_.begin(), turns_.end(), Later());
 }
 
 /// False: one of them lets wait for itself, and nobody knows whether it is the next.

@@ -54,13 +54,17 @@ private:
     std::uint64_t next_ns = 0; ///< the next frame's time, also of one that is not open
     bool done = false;
   };
-  /// Of those whose next frame is known: earliest first, then as they were named.
+  /// Of those whose next frame is known: earliest first, of equal times the one that was named last.
   struct Turn {
     std::uint64_t time_ns;
     std::size_t index;
     [[nodiscard]] bool operator<(const Turn& other) const noexcept {
       return time_ns != other.time_ns ? time_ns < other.time_ns : index > other.index;
     }
+  };
+  /// The order that keeps the next one in front of a heap.
+  struct Later {
+    bool operator()(const Turn& a, const Turn& b) const noexcept { return b < a; }
   };
   enum class Filled : std::uint8_t { frames, idle, nothing };
 
