@@ -29,9 +29,9 @@ void add_folder(const std::string& folder, InputList& list) {
       files.push_back(path);
   }
   if (error)
-    list.missing.push_back(folder + ": the folder cannot be read: " + error.message());
+    list.missing.push_back({folder, folder + ": the folder cannot be read: " + error.message()});
   else if (files.empty())
-    list.missing.push_back(folder + ": the folder has no files");
+    list.missing.push_back({folder, folder + ": the folder has no files"});
   std::ranges::sort(files);
   for (auto& file : files)
     list.inputs.push_back({std::move(file), true, false});
@@ -52,7 +52,7 @@ void add_pattern(const std::string& pattern, InputList& list) {
   }
   globfree(&found);
   if (files == 0)
-    list.missing.push_back(pattern + ": no file matches this pattern");
+    list.missing.push_back({pattern, pattern + ": no file matches this pattern"});
 }
 
 } // namespace

@@ -14,9 +14,15 @@ struct ListedInput {
   bool of_pattern = false; ///< matches one
 };
 
+/// A pattern or a folder that has no file.
+struct MissingInput {
+  std::string name;
+  std::string why; ///< a line that says so, the name included
+};
+
 struct InputList {
   std::vector<ListedInput> inputs;
-  std::vector<std::string> missing; ///< patterns and folders that have no file: a line each that says so
+  std::vector<MissingInput> missing;
   std::vector<std::string> folders; ///< within those folders, or matched by patterns: they are not looked into
 };
 

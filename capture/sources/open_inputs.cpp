@@ -41,11 +41,11 @@ class Seen {
 public:
   /// True: it was.
   bool add(const std::string& name, const struct stat& status) {
-    return !(name == "-" ? stdin_.insert(name).second : files_.insert({status.st_dev, status.st_ino}).second);
+    return name == "-" ? std::exchange(stdin_, true) : !files_.insert({status.st_dev, status.st_ino}).second;
   }
 
 private:
-  std::set<std::string> stdin_;
+  bool stdin_ = false;
   std::set<std::pair<dev_t, ino_t>> files_;
 };
 
@@ -62,9 +62,8 @@ MergedSource::Part part_of(const SourceOptions& options, const ListedInput& inpu
 }
 
 /// What cannot even be looked for: it fails when it is opened, as a file does that is not there.
-MergedSource::Part missing_part(std::string why) {
-  std::string name = why.substr(0, why.find(": "));
-  return {std::move(name), [why = std::move(why)]() -> std::unique_ptr<Source> { throw Error(why); }};
+MergedSource::Part missing_part(MissingInput missing) {
+  return {std::move(missing.name), [why = std::move(missing.why)]() -> std::unique_ptr<Source> { throw Error(why); }};
 }
 
 std::unique_ptr<Source> open_followed(const SourceOptions& options, const std::vector<std::string>& given,
@@ -96,7 +95,7 @@ std::unique_ptr<Source> open_inputs(const SourceOptions& options, const std::vec
     return open_source(one);
   }
   if (given.size() == 1 && list.inputs.empty() && !list.missing.empty())
-    throw Error(list.missing.front());
+    throw Error(list.missing.front().why);
   refuse_live(list.inputs);
   if (options.kernel_buffer_mib != 0)
     throw UsageError("--kernel-buffer-mib is for interfaces, and these are files");
@@ -113,8 +112,8 @@ std::unique_ptr<Source> open_inputs(const SourceOptions& options, const std::vec
     else
       parts.push_back(part_of(options, input, there ? &status : nullptr));
   }
-  for (auto& why : list.missing)
-    parts.push_back(missing_part(std::move(why)));
+  for (auto& missing : list.missing)
+    parts.push_back(missing_part(std::move(missing)));
   return std::make_unique<MergedSource>(std::move(parts), voices, open_beforehand());
 }
 
